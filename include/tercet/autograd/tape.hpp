@@ -1,0 +1,268 @@
+// The tape: reverse-mode differentiation (Griewank & Walther 2008, chapter 3) as closures.
+//
+// An op computes y, then records a closure that turns dy into additions to its inputs' gradients. backward() walks the recorded nodes
+// in the reverse of the order they were made in and lets go of each as soon as it is done. What a closure captures is what is saved for
+// backward: captures are named one by one, wrapped in save(), which takes them off the tape and notices when they are written to later.
+//
+//   return record(y, [saved_x = save(x)](const Tensor<T>& dy, Gradient<T>& dx) { dx.add(…); }, x);
+#pragma once
+
+#include "tercet/tensor/tensor.hpp"
+
+#include <functional>
+#include <unordered_set>
+#include <utility>
+
+namespace tercet::inline TERCET_ABI {
+
+/// Nothing is recorded in this thread while one of these lives: inference, and writing to parameters.
+class NoGrad {
+public:
+    NoGrad() { ++detail::no_grad_depth; }
+    NoGrad(const NoGrad&) = delete;
+    NoGrad& operator=(const NoGrad&) = delete;
+    ~NoGrad() { --detail::no_grad_depth; }
+};
+
+inline bool grad_enabled() {
+    return detail::no_grad_depth == 0;
+}
+
+/// One tensor's place on the tape: a number that grows in the order of recording, and the nodes it was made from.
+struct Node {
+    explicit Node(std::vector<std::shared_ptr<Node>> made_from) : inputs(std::move(made_from)), order(next_order()) {}
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    virtual ~Node() { release(std::move(inputs)); }
+
+    /// Hands this node's gradient to its inputs, and forgets it. With keep, the closure stays for another backward().
+    virtual void run(bool keep) = 0;
+
+    std::vector<std::shared_ptr<Node>> inputs;  // null where an input takes no part
+    std::uint64_t order;
+    bool used = false;  // the closure has run and is gone
+
+    /// Lets a chain of nodes go one after the other: recursion would need a stack frame for each step of a long chain.
+    static void release(std::vector<std::shared_ptr<Node>> nodes) {
+        while (!nodes.empty()) {
+            const std::shared_ptr<Node> node = std::move(nodes.back());
+            nodes.pop_back();
+            if (node != nullptr && node.use_count() == 1) std::move(node->inputs.begin(), node->inputs.end(), std::back_inserter(nodes));
+            if (node != nullptr && node.use_count() == 1) node->inputs.clear();
+        }
+    }
+
+private:
+    static std::uint64_t next_order() {
+        static std::atomic<std::uint64_t> counter{0};
+        return counter.fetch_add(1, std::memory_order_relaxed);
+    }
+};
+
+/// A gradient that is being collected: empty until the first contribution. Converts to false where no gradient is wanted.
+template <Real T>
+class Gradient {
+public:
+    Gradient() = default;
+    Gradient(Tensor<T>* value, const Shape& shape) : value_(value), shape_(shape) {}
+
+    explicit operator bool() const { return value_ != nullptr; }
+    const Shape& shape() const { return shape_; }
+
+    /// Whether nothing has been added yet, so that a kernel may write instead of adding.
+    bool fresh() const { return value_->storage() == nullptr; }
+    /// The sum so far, zeros at first, contiguous, for a kernel to add to; null where no gradient is wanted.
+    T* data() {
+        if (value_ == nullptr) return nullptr;
+        if (fresh()) *value_ = Tensor<T>::zeros(shape_);
+        return value_->mutable_data();
+    }
+    /// The same without zeros where fresh: for a kernel that writes every element (call fresh() before).
+    T* data_to_write() {
+        if (fresh()) *value_ = Tensor<T>::empty(shape_);
+        return value_->mutable_data();
+    }
+    /// Adds dx, of this shape; the first one is taken over rather than copied when nobody else holds it.
+    void add(Tensor<T> dx) {
+        if (value_ == nullptr) return;
+        if (fresh()) {
+            *value_ = dx.is_contiguous() && dx.storage().use_count() == 1 ? std::move(dx) : dx.clone();
+        } else {
+            const Tensor<T> c = dx.contiguous();
+            Device::add_scaled(value_->mutable_data(), c.data(), T(1), c.numel());
+        }
+    }
+
+private:
+    Tensor<T>* value_ = nullptr;
+    Shape shape_;
+};
+
+/// A node of a tensor of T: its gradient, and for all but leaves the closure that hands it on.
+template <Real T>
+struct GradientNode final : Node {
+    using Closure = std::function<void(const Tensor<T>& dy, std::span<Gradient<T>> dx)>;
+
+    GradientNode(const Shape& of, std::vector<std::shared_ptr<Node>> made_from, Closure backward) : Node(std::move(made_from)), shape(of), closure(std::move(backward)) {}
+
+    bool is_leaf() const { return closure == nullptr && !used; }
+
+    void run(bool keep) override {
+        if (is_leaf() || gradient.storage() == nullptr) return;
+        require(closure != nullptr, ErrorCode::autograd, "backward: this part of the tape was walked before and is gone; keep it with backward_keeping_tape");
+        std::vector<Gradient<T>> slots;
+        slots.reserve(inputs.size());
+        for (const auto& input : inputs) {
+            if (input == nullptr) {
+                slots.emplace_back();
+            } else {
+                auto& node = static_cast<GradientNode&>(*input);
+                slots.emplace_back(&node.gradient, node.shape);
+            }
+        }
+        const Tensor<T> dy = std::move(gradient);
+        gradient = Tensor<T>();
+        closure(dy, slots);
+        if (keep) return;
+        closure = nullptr;
+        used = true;
+    }
+
+    Shape shape;
+    Tensor<T> gradient;  // of shape (0,), without storage, until something is added
+    Closure closure;     // null for a leaf
+};
+
+/// A tensor kept for backward: off the tape, and remembered as it was.
+template <Element T>
+class Saved {
+public:
+    explicit Saved(const Tensor<T>& tensor) : tensor_(tensor.detach()), version_(version()) {}
+    /// The tensor. Throws autograd when it was written to since it was saved.
+    const Tensor<T>& operator*() const {
+        require(version() == version_, ErrorCode::autograd, "backward: a tensor of shape ", tensor_.shape(), " that was saved for backward has been written to since");
+        return tensor_;
+    }
+    const Tensor<T>* operator->() const { return &**this; }
+
+private:
+    std::uint64_t version() const { return tensor_.storage() == nullptr ? 0 : tensor_.storage()->version(); }
+    Tensor<T> tensor_;
+    std::uint64_t version_;
+};
+
+template <Element T>
+Saved<T> save(const Tensor<T>& tensor) {
+    return Saved<T>(tensor);
+}
+
+/// Whether an op on these inputs will be recorded.
+template <class... Inputs>
+bool records(const Inputs&... inputs) {
+    return grad_enabled() && (inputs.needs_grad() || ...);
+}
+
+/// Puts y = op(inputs…) on the tape and gives it back. The closure is called with dy, of y's shape and contiguous, and one Gradient for
+/// each input; it is dropped at once when no input needs gradients or NoGrad is in force.
+template <Real T, class F, std::same_as<Tensor<T>>... Inputs>
+Tensor<T> record(Tensor<T> y, F&& backward, const Inputs&... inputs) {
+    if (!records(inputs...)) return y;
+    auto closure = [f = std::forward<F>(backward)](const Tensor<T>& dy, std::span<Gradient<T>> dx) {
+        [&]<std::size_t... I>(std::index_sequence<I...>) { f(dy, dx[I]...); }(std::make_index_sequence<sizeof...(Inputs)>());
+    };
+    y.set_node(std::make_shared<GradientNode<T>>(y.shape(), std::vector<std::shared_ptr<Node>>{inputs.node()...}, std::move(closure)));
+    return y;
+}
+
+/// The same for any number of inputs: the closure gets a span of Gradients.
+template <Real T, class F>
+Tensor<T> record(Tensor<T> y, F&& backward, std::span<const Tensor<T>> inputs) {
+    std::vector<std::shared_ptr<Node>> nodes;
+    bool any = false;
+    for (const auto& x : inputs) {
+        nodes.push_back(x.node());
+        any = any || x.needs_grad();
+    }
+    if (!any || !grad_enabled()) return y;
+    y.set_node(std::make_shared<GradientNode<T>>(y.shape(), std::move(nodes), std::forward<F>(backward)));
+    return y;
+}
+
+namespace detail {
+
+template <Real T>
+GradientNode<T>* node_of(const Tensor<T>& x) {
+    return static_cast<GradientNode<T>*>(x.node().get());
+}
+
+template <Real T>
+void walk_back(const Tensor<T>& y, const std::optional<Tensor<T>>& given, bool keep) {
+    require(y.needs_grad(), ErrorCode::autograd, "backward: nothing that led to this tensor needs gradients");
+    require(given.has_value() || y.numel() == 1, ErrorCode::autograd, "backward: a tensor of shape ", y.shape(), " has more than one element; give dy, of the same shape");
+    if (given) require(given->shape() == y.shape(), ErrorCode::shape_mismatch, "backward: dy has shape ", given->shape(), ", the tensor ", y.shape());
+    const NoGrad guard;
+    const auto root = y.node();
+
+    // All nodes that y was made from, each once, latest first. Order numbers grow along every path, so that order is topological.
+    std::vector<std::shared_ptr<Node>> nodes{root};
+    std::unordered_set<Node*> met{root.get()};
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const auto inputs = nodes[i]->inputs;  // a copy: nodes grows
+        for (const auto& input : inputs)
+            if (input != nullptr && met.insert(input.get()).second) nodes.push_back(input);
+    }
+    std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a->order < b->order; });
+
+    auto& start = *node_of(y);
+    require(!start.used, ErrorCode::autograd, "backward: the tape behind this tensor was walked before and is gone; keep it with backward_keeping_tape");
+    Gradient<T>(&start.gradient, start.shape).add(given ? given->detach().clone() : Tensor<T>::ones(y.shape()));
+    while (!nodes.empty()) {
+        const auto node = std::move(nodes.back());
+        nodes.pop_back();
+        node->run(keep);
+        if (!keep) Node::release(std::exchange(node->inputs, {}));
+    }
+}
+
+}  // namespace detail
+
+/// backward() that leaves the tape in place, to be walked again.
+template <Real T>
+void backward_keeping_tape(const Tensor<T>& y, const std::optional<Tensor<T>>& dy = {}) {
+    detail::walk_back(y, dy, true);
+}
+
+template <Element T>
+Tensor<T>& Tensor<T>::requires_grad(bool on) &
+    requires Real<T>
+{
+    if (!on) {
+        node_ = nullptr;
+    } else if (node_ == nullptr) {
+        node_ = std::make_shared<GradientNode<T>>(shape_, std::vector<std::shared_ptr<Node>>{}, nullptr);
+    }
+    return *this;
+}
+
+template <Element T>
+Tensor<T> Tensor<T>::grad() const
+    requires Real<T>
+{
+    return node_ == nullptr ? Tensor() : detail::node_of(*this)->gradient;
+}
+
+template <Element T>
+void Tensor<T>::zero_grad()
+    requires Real<T>
+{
+    if (node_ != nullptr) detail::node_of(*this)->gradient = Tensor();
+}
+
+template <Element T>
+void Tensor<T>::backward(const std::optional<Tensor>& dy) const
+    requires Real<T>
+{
+    detail::walk_back(*this, dy, false);
+}
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,38 @@
+// The backend that operations run on: one a build, named here and nowhere else.
+//
+// Ops call Device::softmax(…) with pointers and extents. The concept lists what a backend must offer, so that a missing kernel is an
+// error with a name, where it is defined.
+#pragma once
+
+#include "tercet/backend/cpu/backend.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+template <class B>
+concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<float> heads, HeadsView<const float> given, AttentionShape<float> attention,
+                             cpu::MatrixView<float> matrix, cpu::RightOperand<float> right) {
+    B::unary(UnaryOp::exp, y, x, n);
+    B::unary_backward(UnaryOp::exp, y, x, x, x, n);
+    B::binary(BinaryOp::add, y, x, x, Shape{}, Shape{}, Shape{});
+    B::copy(y, Shape{}, x, Shape{}, Shape{});
+    B::add_scaled(y, x, 1.f, n);
+    B::softmax(y, x, n, n);
+    B::softmax_backward(y, x, x, n, n);
+    B::log_sum_exp(y, x, n, n);
+    B::layer_norm(y, y, y, x, x, x, 1e-5f, n, n);
+    B::layer_norm_backward(y, y, y, x, x, x, x, x, n, n);
+    B::rms_norm(y, y, x, x, 1e-6f, n, n);
+    B::rms_norm_backward(y, y, x, x, x, x, n, n);
+    B::add_column_sums(y, x, n, n);
+    B::gemm(y, n, matrix, right, n, n, n, false);
+    B::pack(y, matrix, n, n);
+    B::attention(heads, y, given, given, given, attention);
+    B::attention_backward(heads, heads, heads, given, given, x, given, given, given, attention);
+    B::rotate(y, x, x, x, 1.f, n, n, n, n);
+    B::adamw(y, y, y, x, 1.f, 1.f, 1.f, 1.f, 1.f, 1.f, 1.f, n);
+};
+
+using Device = cpu::Backend;
+static_assert(IsBackend<Device>);
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,327 @@
+// The CPU backend: cuts each operation into tiles by its shape, and hands them to the kernels of this machine's instruction set.
+//
+// Pointers and extents in, nothing else. Real (float, double) runs in the kernel regions; the other element types in plain loops.
+#pragma once
+
+#include "tercet/backend/cpu/attention.hpp"
+#include "tercet/backend/functors.hpp"
+#include "tercet/core/dtype.hpp"
+#include "tercet/core/strided.hpp"
+
+namespace tercet::inline TERCET_ABI::cpu {
+
+namespace detail {
+
+// The type that arithmetic on T is done in: 16-bit floats compute in float, bool as an integer.
+template <class T>
+using Compute = std::conditional_t<std::is_same_v<T, bf16> || std::is_same_v<T, f16>, float, std::conditional_t<std::is_same_v<T, bool>, int, T>>;
+
+template <class T>
+T scalar_binary(BinaryOp op, T x, T y) {
+    using C = Compute<T>;
+    const C a = static_cast<C>(x), b = static_cast<C>(y);
+    if constexpr (std::is_integral_v<C>) {  // two's complement wraps; division by zero gives zero, as nothing may trap
+        using U = std::make_unsigned_t<C>;
+        switch (op) {
+        case BinaryOp::add: return static_cast<T>(static_cast<C>(static_cast<U>(a) + static_cast<U>(b)));
+        case BinaryOp::sub: return static_cast<T>(static_cast<C>(static_cast<U>(a) - static_cast<U>(b)));
+        case BinaryOp::mul: return static_cast<T>(static_cast<C>(std::uint64_t{static_cast<U>(a)} * static_cast<U>(b)));
+        case BinaryOp::div: return b == 0 ? T{} : b == static_cast<C>(-1) ? static_cast<T>(static_cast<C>(U{} - static_cast<U>(a))) : static_cast<T>(a / b);
+        case BinaryOp::maximum: return a > b ? x : y;
+        case BinaryOp::minimum: return a < b ? x : y;
+        case BinaryOp::pow: {
+            std::uint64_t power = 1, base = static_cast<U>(a);
+            for (auto e = static_cast<std::uint64_t>(b > 0 ? b : 0); e != 0; e /= 2, base *= base)
+                if (e % 2 == 1) power *= base;
+            return static_cast<T>(static_cast<C>(power));
+        }
+        default: return T{};
+        }
+    } else {
+        switch (op) {
+#define TERCET_CASE(entry, functor)                                                                                    \
+    case BinaryOp::entry: return static_cast<T>(scalar::functor::f(a, b));
+            TERCET_BINARY_OPS(TERCET_CASE)
+#undef TERCET_CASE
+        default: return T{};
+        }
+    }
+}
+
+template <class T>
+T scalar_unary(UnaryOp op, T x) {
+    using C = Compute<T>;
+    const C a = static_cast<C>(x);
+    if constexpr (std::is_integral_v<C>) {
+        const bool negative = a < 0;
+        switch (op) {
+        case UnaryOp::neg: return scalar_binary<T>(BinaryOp::sub, T{}, x);
+        case UnaryOp::abs: return negative ? scalar_binary<T>(BinaryOp::sub, T{}, x) : x;
+        case UnaryOp::square: return scalar_binary<T>(BinaryOp::mul, x, x);
+        case UnaryOp::relu: return negative ? T{} : x;
+        default: fail(ErrorCode::dtype_mismatch, "this operation gives fractions: convert the integers to float first");
+        }
+    } else {
+        switch (op) {
+#define TERCET_CASE(entry, functor)                                                                                    \
+    case UnaryOp::entry: return static_cast<T>(scalar::functor::f(a));
+            TERCET_UNARY_OPS(TERCET_CASE)
+#undef TERCET_CASE
+        default: return T{};
+        }
+    }
+}
+
+}  // namespace detail
+
+struct Backend {
+    /// y = f(x), both of n.
+    template <class T>
+    static void unary(UnaryOp op, T* y, const T* x, index_t n) {
+        parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) {
+            if constexpr (Real<T>) kernels<T>().unary[static_cast<int>(op)](y + begin, x + begin, end - begin);
+            else
+                for (index_t i = begin; i < end; ++i) y[i] = detail::scalar_unary(op, x[i]);
+        });
+    }
+
+    /// dx += dy · f'(x), with y = f(x) at hand.
+    template <Real T>
+    static void unary_backward(UnaryOp op, T* dx, const T* dy, const T* x, const T* y, index_t n) {
+        parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) {
+            kernels<T>().unary_backward[static_cast<int>(op)](dx + begin, dy + begin, x + begin, y + begin, end - begin);
+        });
+    }
+
+    /// y (shape, contiguous) = f(a, b), the operands by strides.
+    template <class T>
+    static void binary(BinaryOp op, T* y, const T* a, const T* b, const Shape& shape, const Shape& a_strides, const Shape& b_strides) {
+        for_each_row<3>(shape, {contiguous_strides(shape), a_strides, b_strides}, [&](const auto& at, index_t n, const auto& step) {
+            if constexpr (Real<T>) {
+                const auto kernel = kernels<T>().binary[static_cast<int>(op)];
+                const auto direct = [](index_t s) { return s == 0 || s == 1; };
+                if (direct(step[1]) && direct(step[2])) return kernel(y + at[0], a + at[1], b + at[2], n, step[1], step[2]);
+                constexpr index_t piece = 256;  // other strides: gathered first
+                T left[piece], right[piece];
+                for (index_t i = 0; i < n; i += piece) {
+                    const index_t count = std::min(piece, n - i);
+                    for (index_t j = 0; j < count; ++j) {
+                        left[j] = a[at[1] + (i + j) * step[1]];
+                        right[j] = b[at[2] + (i + j) * step[2]];
+                    }
+                    kernel(y + at[0] + i, left, right, count, 1, 1);
+                }
+            } else {
+                for (index_t i = 0; i < n; ++i) y[at[0] + i] = detail::scalar_binary(op, a[at[1] + i * step[1]], b[at[2] + i * step[2]]);
+            }
+        });
+    }
+
+    /// y = x, each by its own strides, with conversion where the types differ.
+    template <class To, class From>
+    static void copy(To* y, const Shape& y_strides, const From* x, const Shape& x_strides, const Shape& shape) {
+        for_each_row<2>(shape, {y_strides, x_strides}, [&](const auto& at, index_t n, const auto& step) {
+            To* to = y + at[0];
+            const From* from = x + at[1];
+            if (std::is_same_v<To, From> && step[0] == 1 && step[1] == 1) {
+                std::copy_n(from, n, to);
+            } else {
+                for (index_t i = 0; i < n; ++i) to[i * step[0]] = convert<To>(from[i * step[1]]);
+            }
+        });
+    }
+
+    /// One element in another type; 16-bit floats by way of float, and NaN or out-of-range floats to the nearest integer there is.
+    template <class To, class From>
+    static To convert(From x) {
+        if constexpr (std::is_same_v<To, From>) {
+            return x;
+        } else if constexpr (std::is_same_v<From, bf16> || std::is_same_v<From, f16>) {
+            return convert<To>(static_cast<float>(x));
+        } else if constexpr (std::is_same_v<To, bf16> || std::is_same_v<To, f16>) {
+            return To(static_cast<float>(x));
+        } else if constexpr (std::is_same_v<To, bool>) {
+            return x != From{};
+        } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+            constexpr From low = static_cast<From>(std::numeric_limits<To>::min()), high = static_cast<From>(std::numeric_limits<To>::max());
+            return x != x ? To{} : x <= low ? std::numeric_limits<To>::min() : x >= high ? std::numeric_limits<To>::max() : static_cast<To>(x);
+        } else {
+            return static_cast<To>(x);
+        }
+    }
+
+    /// y += alpha · x, both of n.
+    template <Real T>
+    static void add_scaled(T* y, const T* x, T alpha, index_t n) {
+        parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) { kernels<T>().add_scaled(y + begin, x + begin, alpha, end - begin); });
+    }
+
+    /// body(row) for each of `rows` rows of `n` elements, many rows a task.
+    template <class F>
+    static void for_rows(index_t rows, index_t n, const F& body) {
+        parallel_ranges(rows, std::max<index_t>(1, elementwise_grain / std::max<index_t>(n, 1)), [&](index_t begin, index_t end) {
+            for (index_t row = begin; row < end; ++row) body(row);
+        });
+    }
+
+    template <Real T>
+    static void softmax(T* y, const T* x, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { kernels<T>().softmax(y + r * n, x + r * n, n); });
+    }
+    template <Real T>
+    static void softmax_backward(T* dx, const T* dy, const T* y, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { kernels<T>().softmax_backward(dx + r * n, dy + r * n, y + r * n, n); });
+    }
+    template <Real T>
+    static void log_sum_exp(T* y, const T* x, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { y[r] = kernels<T>().log_sum_exp(x + r * n, n); });
+    }
+
+    /// y, x (rows, n); mean, rstd (rows); weight, bias (n), bias may be null.
+    template <Real T>
+    static void layer_norm(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { kernels<T>().layer_norm(y + r * n, mean + r, rstd + r, x + r * n, weight, bias, eps, n); });
+    }
+    /// Adds to dx (rows, n), dweight and dbias (n), each of which may be null.
+    template <Real T>
+    static void layer_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* weight, const T* mean, const T* rstd, index_t rows, index_t n) {
+        sum_over_chunks<T>(rows, n, {dweight, dbias}, [&](index_t r, T* dw, T* db) {
+            kernels<T>().layer_norm_backward(dx == nullptr ? nullptr : dx + r * n, dw, db, dy + r * n, x + r * n, weight, mean[r], rstd[r], n);
+        });
+    }
+    template <Real T>
+    static void rms_norm(T* y, T* rstd, const T* x, const T* weight, T eps, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { kernels<T>().rms_norm(y + r * n, rstd + r, x + r * n, weight, eps, n); });
+    }
+    template <Real T>
+    static void rms_norm_backward(T* dx, T* dweight, const T* dy, const T* x, const T* weight, const T* rstd, index_t rows, index_t n) {
+        sum_over_chunks<T>(rows, n, {dweight, nullptr}, [&](index_t r, T* dw, T*) {
+            kernels<T>().rms_norm_backward(dx == nullptr ? nullptr : dx + r * n, dw, dy + r * n, x + r * n, weight, rstd[r], n);
+        });
+    }
+
+    /// sums (n) += the column sums of x (rows, n).
+    template <Real T>
+    static void add_column_sums(T* sums, const T* x, index_t rows, index_t n) {
+        sum_over_chunks<T>(rows, n, {sums, nullptr}, [&](index_t r, T* partial, T*) { kernels<T>().add_scaled(partial, x + r * n, T(1), n); });
+    }
+
+    /// C (m, n) with row stride ldc = [C +] A (m, k) · B (k, n).
+    template <Real T>
+    static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate) {
+        gemm_batch<T>(1, [&](index_t) { return Product<T>{c, a, b}; }, ldc, m, n, k, accumulate);
+    }
+
+    /// One product of a batch.
+    template <class T>
+    struct Product {
+        T* c;
+        MatrixView<T> a;
+        RightOperand<T> b;
+    };
+
+    /// `count` products of the same extents; product(i) gives the operands of the i-th.
+    template <Real T, class F>
+    static void gemm_batch(index_t count, const F& product, index_t ldc, index_t m, index_t n, index_t k, bool accumulate) {
+        if (count == 0 || m == 0 || n == 0) return;
+        if (k == 0) {
+            if (accumulate) return;
+            for (index_t i = 0; i < count; ++i)
+                for (index_t r = 0; r < m; ++r) std::fill_n(product(i).c + r * ldc, n, T(0));
+            return;
+        }
+        // Tiles of C by the shape alone: tall enough that unpacking B pays, then narrower until there are some for every core.
+        const index_t height = std::min<index_t>(m, 448);
+        index_t width = std::min<index_t>((n + panel_width - 1) / panel_width * panel_width, 256);
+        const index_t down = (m + height - 1) / height;
+        const auto tiles = [&] { return count * down * ((n + width - 1) / width); };
+        while (m * n * k > 32768 && tiles() < 16 && width > panel_width) width = (width / 2 + panel_width - 1) / panel_width * panel_width;
+        const index_t across = (n + width - 1) / width;
+        const index_t together = std::max<index_t>(1, 32768 / std::max<index_t>(1, std::min(height, m) * std::min(width, n) * k));  // tiny products share a task
+        parallel_ranges(tiles(), together, [&](index_t first, index_t last) {
+            const Scratch<T> scratch(gemm_scratch(height, k));
+            for (index_t tile = first; tile < last; ++tile) {
+                const Product<T> p = product(tile / (down * across));
+                const index_t i = tile / across % down * height, j = tile % across * width;
+                const index_t rows = std::min(height, m - i), columns = std::min(width, n - j);
+                const MatrixView<T> a{p.a.data + i * p.a.row_stride, p.a.row_stride, p.a.col_stride};
+                if (rows <= 4 && gemv(p.c + i * ldc, ldc, a, p.b, j, rows, columns, k, accumulate)) continue;
+                kernels<T>().gemm(p.c + i * ldc + j, ldc, a, p.b, j, rows, columns, k, accumulate, scratch.data());
+            }
+        });
+    }
+
+    /// Packs a strided B (k, n) into panels of 32 columns: n rounded up to 32, times k numbers.
+    template <Real T>
+    static void pack(T* panels, const MatrixView<T>& b, index_t n, index_t k) {
+        parallel_for((n + panel_width - 1) / panel_width, [&](index_t p) { kernels<T>().pack_panel(panels + p * panel_width * k, b, p * panel_width, n, k); });
+    }
+
+    /// y (n) = elements [begin, begin + n) of a stored row, in float.
+    static void dequantize(float* y, const std::byte* row, StorageType type, index_t begin, index_t n) { kernel_set().stored.dequantize(y, row, type, begin, n); }
+
+    template <Real T>
+    static void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v, const AttentionShape<T>& s) {
+        cpu::attention(out, log_sums, q, k, v, s);
+    }
+    template <Real T>
+    static void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv, const HeadsView<const T>& dout, const HeadsView<const T>& out,
+                                   const T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v, const AttentionShape<T>& s) {
+        cpu::attention_backward(dq, dk, dv, dout, out, log_sums, q, k, v, s);
+    }
+
+    /// y, x (rows, 2 · half) each row turned by its angles: row r uses row r / share % positions of cosine and sine (positions, half).
+    template <Real T>
+    static void rotate(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t rows, index_t half, index_t share, index_t positions) {
+        for_rows(rows, 2 * half, [&](index_t r) {
+            const index_t p = r / share % positions;
+            kernels<T>().rotate(y + r * 2 * half, x + r * 2 * half, cosine + p * half, sine + p * half, sign, half);
+        });
+    }
+
+    template <Real T>
+    static void adamw(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2, index_t n) {
+        parallel_ranges(n, elementwise_grain, [&](index_t i, index_t end) {
+            kernels<T>().adamw(parameter + i, m + i, v + i, gradient + i, rate, beta1, beta2, eps, decay, correction1, correction2, end - i);
+        });
+    }
+
+private:
+    // Few rows against a B whose columns lie contiguous in memory: dot products, each column read once and nothing packed.
+    template <class T>
+    static bool gemv(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k, bool accumulate) {
+        using Kind = typename RightOperand<T>::Kind;
+        const bool stored = b.kind == Kind::stored, rows_of_b = b.kind == Kind::strided && b.view.row_stride == 1;
+        if (a.col_stride != 1 || !(stored || rows_of_b)) return false;
+        for (index_t j = column; j < column + n; ++j) {
+            for (index_t i = 0; i < m; ++i) {
+                const T* x = a.data + i * a.row_stride;
+                T value{};
+                if (rows_of_b) value = kernels<T>().dot(b.view.data + j * b.view.col_stride, x, k);
+                else if constexpr (std::is_same_v<T, float>) value = kernel_set().stored.dot(b.rows + j * b.row_bytes, b.type, x, k);
+                T& to = c[i * ldc + j];
+                to = accumulate ? to + value : value;
+            }
+        }
+        return true;
+    }
+
+    // Runs row(r, partial sums…) over all rows, in chunks of a size that depends on the rows alone; each chunk sums into its own buffers,
+    // which are added to `sums` in the chunks' order. Null sums are passed on as null.
+    template <class T, class F>
+    static void sum_over_chunks(index_t rows, index_t n, std::array<T*, 2> sums, const F& row) {
+        const index_t chunk = std::max<index_t>(64, (rows + 15) / 16), chunks = (rows + chunk - 1) / chunk;
+        if (sums[0] == nullptr && sums[1] == nullptr) return for_rows(rows, n, [&](index_t r) { row(r, static_cast<T*>(nullptr), static_cast<T*>(nullptr)); });
+        const Scratch<T> partial(2 * n * chunks);
+        std::fill_n(partial.data(), 2 * n * chunks, T(0));
+        parallel_for(chunks, [&](index_t i) {
+            T *first = partial.data() + 2 * n * i, *second = first + n;
+            for (index_t r = i * chunk; r < std::min(rows, (i + 1) * chunk); ++r) row(r, sums[0] ? first : nullptr, sums[1] ? second : nullptr);
+        });
+        for (index_t i = 0; i < chunks; ++i)
+            for (std::size_t which = 0; which < 2; ++which)
+                if (sums[which] != nullptr) kernels<T>().add_scaled(sums[which], partial.data() + (2 * i + static_cast<index_t>(which)) * n, T(1), n);
+    }
+};
+
+}  // namespace tercet::inline TERCET_ABI::cpu

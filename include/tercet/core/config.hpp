@@ -1,0 +1,41 @@
+// Configuration: the version, the only macros a user may set, and the ABI namespace built from them.
+//
+//   TERCET_NO_EXCEPTIONS       errors go to a handler instead of being thrown (see core/error.hpp); set by itself under -fno-exceptions
+//   TERCET_SEPARATE_KERNELS    the kernels are declared only; one source file includes tercet/backend/cpu/kernels.inc
+//   TERCET_NO_OPENMP           the built-in thread pool is used although the compiler offers OpenMP
+//
+// The inline namespace carries the version, the backend and the error mode, so that two builds that disagree cannot be mixed by
+// the linker. It leaves out the instruction set and OpenMP: a program built with -march=native may link to kernels that were not.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#define TERCET_VERSION_MAJOR 0
+#define TERCET_VERSION_MINOR 1
+#define TERCET_VERSION_PATCH 0
+#define TERCET_VERSION_STRING "0.1.0"
+
+#if !defined(__GNUC__)
+#error "tercet needs GCC 12 or Clang 14 or later: its kernels are written with their vector extensions"
+#endif
+#if __cplusplus < 202002L
+#error "tercet needs C++20: compile with -std=c++20"
+#endif
+
+#if !defined(__cpp_exceptions) && !defined(TERCET_NO_EXCEPTIONS)
+#define TERCET_NO_EXCEPTIONS
+#endif
+
+#ifdef TERCET_NO_EXCEPTIONS
+#define TERCET_ABI v0_1_cpu_noexcept
+#else
+#define TERCET_ABI v0_1_cpu
+#endif
+
+namespace tercet::inline TERCET_ABI {
+
+/// Extents, strides and offsets are signed, as in the formulas: a stride may be negative.
+using index_t = std::ptrdiff_t;
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,220 @@
+// The parallel loop: the only place in the library that knows threads.
+//
+//   parallel_for(tiles, [&](index_t tile) { … });      // each tile once, on any thread, in any order
+//
+// OpenMP runs the loop where the including program is compiled with it, a small pool of std::thread otherwise. Callers cut their work
+// by the problem's shape, never by the number of threads, so a result has the same bits on one thread and on sixty-four. A loop inside
+// a loop runs on the thread it is in. No thread is started before the first loop that has more than one tile.
+#pragma once
+
+#include "tercet/core/error.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+#if defined(_OPENMP) && !defined(TERCET_NO_OPENMP)
+#define TERCET_WITH_OPENMP 1
+#include <omp.h>
+#else
+#define TERCET_WITH_OPENMP 0
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+#endif
+
+namespace tercet::inline TERCET_ABI {
+
+namespace detail {
+
+inline constexpr int most_threads = 1024;
+
+/// TERCET_THREADS, or the number of processors this process may use.
+inline int default_threads() {
+    if (const char* text = std::getenv("TERCET_THREADS")) {
+        char* end = nullptr;
+        const long n = std::strtol(text, &end, 10);
+        if (end != text && *end == '\0' && n >= 1 && n <= most_threads) return static_cast<int>(n);
+    }
+#if TERCET_WITH_OPENMP
+    return omp_get_max_threads();
+#else
+    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+#endif
+}
+
+inline std::atomic<int> thread_setting{0};  // 0: not set, use the default
+
+inline thread_local bool inside_parallel = false;
+
+// Marks this thread as working inside a loop, so that loops within it stay on it.
+struct InsideParallel {
+    bool before = std::exchange(inside_parallel, true);
+    InsideParallel() = default;
+    InsideParallel(const InsideParallel&) = delete;
+    InsideParallel& operator=(const InsideParallel&) = delete;
+    ~InsideParallel() { inside_parallel = before; }
+};
+
+// A loop with its type erased: the body behind a pointer, tiles handed out by a counter, the first exception kept for the caller.
+struct Loop {
+    void (*body)(const void* context, index_t tile);
+    const void* context;
+    index_t count;
+    std::atomic<index_t> next{0};
+#ifndef TERCET_NO_EXCEPTIONS
+    std::atomic<bool> failed{false};
+    std::exception_ptr error{};
+#endif
+
+    void work() {
+        InsideParallel mark;
+#ifdef TERCET_NO_EXCEPTIONS
+        for (index_t tile; (tile = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(context, tile);
+#else
+        try {
+            for (index_t tile; (tile = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(context, tile);
+        } catch (...) {
+            next.store(count, std::memory_order_relaxed);  // the rest of the tiles need not be done
+            if (!failed.exchange(true)) error = std::current_exception();
+        }
+#endif
+    }
+    void rethrow() const {
+#ifndef TERCET_NO_EXCEPTIONS
+        if (error) std::rethrow_exception(error);
+#endif
+    }
+};
+
+#if TERCET_WITH_OPENMP
+
+inline void run_on_threads(Loop& loop, int threads) {
+#pragma omp parallel num_threads(threads)
+    loop.work();
+}
+
+#else
+
+// Workers that sleep until a loop comes. One loop at a time: a caller that finds the pool at work does its loop alone.
+class ThreadPool {
+public:
+    ~ThreadPool() {
+        {
+            const std::lock_guard lock(mutex_);
+            stop_ = true;
+        }
+        wake_.notify_all();
+        for (auto& worker : workers_) worker.join();
+    }
+
+    void run(Loop& loop, int threads) {
+        const std::unique_lock only(one_loop_, std::try_to_lock);
+        if (!only) return loop.work();
+        {
+            const std::lock_guard lock(mutex_);
+            while (static_cast<int>(workers_.size()) < threads - 1) {
+                const int number = static_cast<int>(workers_.size());
+                workers_.emplace_back([this, number] { serve(number); });
+            }
+            loop_ = &loop;
+            wanted_ = threads - 1;
+            busy_ = wanted_;
+            generation_.fetch_add(1, std::memory_order_release);
+        }
+        wake_.notify_all();
+        loop.work();
+        for (int spin = 0; spin < spins && busy_.load(std::memory_order_acquire) != 0; ++spin) pause();
+        if (busy_.load(std::memory_order_acquire) != 0) {
+            std::unique_lock lock(mutex_);
+            done_.wait(lock, [&] { return busy_.load(std::memory_order_acquire) == 0; });
+        }
+    }
+
+private:
+    static constexpr int spins = 20000;  // some tens of microseconds: the gap between two loops of a decoding step
+
+    static void pause() {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+
+    void serve(int number) {
+        std::uint64_t seen = 0;
+        for (;;) {
+            for (int spin = 0; spin < spins && generation_.load(std::memory_order_acquire) == seen; ++spin) pause();
+            Loop* loop = nullptr;
+            {
+                std::unique_lock lock(mutex_);
+                wake_.wait(lock, [&] { return stop_ || generation_.load(std::memory_order_relaxed) != seen; });
+                if (stop_) return;
+                seen = generation_.load(std::memory_order_relaxed);
+                if (number < wanted_) loop = loop_;
+            }
+            if (loop == nullptr) continue;
+            loop->work();
+            if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+                const std::lock_guard lock(mutex_);
+                done_.notify_one();
+            }
+        }
+    }
+
+    std::mutex one_loop_, mutex_;
+    std::condition_variable wake_, done_;
+    std::vector<std::thread> workers_;
+    std::atomic<std::uint64_t> generation_{0};
+    std::atomic<int> busy_{0};
+    Loop* loop_ = nullptr;
+    int wanted_ = 0;
+    bool stop_ = false;
+};
+
+inline void run_on_threads(Loop& loop, int threads) {
+    static ThreadPool pool;
+    pool.run(loop, threads);
+}
+
+#endif
+
+}  // namespace detail
+
+/// How many threads a parallel loop uses: set_threads, else TERCET_THREADS, else all processors.
+inline int threads() {
+    const int set = detail::thread_setting.load(std::memory_order_relaxed);
+    if (set != 0) return set;
+    static const int initial = detail::default_threads();
+    return initial;
+}
+
+/// Sets the number of threads for the whole process, 1 or more. Results do not depend on it.
+inline void set_threads(int count) {
+    require(count >= 1 && count <= detail::most_threads, ErrorCode::invalid_argument, "set_threads: ", count, " is not in [1, ", detail::most_threads, "]");
+    detail::thread_setting.store(count, std::memory_order_relaxed);
+}
+
+/// Calls body(tile) for each tile in [0, count). Tiles may run at the same time, in any order. An exception from one of them reaches
+/// the caller after the others have ended.
+template <class F>
+void parallel_for(index_t count, const F& body) {
+    const int team = static_cast<int>(std::min<index_t>(count, threads()));
+    if (team <= 1 || detail::inside_parallel) {
+        for (index_t tile = 0; tile < count; ++tile) body(tile);
+        return;
+    }
+    detail::Loop loop{[](const void* context, index_t tile) { (*static_cast<const F*>(context))(tile); }, &body, count};
+    detail::run_on_threads(loop, team);
+    loop.rethrow();
+}
+
+/// Cuts [0, count) into runs of at most `grain` and calls body(begin, end) for each, in parallel.
+template <class F>
+void parallel_ranges(index_t count, index_t grain, const F& body) {
+    const index_t tiles = (count + grain - 1) / grain;
+    parallel_for(tiles, [&](index_t tile) { body(tile * grain, std::min(count, (tile + 1) * grain)); });
+}
+
+}  // namespace tercet::inline TERCET_ABI

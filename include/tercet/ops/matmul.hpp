@@ -1,0 +1,96 @@
+// Matrix products.
+//
+//   Y = A B        dA = dY Bᵀ        dB = Aᵀ dY
+//
+// Leading dimensions are a batch and broadcast. Transposed and other strided views go straight into the product: nothing is copied.
+#pragma once
+
+#include "tercet/ops/elementwise.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+namespace detail {
+
+// C (…, m, n) = A (…, m, k) · B (…, k, n), batches broadcast, any strides; C contiguous.
+template <Real T>
+Tensor<T> matmul_values(const Tensor<T>& a, const Tensor<T>& b) {
+    const index_t m = a.size(-2), k = a.size(-1), n = b.size(-1);
+    require(b.size(-2) == k, ErrorCode::shape_mismatch, "matmul: inner dimensions differ, ", a.shape(), " x ", b.shape());
+    const auto leading = [](const Shape& s) { return Shape(std::span<const index_t>(s.begin(), static_cast<std::size_t>(s.rank() - 2))); };
+    const Shape a_batch = leading(a.shape()), b_batch = leading(b.shape());
+    require(broadcast_shapes(a_batch, b_batch, "matmul: batch").rank() <= max_rank - 2, ErrorCode::invalid_argument, "matmul: too many dimensions");
+    Shape shape = broadcast_shapes(a_batch, b_batch, "matmul: batch");
+    const Shape batch = shape;
+    shape.push_back(m);
+    shape.push_back(n);
+    auto y = Tensor<T>::empty(shape);
+    const Shape a_steps = broadcast_strides(a_batch, leading(a.strides()), batch, "matmul"), b_steps = broadcast_strides(b_batch, leading(b.strides()), batch, "matmul");
+    const auto offset = [&](index_t i, const Shape& steps) {
+        index_t where = 0;
+        for (index_t d = batch.rank(); d-- > 0; i /= batch[d]) where += i % batch[d] * steps[d];
+        return where;
+    };
+    T* out = y.mutable_data();
+    const index_t ra = a.strides()[a.rank() - 2], ca = a.strides()[a.rank() - 1], rb = b.strides()[b.rank() - 2], cb = b.strides()[b.rank() - 1];
+    const auto product = [&](index_t i) {
+        using Right = cpu::RightOperand<T>;
+        return Device::Product<T>{out + i * m * n, {a.data() + offset(i, a_steps), ra, ca}, Right{Right::Kind::strided, {b.data() + offset(i, b_steps), rb, cb}}};
+    };
+    Device::template gemm_batch<T>(element_count(batch), product, n, m, n, k, false);
+    return y;
+}
+
+}  // namespace detail
+
+/// A (…, m, k) · B (…, k, n) -> (…, m, n). A vector on the left or right is a row or a column whose dimension falls away, as in NumPy.
+/// Throws shape_mismatch when the inner dimensions differ or the batches do not broadcast.
+template <Real T>
+Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
+    require(a.rank() >= 1 && b.rank() >= 1, ErrorCode::shape_mismatch, "matmul: a scalar has no matrix product, ", a.shape(), " x ", b.shape());
+    const auto left = a.detach().rank() == 1 ? a.detach().unsqueeze(0) : a.detach(), right = b.rank() == 1 ? b.detach().unsqueeze(1) : b.detach();
+    auto y = detail::matmul_values(left, right);
+    const Shape full = y.shape();
+    if (b.rank() == 1) y = y.squeeze(-1);
+    if (a.rank() == 1) y = y.squeeze(b.rank() == 1 ? -1 : -2);
+    return record(y, [left = save(left), right = save(right), full](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+        const auto d = dy.reshape(full);
+        if (da) da.add(sum_to(detail::matmul_values(d, right->transpose()), left->shape()).reshape(da.shape()));
+        if (db) db.add(sum_to(detail::matmul_values(left->transpose(), d), right->shape()).reshape(db.shape()));
+    }, a, b);
+}
+
+/// Integers: the same product in plain loops.
+template <Element T>
+    requires(!Real<T>)
+Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
+    return matmul(a.template to<double>(), b.template to<double>()).template to<T>();
+}
+
+/// x (…, in) · Wᵀ + b with weight W (out, in) and bias b (out), or none: a fully connected layer. -> (…, out)
+///
+///   dx = dy W        dW = dyᵀ x        db = Σ dy
+template <Real T>
+Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& bias = {}) {
+    require(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1), ErrorCode::shape_mismatch, "linear: weight ", weight.shape(), " does not fit x ", x.shape());
+    const bool with_bias = bias.storage() != nullptr;
+    require(!with_bias || bias.shape() == Shape{weight.size(0)}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ", weight.shape());
+    const auto xc = x.detach().contiguous(), w = weight.detach();
+    const index_t in = w.size(1), out = w.size(0), rows = in == 0 ? x.numel() : xc.numel() / in;
+    Shape shape = x.shape();
+    shape[shape.rank() - 1] = out;
+    auto y = Tensor<T>::empty(shape);
+    using Right = cpu::RightOperand<T>;
+    if (with_bias) Device::copy(y.mutable_data(), Shape{out, 1}, bias.detach().contiguous().data(), Shape{0, 1}, Shape{rows, out});
+    Device::gemm(y.mutable_data(), out, {xc.data(), in, 1}, Right{Right::Kind::strided, {w.data(), w.strides()[1], w.strides()[0]}}, rows, out, in, with_bias);
+    return record(y, [xs = save(xc), ws = save(w), rows, in, out](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
+        const auto product = [](Gradient<T>& to, index_t m, index_t n, index_t k, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b) {
+            const bool accumulate = !to.fresh();
+            Device::gemm(to.data_to_write(), n, a, Right{Right::Kind::strided, b}, m, n, k, accumulate);
+        };
+        if (dx) product(dx, rows, in, out, {dy.data(), out, 1}, {ws->data(), ws->strides()[0], ws->strides()[1]});
+        if (dw) product(dw, out, in, rows, {dy.data(), 1, out}, {xs->data(), in, 1});
+        if (db) Device::add_column_sums(db.data(), dy.data(), rows, out);
+    }, x, weight, bias);
+}
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,47 @@
+// Storage: the memory behind one or more tensors, and the version counter that tells when it was written to.
+#pragma once
+
+#include "tercet/core/memory.hpp"
+#include "tercet/core/strided.hpp"
+
+#include <memory>
+
+namespace tercet::inline TERCET_ABI {
+
+/// Elements somebody owns: a block of ours, a vector that was handed over, or the caller's own memory.
+template <class T>
+class Storage {
+public:
+    /// count uninitialised elements, 64-byte aligned.
+    static std::shared_ptr<Storage> allocate(index_t count) {
+        auto storage = std::make_shared<Storage>();
+        storage->block_ = Block(checked_mul(static_cast<std::size_t>(count), sizeof(T), "tensor"));
+        storage->data_ = static_cast<T*>(storage->block_.data());
+        storage->count_ = count;
+        return storage;
+    }
+    /// Memory kept alive by `owner`, or by the caller when that is null.
+    static std::shared_ptr<Storage> of(T* data, index_t count, std::shared_ptr<const void> owner) {
+        auto storage = std::make_shared<Storage>();
+        storage->data_ = data;
+        storage->count_ = count;
+        storage->owner_ = std::move(owner);
+        return storage;
+    }
+
+    T* data() const { return data_; }
+    index_t count() const { return count_; }
+
+    /// How often the elements may have been written to; relaxed, since a tensor is not written to by two threads at once.
+    std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }
+    void touch() { version_.fetch_add(1, std::memory_order_relaxed); }
+
+private:
+    Block block_;
+    std::shared_ptr<const void> owner_;
+    T* data_ = nullptr;
+    index_t count_ = 0;
+    std::atomic<std::uint64_t> version_{0};
+};
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,138 @@
+// Added tokens: strings that a tokenizer takes out of a text before anything else happens to it ("<|endoftext|>", "[MASK]").
+//
+// The leftmost match wins, and of those the longest. A token may ask to stand alone as a word, to swallow the whitespace on its left
+// or right, and to be looked for in the normalized text instead of the original one. Matching walks a trie, so a text takes at
+// most its length times the longest token's.
+#pragma once
+
+#include "tercet/text/unicode.hpp"
+#include "tercet/text/utf8.hpp"
+#include "tercet/text/vocabulary.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tercet::inline TERCET_ABI {
+
+struct AddedToken {
+    TokenId id = no_token;
+    std::string content;
+    bool special = false;      // skipped by decode(…, skip_special), and left in the text by EncodeOptions::special_as_text
+    bool single_word = false;  // not where a word character touches it
+    bool lstrip = false;       // takes the whitespace on its left
+    bool rstrip = false;       // … and on its right
+    bool normalized = false;   // looked for in the normalized text
+};
+
+namespace detail {
+
+/// A part of a text: an added token's, or (index < 0) what lies between them.
+struct TextPart {
+    std::size_t begin, end;
+    int index;
+};
+
+class AddedTokenTrie {
+public:
+    /// Adds a pattern that stands for the token `index`; of equal ones the first stays.
+    void add(std::string_view pattern, int index) {
+        if (pattern.empty()) return;
+        if (nodes_.empty()) nodes_.push_back({});
+        std::int32_t at = 0;
+        for (const char c : pattern) {
+            const auto next = child(at, c);
+            if (next >= 0) {
+                at = next;
+                continue;
+            }
+            const auto added = static_cast<std::int32_t>(nodes_.size());
+            nodes_.push_back({c, -1, nodes_[static_cast<std::size_t>(at)].first_child, -1});
+            nodes_[static_cast<std::size_t>(at)].first_child = added;
+            at = added;
+        }
+        auto& node = nodes_[static_cast<std::size_t>(at)];
+        if (node.token < 0) node.token = index;
+        starts_[static_cast<unsigned char>(pattern[0])] = true;
+    }
+
+    bool empty() const { return nodes_.empty(); }
+
+    /// Cuts well-formed text into tokens and what lies between; `skip_special` leaves special tokens in the text.
+    std::vector<TextPart> split(std::string_view text, const std::vector<AddedToken>& tokens, bool skip_special) const {
+        std::vector<TextPart> out;
+        std::size_t begin = 0;  // of the text not yet put out
+        for (std::size_t at = 0; at < text.size() && !empty();) {
+            if (!starts_[static_cast<unsigned char>(text[at])]) {
+                ++at;
+                continue;
+            }
+            const auto [size, index] = longest(text, at);
+            if (index < 0) {
+                ++at;
+                continue;
+            }
+            const auto& token = tokens[static_cast<std::size_t>(index)];
+            std::size_t start = at, stop = at + size;
+            at = stop;  // a match that is turned down has been consumed all the same
+            if (skip_special && token.special) continue;
+            if (token.single_word && !stands_alone(text, start, stop)) continue;
+            if (token.lstrip) {
+                while (start > begin) {
+                    const auto previous = utf8_previous(text, start);
+                    if (previous < begin || !is_space(utf8_decode_valid(text, previous).point)) break;
+                    start = previous;
+                }
+            }
+            if (token.rstrip) {
+                while (stop < text.size()) {
+                    const auto next = utf8_decode_valid(text, stop);
+                    if (!is_space(next.point)) break;
+                    stop += next.size;
+                }
+            }
+            if (begin < start) out.push_back({begin, start, -1});
+            out.push_back({start, stop, index});
+            begin = stop;
+            at = std::max(at, begin);
+        }
+        if (begin < text.size()) out.push_back({begin, text.size(), -1});
+        return out;
+    }
+
+private:
+    struct Node {
+        char byte = 0;
+        std::int32_t first_child = -1, next_sibling = -1;
+        int token = -1;
+    };
+
+    std::int32_t child(std::int32_t at, char c) const {
+        auto i = nodes_[static_cast<std::size_t>(at)].first_child;
+        while (i >= 0 && nodes_[static_cast<std::size_t>(i)].byte != c) i = nodes_[static_cast<std::size_t>(i)].next_sibling;
+        return i;
+    }
+
+    std::pair<std::size_t, int> longest(std::string_view text, std::size_t at) const {
+        std::pair<std::size_t, int> best{0, -1};
+        std::int32_t node = 0;
+        for (std::size_t i = at; i < text.size(); ++i) {
+            node = child(node, text[i]);
+            if (node < 0) break;
+            if (const int token = nodes_[static_cast<std::size_t>(node)].token; token >= 0) best = {i + 1 - at, token};
+        }
+        return best;
+    }
+
+    static bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
+        if (begin > 0 && is_word(utf8_decode_valid(text, utf8_previous(text, begin)).point)) return false;
+        return end == text.size() || !is_word(utf8_decode_valid(text, end).point);
+    }
+
+    std::vector<Node> nodes_;
+    bool starts_[256] = {};
+};
+
+}  // namespace detail
+
+}  // namespace tercet::inline TERCET_ABI

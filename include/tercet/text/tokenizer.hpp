@@ -1,0 +1,387 @@
+// Tokenizers: text to ids and back, exact to the id with the libraries that published models were trained with.
+//
+//   text -> added tokens taken out -> normalizer -> pre-tokenizer -> model (BPE or WordPiece) -> template (special tokens) -> ids
+//   ids  -> tokens -> decoder -> text
+//
+// A Tokenizer is assembled from its parts and never changes, so threads may share one. text/load_tokenizer.hpp makes one from a
+// tokenizer.json, a model directory or a GGUF file.
+#pragma once
+
+#include "tercet/text/added_tokens.hpp"
+#include "tercet/text/bpe.hpp"
+#include "tercet/text/decoder.hpp"
+#include "tercet/text/encoding.hpp"
+#include "tercet/text/wordpiece.hpp"
+
+#include <optional>
+
+namespace tercet::inline TERCET_ABI {
+
+struct EncodeOptions {
+    bool add_special = true;               // the tokens that the model expects around a text
+    bool special_as_text = false;          // special tokens written in the text are read as ordinary text
+    std::optional<std::string_view> pair = {};  // the second text of a pair
+    index_t max_length = 0;                // at most this many tokens, added ones included; 0: no limit
+    Truncation truncation = Truncation::longest_first;
+    bool truncate_left = false;            // what goes is cut off at the beginning
+    index_t stride = 0;                    // encode_windows: how many tokens neighbouring windows share
+};
+
+/// Ids of the tokens that have a role; no_token where a tokenizer has none.
+struct SpecialIds {
+    TokenId bos = no_token, eos = no_token, unk = no_token, pad = no_token, cls = no_token, sep = no_token, mask = no_token;
+};
+
+enum class TokenModel : std::uint8_t { bpe, wordpiece };
+
+/// Everything a tokenizer consists of.
+struct TokenizerParts {
+    std::string source;  // for messages: the file
+    Vocabulary vocabulary;
+    TokenModel model = TokenModel::bpe;
+    Bpe bpe;
+    WordPiece wordpiece;
+    Normalizer normalizer;
+    PreTokenizer pre_tokenizer;
+    Decoder decoder;
+    std::vector<AddedToken> added;
+    detail::Template single, pair;        // empty: nothing is added
+    bool trim_offsets = false;            // offsets leave out the whitespace that a token covers
+    bool trim_keeps_prefix_space = true;  // … but for one space at the very front
+    SpecialIds special;
+    index_t max_length = 0;               // as the files recommend; encode() takes it from its options only
+    std::string chat_template;            // empty when the files have none
+};
+
+class Tokenizer {
+public:
+    explicit Tokenizer(TokenizerParts parts) : p_(std::move(parts)) {
+        size_ = p_.vocabulary.size();
+        for (std::size_t i = 0; i < p_.added.size(); ++i) {
+            const auto& token = p_.added[i];
+            const auto index = static_cast<int>(i);
+            require(token.id >= 0 && static_cast<std::size_t>(token.id) <= (p_.vocabulary.count() + p_.added.size()) * 16 + 65536,
+                    ErrorCode::bad_tokenizer, p_.source, ": added token '", token.content, "' has the id ", token.id, " in a vocabulary of ",
+                    p_.vocabulary.count(), " tokens");
+            require(token.content.size() <= 4096, ErrorCode::bad_tokenizer, p_.source, ": added token ", token.id, " is ", token.content.size(),
+                    " bytes long, at most 4096 are supported");
+            if (token.normalized) normalized_.add(p_.normalizer.empty() ? token.content : p_.normalizer.apply(token.content).text, index);
+            else raw_.add(token.content, index);
+            size_ = std::max(size_, token.id + 1);
+        }
+        by_id_.assign(static_cast<std::size_t>(size_), -1);
+        std::vector<std::pair<std::string, TokenId>> names;
+        for (std::size_t i = 0; i < p_.added.size(); ++i) {
+            by_id_[static_cast<std::size_t>(p_.added[i].id)] = static_cast<int>(i);
+            names.emplace_back(p_.added[i].content, static_cast<TokenId>(i));
+        }
+        added_names_ = Vocabulary(names, p_.source);
+    }
+
+    /// Tokens of a text or a pair. Throws bad_text unless it is UTF-8, invalid_argument when a limit cannot be held.
+    Encoding encode(std::string_view text, const EncodeOptions& options = {}) const {
+        const Raw first = raw_encode(text, options);
+        if (!options.pair) return finish(whole(first), nullptr, options);
+        const Encoding second = whole(raw_encode(*options.pair, options));
+        return finish(whole(first), &second, options);
+    }
+
+    /// The ids alone: what encode() gives, without the time for the rest. Takes no limit and no pair.
+    std::vector<TokenId> encode_ids(std::string_view text, bool add_special = true, bool special_as_text = false) const {
+        EncodeOptions options;
+        options.special_as_text = special_as_text;
+        Raw raw = raw_encode(text, options, false);
+        if (!add_special || p_.single.empty()) return std::move(raw.ids);
+        std::vector<TokenId> out;
+        for (const auto& piece : p_.single) {
+            const auto& ids = piece.sequence == 0 ? raw.ids : piece.ids;
+            if (piece.sequence <= 0) out.insert(out.end(), ids.begin(), ids.end());
+        }
+        return out;
+    }
+
+    /// Like encode() with max_length, but gives everything: windows of at most that many tokens that share options.stride tokens. Of a pair
+    /// only one text may be longer than its share. Throws invalid_argument for a stride that leaves no progress.
+    std::vector<Encoding> encode_windows(std::string_view text, const EncodeOptions& options) const {
+        const Encoding first = whole(raw_encode(text, options));
+        const Encoding second = options.pair ? whole(raw_encode(*options.pair, options)) : Encoding{};
+        const auto [n1, n2] = shares(first.size(), second.size(), options);
+        require(n1 == first.size() || n2 == second.size(), ErrorCode::unsupported, "encode_windows: both texts are longer than their share");
+        const bool cut_first = n1 < first.size();
+        const auto& cut = cut_first ? first : second;
+        const std::size_t limit = cut_first ? n1 : n2;
+        const auto stride = static_cast<std::size_t>(std::max<index_t>(options.stride, 0));
+        require(options.stride >= 0 && (cut.size() == limit || limit == 0 || stride < limit), ErrorCode::invalid_argument, "encode_windows: a stride of ",
+                options.stride, " in windows of ", limit, " tokens");
+        std::vector<Encoding> out;
+        for (const auto& [begin, end] : detail::windows(cut.size(), limit, stride, options.truncate_left)) {
+            const Encoding part = cut.slice(begin, end);
+            const Encoding* other = options.pair ? (cut_first ? &second : &part) : nullptr;
+            out.push_back(detail::apply_template(template_for(options), cut_first || !options.pair ? part : first, other, options.add_special));
+        }
+        return out;
+    }
+
+    /// The text of ids; bytes that are not UTF-8 become U+FFFD. Throws index_out_of_range for an id that has no token.
+    std::string decode(std::span<const TokenId> ids, bool skip_special = true) const {
+        const bool bytes_only = p_.decoder.steps().size() == 1 && p_.decoder.steps()[0].kind == DecoderKind::byte_level;
+        std::string bytes;
+        std::vector<std::string> tokens;
+        for (const TokenId id : ids) {
+            const auto text = token(id);
+            if (skip_special && is_special(id)) continue;
+            if (bytes_only) detail::append_alphabet_bytes(bytes, text);
+            else tokens.emplace_back(text);
+        }
+        return bytes_only ? utf8_replace_invalid(bytes) : p_.decoder.decode(std::move(tokens));
+    }
+    std::string decode(std::initializer_list<TokenId> ids, bool skip_special = true) const {
+        return decode(std::span<const TokenId>(ids.begin(), ids.size()), skip_special);
+    }
+
+    /// One more than the largest id.
+    TokenId vocab_size() const { return size_; }
+    bool has(TokenId id) const { return id >= 0 && id < size_ && (by_id_[static_cast<std::size_t>(id)] >= 0 || p_.vocabulary.has(id)); }
+
+    /// A token as the vocabulary spells it ("Ġthe", "##ing"). Throws index_out_of_range.
+    std::string_view token(TokenId id) const {
+        require(has(id), ErrorCode::index_out_of_range, p_.source, ": token id ", id, " in a vocabulary of ", size_);
+        const int added = by_id_[static_cast<std::size_t>(id)];
+        return added >= 0 ? std::string_view(p_.added[static_cast<std::size_t>(added)].content) : p_.vocabulary.token(id);
+    }
+
+    /// The id of a token, or no_token.
+    TokenId id_of(std::string_view token) const {
+        const TokenId added = added_names_.find(token);
+        return added != no_token ? p_.added[static_cast<std::size_t>(added)].id : p_.vocabulary.find(token);
+    }
+
+    bool is_special(TokenId id) const {
+        const int added = id >= 0 && id < size_ ? by_id_[static_cast<std::size_t>(id)] : -1;
+        return added >= 0 && p_.added[static_cast<std::size_t>(added)].special;
+    }
+
+    const SpecialIds& special() const { return p_.special; }
+    TokenModel model() const { return p_.model; }
+    const std::string& source() const { return p_.source; }
+    /// The length that the tokenizer's files recommend to truncate at; 0 when they name none.
+    index_t recommended_length() const { return p_.max_length; }
+    /// The chat template (Jinja) of the tokenizer's files; empty when they have none.
+    const std::string& chat_template() const { return p_.chat_template; }
+
+private:
+    struct Raw {
+        std::vector<TokenId> ids;
+        std::vector<std::pair<index_t, index_t>> offsets;
+    };
+
+    // Counts code points up to a byte; asked for neighbouring bytes it walks only between them.
+    class Counter {
+    public:
+        explicit Counter(std::string_view text) : text_(text) {}
+        index_t floor(std::size_t at) {
+            move(at);
+            return at < text_.size() && continues(at) ? index_ - 1 : index_;
+        }
+        index_t ceil(std::size_t at) {
+            move(at);
+            return index_;
+        }
+
+    private:
+        bool continues(std::size_t i) const { return (static_cast<unsigned char>(text_[i]) & 0xc0) == 0x80; }
+        void move(std::size_t at) {
+            for (; byte_ < at; ++byte_) index_ += !continues(byte_);
+            for (; byte_ > at; --byte_) index_ -= !continues(byte_ - 1);
+        }
+        std::string_view text_;
+        std::size_t byte_ = 0;
+        index_t index_ = 0;
+    };
+
+    // A word seen before in this text: its tokens are copied from where they were put out.
+    struct Seen {
+        std::uint32_t begin = 0, size = 0, tokens_begin = 0, tokens = 0;
+    };
+
+    struct Work {
+        std::vector<Token> tokens;
+        std::vector<Seen> seen;
+        BpeScratch scratch;
+    };
+
+    Raw raw_encode(std::string_view text, const EncodeOptions& options, bool offsets = true) const {
+        require(text.size() < 0x7fffffffu, ErrorCode::size_overflow, "encode: a text of ", text.size(), " bytes, below 2 GiB is supported");
+        require_utf8(text, "encode");
+        Raw out;
+        Work work;
+        Counter counter(text);
+        out.ids.reserve(text.size() / 4 + 1);
+        if (offsets) out.offsets.reserve(text.size() / 4 + 1);
+        const auto put = [&](TokenId id, Span from) {
+            out.ids.push_back(id);
+            if (offsets) {
+                const auto begin = counter.floor(from.begin);
+                out.offsets.emplace_back(begin, counter.ceil(from.end));
+            }
+        };
+        const auto cut = [&](PreTokenized& p) {
+            p_.pre_tokenizer.apply(p, p_.model == TokenModel::bpe);
+            tokenize(p, work);
+            for (const auto& t : work.tokens) {
+                if (!offsets) out.ids.push_back(t.id);
+                else put(t.id, {p.origin(t.begin).begin, p.origin(t.end - 1).end});
+            }
+        };
+        const auto parts = raw_.split(text, p_.added, options.special_as_text);
+        for (const auto& part : parts) {
+            const auto base = static_cast<std::uint32_t>(part.begin);
+            if (part.index >= 0) {
+                put(p_.added[static_cast<std::size_t>(part.index)].id, {base, static_cast<std::uint32_t>(part.end)});
+                continue;
+            }
+            const auto piece = text.substr(part.begin, part.end - part.begin);
+            NormalizedText normal;
+            if (!p_.normalizer.empty()) normal = p_.normalizer.apply(piece, base);
+            const std::string_view ready = p_.normalizer.empty() ? piece : std::string_view(normal.text);
+            for (const auto& inner : normalized_.split(ready, p_.added, options.special_as_text)) {
+                PreTokenized p;
+                p.text = ready;
+                p.spans = p_.normalizer.empty() ? nullptr : normal.spans.data();
+                p.base = base;
+                p.words.push_back({static_cast<std::uint32_t>(inner.begin), static_cast<std::uint32_t>(inner.end)});
+                if (inner.index >= 0) put(p_.added[static_cast<std::size_t>(inner.index)].id, {p.origin(inner.begin).begin, p.origin(inner.end - 1).end});
+                else cut(p);
+            }
+        }
+        if (offsets && p_.trim_offsets) trim(out);
+        return out;
+    }
+
+    void tokenize(const PreTokenized& p, Work& work) const {
+        require(p.text.size() < 0x7fffffffu, ErrorCode::size_overflow, "encode: the normalized text has ", p.text.size(), " bytes");
+        auto& tokens = work.tokens;
+        tokens.clear();
+        const bool remember = p.words.size() >= 32;  // fewer words are not worth clearing a table for
+        if (remember) work.seen.assign(std::bit_ceil(std::min<std::size_t>(p.words.size(), 32768)), {});
+        for (const auto& [begin, end] : p.words) {
+            if (begin == end) continue;
+            Seen* seen = nullptr;
+            if (remember && end - begin < 64) {
+                TextHash hash;
+                hash.add(p.text.substr(begin, end - begin));
+                seen = &work.seen[hash.value() & (work.seen.size() - 1)];
+                if (seen->size == end - begin && p.text.substr(seen->begin, seen->size) == p.text.substr(begin, seen->size)) {
+                    for (std::uint32_t i = 0; i < seen->tokens; ++i) {
+                        const auto t = tokens[seen->tokens_begin + i];
+                        tokens.push_back({t.id, t.begin - seen->begin + begin, t.end - seen->begin + begin});
+                    }
+                    continue;
+                }
+            }
+            const std::size_t first = tokens.size();
+            if (p_.model == TokenModel::bpe) p_.bpe.encode(p_.vocabulary, p.text, begin, end, p.raw_bytes, work.scratch, tokens);
+            else p_.wordpiece.encode(p_.vocabulary, p.text, begin, end, tokens);
+            if (seen) *seen = {begin, end - begin, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(tokens.size() - first)};
+        }
+    }
+
+    // Byte-level offsets without the spaces that tokens begin or end with.
+    void trim(Raw& raw) const {
+        for (std::size_t i = 0; i < raw.ids.size(); ++i) {
+            const auto text = token(raw.ids[i]);
+            const auto blank = [](char32_t c) { return c == byte_alphabet.point_of[' '] || is_space(c); };
+            index_t leading = 0, trailing = 0;
+            for (std::size_t k = 0; k < text.size();) {
+                const auto c = utf8_decode_valid(text, k);
+                if (!blank(c.point)) break;
+                k += c.size;
+                ++leading;
+            }
+            for (std::size_t k = text.size(); k > 0; ++trailing) {
+                k = utf8_previous(text, k);
+                if (!blank(utf8_decode_valid(text, k).point)) break;
+            }
+            auto& [begin, end] = raw.offsets[i];
+            if ((i == 0 || begin == 0) && p_.trim_keeps_prefix_space && leading == 1) leading = 0;
+            begin = std::min(begin + leading, end);
+            if (end >= trailing) end = std::max(end - trailing, begin);
+        }
+    }
+
+    static Encoding whole(Raw raw) {
+        Encoding out;
+        const std::size_t n = raw.ids.size();
+        out.ids = std::move(raw.ids);
+        out.offsets = std::move(raw.offsets);
+        out.type_ids.assign(n, 0);
+        out.special_tokens_mask.assign(n, 0);
+        out.attention_mask.assign(n, 1);
+        return out;
+    }
+
+    const detail::Template& template_for(const EncodeOptions& options) const { return options.pair ? p_.pair : p_.single; }
+
+    // How many tokens of each text stay within the limit.
+    std::pair<std::size_t, std::size_t> shares(std::size_t n1, std::size_t n2, const EncodeOptions& options) const {
+        if (options.max_length == 0) return {n1, n2};
+        const std::size_t added = options.add_special ? detail::added_tokens(template_for(options)) : 0;
+        require(options.max_length >= static_cast<index_t>(added), ErrorCode::invalid_argument, "encode: max_length ", options.max_length, ", but ", added,
+                " tokens are added around the text");
+        return detail::truncated_sizes(n1, n2, options.pair.has_value(), static_cast<std::size_t>(options.max_length) - added, options.truncation);
+    }
+
+    Encoding finish(Encoding first, const Encoding* second, const EncodeOptions& options) const {
+        const auto& pieces = template_for(options);
+        const auto [n1, n2] = shares(first.size(), second ? second->size() : 0, options);
+        const auto cut = [&](const Encoding& from, std::size_t n) {
+            return options.truncate_left ? from.slice(from.size() - n, from.size()) : from.slice(0, n);
+        };
+        if (n1 < first.size()) first = cut(first, n1);
+        if (!second) return pieces.empty() ? first : detail::apply_template(pieces, first, nullptr, options.add_special);
+        const Encoding cut_second = cut(*second, n2);
+        return detail::apply_template(pieces, first, &cut_second, options.add_special);
+    }
+
+    TokenizerParts p_;
+    TokenId size_ = 0;
+    detail::AddedTokenTrie raw_, normalized_;
+    std::vector<int> by_id_;   // index into added, or -1
+    Vocabulary added_names_;   // content -> index into added
+};
+
+/// Text as its tokens come: holds bytes back until they are whole characters.
+class TokenStream {
+public:
+    explicit TokenStream(const Tokenizer& tokenizer, bool skip_special = true) : tokenizer_(&tokenizer), skip_special_(skip_special) {}
+
+    /// The text that this token completes; empty while a character is unfinished.
+    std::string push(TokenId id) {
+        ids_.push_back(id);
+        const std::string text = tokenizer_->decode(ids_, skip_special_);
+        if (text.size() <= shown_.size() || (text.ends_with("\xef\xbf\xbd") && ids_.size() - window_ < 8)) return {};
+        std::string piece = text.starts_with(shown_) ? text.substr(shown_.size()) : text;
+        // The next token is decoded after these alone: enough for a decoder that treats the first token apart.
+        ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(window_));
+        window_ = ids_.size();
+        shown_ = tokenizer_->decode(ids_, skip_special_);
+        return piece;
+    }
+
+    /// What is still held back, unfinished characters as U+FFFD.
+    std::string finish() {
+        const std::string text = tokenizer_->decode(ids_, skip_special_);
+        std::string piece = text.size() > shown_.size() ? text.substr(shown_.size()) : std::string{};
+        shown_ = text;
+        return piece;
+    }
+
+private:
+    const Tokenizer* tokenizer_;
+    bool skip_special_;
+    std::vector<TokenId> ids_;   // the last piece's tokens, then those since
+    std::size_t window_ = 0;     // how many belong to the last piece
+    std::string shown_;          // what those of the last piece decode to
+};
+
+}  // namespace tercet::inline TERCET_ABI
