@@ -2,10 +2,10 @@
 //
 //   TERCET_NO_EXCEPTIONS       errors go to a handler instead of being thrown (see core/error.hpp); set by itself under -fno-exceptions
 //   TERCET_SEPARATE_KERNELS    the kernels are declared only; one source file includes tercet/backend/cpu/kernels.inc
-//   TERCET_NO_OPENMP           the built-in thread pool is used although the compiler offers OpenMP
+//   TERCET_USE_OPENMP          parallel loops run on OpenMP's threads (-fopenmp) instead of the built-in pool
 //
 // The inline namespace carries the version, the backend and the error mode, so that two builds that disagree cannot be mixed by
-// the linker. It leaves out the instruction set and OpenMP: a program built with -march=native may link to kernels that were not.
+// the linker. It leaves out the instruction set and the threads: a program built with -march=native may link to kernels that were not.
 #pragma once
 
 #include <cstddef>

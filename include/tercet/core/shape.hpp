@@ -94,9 +94,9 @@ inline Shape contiguous_strides(const Shape& shape) {
 
 /// Whether elements lie one after the other in row-major order; extents of 1 may have any stride, and an empty tensor always does.
 inline bool is_contiguous(const Shape& shape, const Shape& strides) {
+    if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return true;
     index_t step = 1;
     for (index_t d = shape.rank(); d-- > 0;) {
-        if (shape[d] == 0) return true;
         if (shape[d] != 1 && strides[d] != step) return false;
         step *= shape[d];
     }

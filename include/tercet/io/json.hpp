@@ -13,6 +13,7 @@
 #pragma once
 
 #include "tercet/core/error.hpp"
+#include "tercet/io/name_index.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -100,8 +101,7 @@ private:
 
     struct Object {
         Members members;
-        std::vector<std::uint32_t> order;  // the members by key, kept for objects that are too large to search one by one
-        const Json* find(std::string_view key) const;
+        detail::NameIndex index;
     };
     using Handle = std::shared_ptr<const Json>;  // a copy: points into the document, and keeps it alive
 
@@ -186,7 +186,8 @@ inline std::string excerpt(std::string_view text, std::size_t limit = 60) {
 }
 
 // The shortest text that reads back as the same number; JSON has no infinities, so those and NaN become null.
-inline std::string number_to_json(double value) {
+template <class Real>
+std::string number_to_json(Real value) {
     if (!std::isfinite(value)) return "null";
     char buffer[32];
     const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
@@ -216,28 +217,16 @@ inline double Json::as_number() const {
     return get<double>("a number");
 }
 
-inline const Json* Json::Object::find(std::string_view key) const {
-    if (order.empty()) {
-        for (const auto& [name, value] : members)
-            if (name == key) return &value;
-        return nullptr;
-    }
-    std::size_t low = 0, high = order.size();
-    while (low < high) {
-        const std::size_t middle = (low + high) / 2;
-        if (members[order[middle]].first < key) low = middle + 1;
-        else high = middle;
-    }
-    return low < order.size() && members[order[low]].first == key ? &members[order[low]].second : nullptr;
-}
-
 inline const Json* Json::find(std::string_view key) const {
     const auto* object = std::get_if<Object>(&node().value_);
-    return object != nullptr ? object->find(key) : nullptr;
+    if (object == nullptr) return nullptr;
+    const auto* member = object->index.find(object->members, key, [](const auto& m) -> const std::string& { return m.first; });
+    return member != nullptr ? &member->second : nullptr;
 }
 
 inline const Json& Json::at(std::string_view key) const {
-    const Json* member = get<Object>("an object").find(key);
+    get<Object>("an object");
+    const Json* member = find(key);
     if (member == nullptr) fail(ErrorCode::missing_key, place(), ": the key ", detail::excerpt(key), " is missing");
     return *member;
 }

@@ -10,6 +10,8 @@
 #include "tercet/text/pretokenizer.hpp"
 #include "tercet/text/vocabulary.hpp"
 
+#include <span>
+
 namespace tercet::inline TERCET_ABI {
 
 struct BpeOptions {
@@ -34,6 +36,7 @@ struct BpeScratch {
     };
     std::vector<Symbol> symbols;
     std::vector<Candidate> best, heap;
+    std::vector<std::uint32_t> places;
     std::string text;
 };
 
@@ -53,8 +56,8 @@ public:
                     "') lacks the prefix '", options_.continuing_prefix, "'");
             joined.assign(left).append(right, options_.continuing_prefix.size());
             const TokenId a = vocabulary.find(left), b = vocabulary.find(right), merged = vocabulary.find(joined);
-            require(a != no_token && b != no_token && merged != no_token, ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '", right,
-                    "'): '", a == no_token ? left : b == no_token ? right : joined, "' is not in the vocabulary");
+            require(a != no_token && b != no_token && merged != no_token, ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '",
+                    right, "'): '", a == no_token ? left : b == no_token ? right : joined, "' is not in the vocabulary");
             insert({key_of(a, b), static_cast<std::uint32_t>(rank), merged});
         }
         std::string symbol;
@@ -88,17 +91,18 @@ public:
         }
         scratch.symbols.clear();
         const bool plain = raw_bytes && options_.continuing_prefix.empty() && options_.end_of_word_suffix.empty();
-        if (!plain || !byte_symbols(word, scratch)) {
-            scratch.symbols.clear();
-            character_symbols(vocabulary, word, raw_bytes, scratch);
-        }
+        const bool by_bytes = plain && byte_symbols(word, scratch);
+        if (!by_bytes) character_symbols(vocabulary, word, raw_bytes, scratch);
         if (scratch.symbols.size() <= scan_limit) merge_by_scan(scratch);
         else merge_by_heap(scratch);
+        std::uint32_t at = begin;
+        const std::size_t first = out.size();
         for (const auto& symbol : scratch.symbols) {
             if (symbol.bytes == 0) continue;  // merged into the one before it
-            out.push_back({symbol.id, begin, begin + symbol.bytes});
-            begin += symbol.bytes;
+            out.push_back({symbol.id, at, at + symbol.bytes});
+            at += symbol.bytes;
         }
+        if (raw_bytes && !by_bytes) from_alphabet(word, begin, std::span(out).subspan(first), scratch);
     }
 
 private:
@@ -111,7 +115,9 @@ private:
     static constexpr std::uint32_t no_rank = 0xffffffff;
     static constexpr std::size_t scan_limit = 64;
 
-    static std::uint64_t key_of(TokenId a, TokenId b) { return static_cast<std::uint64_t>(static_cast<std::uint32_t>(a)) << 32 | static_cast<std::uint32_t>(b); }
+    static std::uint64_t key_of(TokenId a, TokenId b) {
+        return static_cast<std::uint64_t>(static_cast<std::uint32_t>(a)) << 32 | static_cast<std::uint32_t>(b);
+    }
 
     std::size_t slot_of(std::uint64_t key) const { return static_cast<std::size_t>(key * 0x9e3779b97f4a7c15u >> 32) & (pairs_.size() - 1); }
 
@@ -134,10 +140,25 @@ private:
         s.symbols.reserve(word.size());
         for (const char c : word) {
             const TokenId id = byte_symbols_[static_cast<unsigned char>(c)];
-            if (id == no_token) return false;
+            if (id == no_token) {
+                s.symbols.clear();
+                return false;
+            }
             s.symbols.push_back({id, 1, 0, 0});
         }
         return true;
+    }
+
+    // Where characters of the alphabet were dropped, the symbols' sizes count bytes of the alphabet's spelling and move up into the gaps, as they
+    // do in the original; this turns such places into bytes of the word.
+    static void from_alphabet(std::string_view word, std::uint32_t begin, std::span<Token> tokens, BpeScratch& s) {
+        s.places.clear();
+        for (std::uint32_t i = 0; i < word.size(); ++i)
+            s.places.insert(s.places.end(), utf8_size(byte_alphabet.point_of[static_cast<unsigned char>(word[i])]), i);
+        for (auto& t : tokens) {
+            t.end = begin + s.places[t.end - begin - 1] + 1;
+            t.begin = begin + s.places[t.begin - begin];
+        }
     }
 
     // Symbols by way of strings: prefixes, suffixes, unknown characters, byte fallback.
@@ -149,12 +170,18 @@ private:
         };
         std::string symbol;
         for (std::size_t i = 0; i < word.size();) {
-            const std::uint32_t size = raw_bytes ? 1 : utf8_decode_valid(word, i).size;
             symbol.clear();
             if (i > 0) symbol += options_.continuing_prefix;
-            if (raw_bytes) utf8_append(symbol, byte_alphabet.point_of[static_cast<unsigned char>(word[i])]);
-            else symbol += word.substr(i, size);
-            i += size;
+            std::uint32_t size = 0;
+            if (raw_bytes) {
+                const char32_t point = byte_alphabet.point_of[static_cast<unsigned char>(word[i++])];
+                utf8_append(symbol, point);
+                size = utf8_size(point);
+            } else {
+                size = utf8_decode_valid(word, i).size;
+                symbol += word.substr(i, size);
+                i += size;
+            }
             if (i == word.size()) symbol += options_.end_of_word_suffix;
             if (const TokenId id = vocabulary.find(symbol); id != no_token) {
                 flush();
@@ -235,7 +262,8 @@ private:
                 symbols[static_cast<std::size_t>(left.next)].previous = static_cast<std::int32_t>(top.position);
                 if (candidate(top.position, static_cast<std::size_t>(left.next))) std::push_heap(heap.begin(), heap.end(), later);
             }
-            if (left.previous >= 0 && candidate(static_cast<std::size_t>(left.previous), top.position)) std::push_heap(heap.begin(), heap.end(), later);
+            if (left.previous >= 0 && candidate(static_cast<std::size_t>(left.previous), top.position))
+                std::push_heap(heap.begin(), heap.end(), later);
         }
     }
 

@@ -11,10 +11,10 @@ enum class DecoderKind : std::uint8_t { wordpiece, byte_level, byte_fallback, fu
 
 struct DecoderStep {
     DecoderKind kind = DecoderKind::fuse;
-    std::string pattern, content;     // wordpiece: the prefix; replace: both; strip: the character; metaspace: the symbol; bpe: the suffix
-    bool cleanup = true;              // wordpiece: no space before punctuation
-    bool drop_first = true;           // metaspace: the symbol in front of the first token is nothing
-    std::size_t start = 0, stop = 0;  // strip: how many characters at either end, at most
+    std::string pattern = {}, content = {};  // wordpiece: the prefix; replace: both; strip: the character; metaspace: the symbol; bpe: the suffix
+    bool cleanup = true;                     // wordpiece: no space before punctuation
+    bool drop_first = true;                  // metaspace: the symbol in front of the first token is nothing
+    std::size_t start = 0, stop = 0;         // strip: how many characters at either end, at most
 };
 
 namespace detail {

@@ -40,7 +40,7 @@ enum class NormalizerKind : std::uint8_t { bert, nfc, nfd, nfkc, nfkd, lowercase
 struct NormalizerStep {
     NormalizerKind kind = NormalizerKind::nfc;
     bool clean_text = true, handle_chinese_chars = true, strip_accents = true, lowercase = true;  // bert
-    std::string pattern, content;                                                                // replace; prepend has content only
+    std::string pattern = {}, content = {};                                                      // replace; prepend has content only
     bool left = true, right = true;                                                              // strip
 };
 
@@ -154,7 +154,7 @@ inline std::vector<Change> compose_changes(const std::vector<Change>& in) {
 template <class Sink>
 class BertCleaner {
 public:
-    BertCleaner(const NormalizerStep& options, Span before, Sink sink) : options_(options), cleaned_(before), consumed_(before), sink_(std::move(sink)) {}
+    BertCleaner(const NormalizerStep& options, Span before, Sink sink) : options_(options), consumed_(before), sink_(std::move(sink)) {}
 
     void push(char32_t c, Span from) {
         if (options_.clean_text) {
@@ -162,20 +162,19 @@ public:
             if (is_space(c)) c = ' ';
         }
         if (options_.handle_chinese_chars && is_cjk_ideograph(c)) {
-            decompose(' ', cleaned_);
+            decompose(' ', from);
             decompose(c, from);
             decompose(' ', from);
         } else {
             decompose(c, from);
         }
-        cleaned_ = from;
     }
 
     void finish() { flush(); }
 
     bool pending() const { return !marks_.empty(); }
     // For a character that the caller has cleaned and that is a starter without decomposition.
-    void note(Span from) { cleaned_ = consumed_ = from; }
+    void note(Span from) { consumed_ = from; }
 
 private:
     struct Mark {
@@ -227,7 +226,7 @@ private:
     }
 
     const NormalizerStep& options_;
-    Span cleaned_, consumed_;  // origins of the last character cleaned, and of the last consumed by the decomposition
+    Span consumed_;  // the origin of the last character that the decomposition consumed
     Sink sink_;
     std::vector<Mark> marks_;
     std::vector<Span> waiting_;

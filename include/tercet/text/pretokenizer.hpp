@@ -61,7 +61,7 @@ enum class PrependScheme : std::uint8_t { always, first, never };
 struct PreTokenizerStep {
     PreTokenizerKind kind = PreTokenizerKind::bert;
     SplitBehavior behavior = SplitBehavior::isolated;
-    std::string pattern;                            // literal, metaspace
+    std::string pattern = {};                       // literal, metaspace
     std::size_t limit = 3;                          // cl100k, number_run
     bool invert = false;                            // literal, number_run, gpt2, cl100k: what does not match is what matches
     bool split = true;                              // metaspace

@@ -65,8 +65,10 @@ public:
                     p_.vocabulary.count(), " tokens");
             require(token.content.size() <= 4096, ErrorCode::bad_tokenizer, p_.source, ": added token ", token.id, " is ", token.content.size(),
                     " bytes long, at most 4096 are supported");
-            if (token.normalized) normalized_.add(p_.normalizer.empty() ? token.content : p_.normalizer.apply(token.content).text, index);
-            else raw_.add(token.content, index);
+            const bool normalize = token.normalized && !p_.normalizer.empty();
+            if (normalize) require_utf8(token.content, p_.source);
+            shown_.push_back(normalize ? p_.normalizer.apply(token.content).text : token.content);
+            (token.normalized ? normalized_ : raw_).add(shown_.back(), index);
             size_ = std::max(size_, token.id + 1);
         }
         by_id_.assign(static_cast<std::size_t>(size_), -1);
@@ -124,7 +126,7 @@ public:
 
     /// The text of ids; bytes that are not UTF-8 become U+FFFD. Throws index_out_of_range for an id that has no token.
     std::string decode(std::span<const TokenId> ids, bool skip_special = true) const {
-        const bool bytes_only = p_.decoder.steps().size() == 1 && p_.decoder.steps()[0].kind == DecoderKind::byte_level;
+        const bool bytes_only = decodes_bytes();
         std::string bytes;
         std::vector<std::string> tokens;
         for (const TokenId id : ids) {
@@ -139,6 +141,9 @@ public:
         return decode(std::span<const TokenId>(ids.begin(), ids.size()), skip_special);
     }
 
+    /// Whether a text is its tokens' bytes, one after the other (byte-level BPE).
+    bool decodes_bytes() const { return p_.decoder.steps().size() == 1 && p_.decoder.steps()[0].kind == DecoderKind::byte_level; }
+
     /// One more than the largest id.
     TokenId vocab_size() const { return size_; }
     bool has(TokenId id) const { return id >= 0 && id < size_ && (by_id_[static_cast<std::size_t>(id)] >= 0 || p_.vocabulary.has(id)); }
@@ -147,7 +152,7 @@ public:
     std::string_view token(TokenId id) const {
         require(has(id), ErrorCode::index_out_of_range, p_.source, ": token id ", id, " in a vocabulary of ", size_);
         const int added = by_id_[static_cast<std::size_t>(id)];
-        return added >= 0 ? std::string_view(p_.added[static_cast<std::size_t>(added)].content) : p_.vocabulary.token(id);
+        return added >= 0 ? std::string_view(shown_[static_cast<std::size_t>(added)]) : p_.vocabulary.token(id);
     }
 
     /// The id of a token, or no_token.
@@ -158,7 +163,9 @@ public:
 
     bool is_special(TokenId id) const {
         const int added = id >= 0 && id < size_ ? by_id_[static_cast<std::size_t>(id)] : -1;
-        return added >= 0 && p_.added[static_cast<std::size_t>(added)].special;
+        if (added < 0) return false;
+        const auto& token = p_.added[static_cast<std::size_t>(added)];
+        return token.special && token.content == shown_[static_cast<std::size_t>(added)];  // one that the normalizer changes is text
     }
 
     const SpecialIds& special() const { return p_.special; }
@@ -346,30 +353,22 @@ private:
     TokenizerParts p_;
     TokenId size_ = 0;
     detail::AddedTokenTrie raw_, normalized_;
-    std::vector<int> by_id_;   // index into added, or -1
-    Vocabulary added_names_;   // content -> index into added
+    std::vector<int> by_id_;          // index into added, or -1
+    std::vector<std::string> shown_;  // the added tokens as they are found and decoded: normalized where they say so
+    Vocabulary added_names_;          // content -> index into added
 };
 
-/// Text as its tokens come: holds bytes back until they are whole characters.
+/// Text as its tokens come: holds back what may yet be part of a longer character.
 class TokenStream {
 public:
     explicit TokenStream(const Tokenizer& tokenizer, bool skip_special = true) : tokenizer_(&tokenizer), skip_special_(skip_special) {}
 
-    /// The text that this token completes; empty while a character is unfinished.
-    std::string push(TokenId id) {
-        ids_.push_back(id);
-        const std::string text = tokenizer_->decode(ids_, skip_special_);
-        if (text.size() <= shown_.size() || (text.ends_with("\xef\xbf\xbd") && ids_.size() - window_ < 8)) return {};
-        std::string piece = text.starts_with(shown_) ? text.substr(shown_.size()) : text;
-        // The next token is decoded after these alone: enough for a decoder that treats the first token apart.
-        ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(window_));
-        window_ = ids_.size();
-        shown_ = tokenizer_->decode(ids_, skip_special_);
-        return piece;
-    }
+    /// The text that this token completes; empty while a character is unfinished. Throws index_out_of_range.
+    std::string push(TokenId id) { return tokenizer_->decodes_bytes() ? push_bytes(id) : push_text(id); }
 
     /// What is still held back, unfinished characters as U+FFFD.
     std::string finish() {
+        if (tokenizer_->decodes_bytes()) return utf8_replace_invalid(std::exchange(held_, {}));
         const std::string text = tokenizer_->decode(ids_, skip_special_);
         std::string piece = text.size() > shown_.size() ? text.substr(shown_.size()) : std::string{};
         shown_ = text;
@@ -377,11 +376,40 @@ public:
     }
 
 private:
+    // Everything but a tail that is the beginning of a well-formed character.
+    std::string push_bytes(TokenId id) {
+        const auto token = tokenizer_->token(id);
+        if (skip_special_ && tokenizer_->is_special(id)) return {};
+        detail::append_alphabet_bytes(held_, token);
+        std::size_t at = 0;
+        while (at < held_.size()) {
+            const auto step = utf8_decode(held_, at);
+            if (!step.valid && at + step.size == held_.size() && static_cast<unsigned char>(held_[at]) >= 0xc2) break;
+            at += step.size;
+        }
+        std::string piece = utf8_replace_invalid(std::string_view(held_).substr(0, at));
+        held_.erase(0, at);
+        return piece;
+    }
+
+    // Other decoders look at neighbouring tokens: decode the last piece's tokens again with the new ones behind them.
+    std::string push_text(TokenId id) {
+        ids_.push_back(id);
+        const std::string text = tokenizer_->decode(ids_, skip_special_);
+        if (text.size() <= shown_.size() || (text.ends_with("\xef\xbf\xbd") && ids_.size() - window_ < 64)) return {};
+        std::string piece = text.starts_with(shown_) ? text.substr(shown_.size()) : text;
+        ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(window_));
+        window_ = ids_.size();
+        shown_ = tokenizer_->decode(ids_, skip_special_);
+        return piece;
+    }
+
     const Tokenizer* tokenizer_;
     bool skip_special_;
-    std::vector<TokenId> ids_;   // the last piece's tokens, then those since
-    std::size_t window_ = 0;     // how many belong to the last piece
-    std::string shown_;          // what those of the last piece decode to
+    std::string held_;          // bytes of an unfinished character
+    std::vector<TokenId> ids_;  // the last piece's tokens, then those since
+    std::size_t window_ = 0;    // how many belong to the last piece
+    std::string shown_;         // what those of the last piece decode to
 };
 
 }  // namespace tercet::inline TERCET_ABI

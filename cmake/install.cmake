@@ -1,0 +1,13 @@
+# cmake --install: the headers, the compiled kernels, and what find_package(tercet) reads.
+include(CMakePackageConfigHelpers)
+set(tercet_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tercet)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tercet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "*.cuh")
+install(TARGETS tercet tercet_compiled EXPORT tercetTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT tercetTargets NAMESPACE tercet:: DESTINATION ${tercet_config_dir})
+
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/tercetConfig.cmake.in ${PROJECT_BINARY_DIR}/tercetConfig.cmake INSTALL_DESTINATION ${tercet_config_dir})
+# Before 1.0 a minor version may change names.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/tercetConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/tercetConfig.cmake ${PROJECT_BINARY_DIR}/tercetConfigVersion.cmake ${PROJECT_SOURCE_DIR}/cmake/dependencies.cmake
+        DESTINATION ${tercet_config_dir})

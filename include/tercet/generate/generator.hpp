@@ -1,0 +1,197 @@
+// Generation: a prompt in, tokens out one by one, as text pieces that are whole UTF-8.
+//
+//   for (auto piece : llm.generate("The capital of France is", {.max_tokens = 32})) std::cout << piece;
+#pragma once
+
+#include "tercet/generate/sampler.hpp"
+#include "tercet/generate/session.hpp"
+#include "tercet/text/tokenizer.hpp"
+
+#include <chrono>
+
+namespace tercet::inline TERCET_ABI {
+
+struct GenerateOptions {
+    index_t max_tokens = 128;
+    double temperature = 0.8;  // 0: the most likely token each time
+    index_t top_k = 0;
+    double top_p = 1, min_p = 0, repeat_penalty = 1;
+    std::uint64_t seed = 0;
+    std::vector<std::string> stop{};  // texts that end the generation; they are not part of it
+    bool ignore_eos = false;
+    std::stop_token cancel{};
+
+    SamplerOptions sampler() const { return {temperature, top_k, top_p, min_p, repeat_penalty, seed}; }
+};
+
+/// Why a generation ended: max_tokens or the context reached, a stop text met, the end token drawn.
+enum class Finish { running, length, stop, eos };
+
+constexpr std::string_view name_of(Finish finish) {
+    constexpr std::string_view names[] = {"running", "length", "stop", "eos"};
+    return names[static_cast<std::size_t>(finish)];
+}
+
+namespace detail {
+
+// Turns ids that come one at a time into text: each piece is what the newest id added to the text of the ids before it, held back
+// while it ends inside a character.
+class StreamDecoder {
+public:
+    explicit StreamDecoder(const Tokenizer* tokenizer) : tokenizer_(tokenizer) {}
+
+    std::string push(std::int32_t id) {
+        if (tokenizer_ == nullptr) return {};
+        ids_.push_back(id);
+        const std::string whole = decoded();
+        if (whole.ends_with("\xEF\xBF\xBD")) return {};  // U+FFFD: the rest of a character is still to come
+        return take(whole);
+    }
+    /// What is left at the end.
+    std::string flush() { return tokenizer_ == nullptr || ids_.empty() ? std::string() : take(decoded()); }
+
+private:
+    std::string decoded() const { return tokenizer_->decode(ids_, true); }
+    std::string take(const std::string& whole) {
+        std::string piece = whole.substr(std::min(given_, whole.size()));
+        given_ = whole.size();
+        if (ids_.size() > 16) {  // keep a few ids as context for the next: some decoders treat the first differently
+            ids_.erase(ids_.begin(), ids_.end() - 4);
+            given_ = decoded().size();
+        }
+        return piece;
+    }
+
+    const Tokenizer* tokenizer_;
+    std::vector<std::int32_t> ids_;
+    std::size_t given_ = 0;
+};
+
+}  // namespace detail
+
+/// One running generation. A range of text pieces; or call next() for one token at a time.
+class Generation {
+public:
+    /// The model and tokenizer (may be null) must outlive this, or be kept by `keep`.
+    Generation(const CausalModel& model, const Tokenizer* tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt, GenerateOptions options,
+               std::shared_ptr<const void> keep = {})
+        : session_(model), decoder_(tokenizer), end_tokens_(std::move(end_tokens)), seen_(std::move(prompt)), options_(std::move(options)), generator_(options_.seed), keep_(std::move(keep)) {
+        check(options_.sampler());
+        require(options_.max_tokens >= 0, ErrorCode::invalid_argument, "generate: max_tokens ", options_.max_tokens, " is negative");
+        require(!seen_.empty(), ErrorCode::invalid_argument, "generate: the prompt is empty");
+        prompt_tokens_ = seen_.size();
+    }
+
+    /// Makes the next token. False when the generation has ended; piece() then holds what was still held back.
+    bool next() {
+        piece_.clear();
+        if (finish_ != Finish::running) return false;
+        const auto made = static_cast<index_t>(seen_.size() - prompt_tokens_);
+        const index_t limit = context(session_.model());
+        if (made >= options_.max_tokens || (made > 0 && limit > 0 && session_.size() >= limit)) return end(Finish::length);
+        require(!options_.cancel.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
+        const auto start = std::chrono::steady_clock::now();
+        const auto fed = made == 0 ? std::span<const std::int32_t>(seen_) : std::span<const std::int32_t>(seen_).last(1);
+        const auto logits = session_.feed(fed, options_.cancel);
+        const std::int32_t id = sample_token(logits.span(), options_.sampler(), seen_, generator_);
+        (made == 0 ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
+        seen_.push_back(id);
+        held_ += decoder_.push(id);
+        if (const auto at = first_stop(); at != std::string::npos) {
+            piece_ = held_.substr(0, at);
+            held_.clear();
+            text_ += piece_;
+            finish_ = Finish::stop;
+            return true;
+        }
+        release(held_.size() - possible_stop());
+        return true;
+    }
+
+    /// The text that the last next() completed; may be empty.
+    const std::string& piece() const { return piece_; }
+    /// Everything so far, without the prompt.
+    const std::string& text() const { return text_; }
+    /// The new tokens so far, without an end token.
+    std::span<const std::int32_t> ids() const { return std::span<const std::int32_t>(seen_).subspan(prompt_tokens_); }
+    Finish finish() const { return finish_; }
+    /// Tokens a second: of the prompt, and of those made after the first.
+    double prompt_tokens_per_s() const { return prompt_seconds_ > 0 ? static_cast<double>(prompt_tokens_) / prompt_seconds_ : 0; }
+    double tokens_per_s() const { return seconds_ > 0 ? static_cast<double>(steps_timed()) / seconds_ : 0; }
+
+    /// Runs to the end and gives the whole text.
+    const std::string& finish_text() {
+        while (next()) {}
+        return text_;
+    }
+
+    struct Sentinel {};
+    class Iterator {
+    public:
+        using value_type = std::string;
+        using difference_type = std::ptrdiff_t;
+        explicit Iterator(Generation* g) : g_(g) { ++*this; }
+        const std::string& operator*() const { return g_->piece(); }
+        Iterator& operator++() {
+            bool more = true;
+            while ((more = g_->next()) && g_->piece().empty()) {}
+            done_ = !more && g_->piece().empty();
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const Iterator& i, Sentinel) { return i.done_; }
+
+    private:
+        Generation* g_;
+        bool done_ = false;
+    };
+    Iterator begin() { return Iterator(this); }
+    Sentinel end() { return {}; }
+
+private:
+    bool end(Finish why) {
+        finish_ = why;
+        held_ += decoder_.flush();
+        const auto at = first_stop();
+        if (at != std::string::npos) held_.resize(at);
+        release(held_.size());
+        return false;
+    }
+    void release(std::size_t count) {
+        piece_ = held_.substr(0, count);
+        held_.erase(0, count);
+        text_ += piece_;
+    }
+    std::size_t first_stop() const {
+        std::size_t first = std::string::npos;
+        for (const auto& s : options_.stop)
+            if (!s.empty()) first = std::min(first, held_.find(s));
+        return first;
+    }
+    // How many bytes at the end might be the beginning of a stop text.
+    std::size_t possible_stop() const {
+        std::size_t longest = 0;
+        for (const auto& s : options_.stop)
+            for (std::size_t n = std::min(s.size(), held_.size()); n > longest; --n)
+                if (held_.ends_with(std::string_view(s).substr(0, n))) longest = n;
+        return longest;
+    }
+    index_t steps_timed() const {
+        const auto made = static_cast<index_t>(seen_.size() - prompt_tokens_);
+        return std::max<index_t>(0, made - 1) + (finish_ == Finish::eos ? 1 : 0);
+    }
+
+    Session session_;
+    detail::StreamDecoder decoder_;
+    std::vector<std::int32_t> end_tokens_, seen_;
+    GenerateOptions options_;
+    Generator generator_;
+    std::shared_ptr<const void> keep_;
+    std::size_t prompt_tokens_ = 0;
+    std::string piece_, held_, text_;
+    Finish finish_ = Finish::running;
+    double prompt_seconds_ = 0, seconds_ = 0;
+};
+
+}  // namespace tercet::inline TERCET_ABI

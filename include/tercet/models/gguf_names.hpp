@@ -1,0 +1,86 @@
+// GGUF's names and layouts into the checkpoint's: one table a family, and the rows of q and k put back in order.
+//
+// GGUF files of the llama architecture keep q and k for rotation in neighbouring pairs: row (h, i, half) where the checkpoint has
+// (h, half, i). Rows are whole in every stored type, so they are moved as bytes.
+#pragma once
+
+#include "tercet/models/config.hpp"
+#include "tercet/nn/load.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+namespace detail {
+
+struct NamePair {
+    std::string_view gguf, checkpoint;
+};
+
+inline constexpr NamePair llama_names[] = {{"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}};
+inline constexpr NamePair llama_block_names[] = {
+    {"attn_norm", "input_layernorm"}, {"attn_q", "self_attn.q_proj"},           {"attn_k", "self_attn.k_proj"},           {"attn_v", "self_attn.v_proj"},
+    {"attn_output", "self_attn.o_proj"}, {"attn_q_norm", "self_attn.q_norm"},   {"attn_k_norm", "self_attn.k_norm"},      {"ffn_norm", "post_attention_layernorm"},
+    {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},                {"ffn_down", "mlp.down_proj"}};
+inline constexpr NamePair gpt2_names[] = {{"token_embd", "transformer.wte"}, {"position_embd", "transformer.wpe"}, {"output_norm", "transformer.ln_f"}, {"output", "lm_head"}};
+inline constexpr NamePair gpt2_block_names[] = {{"attn_norm", "ln_1"}, {"attn_qkv", "attn.c_attn"}, {"attn_output", "attn.c_proj"}, {"ffn_norm", "ln_2"}, {"ffn_up", "mlp.c_fc"}, {"ffn_down", "mlp.c_proj"}};
+
+inline const NamePair* find_name(std::span<const NamePair> names, std::string_view stem) {
+    const auto at = std::find_if(names.begin(), names.end(), [&](const NamePair& n) { return n.gguf == stem; });
+    return at == names.end() ? nullptr : &*at;
+}
+
+// "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight"; a name that is in no table is left as it is, and reported later.
+inline std::string checkpoint_name(const std::string& name, std::span<const NamePair> names, std::span<const NamePair> block_names, std::string_view blocks) {
+    const auto dot = name.rfind('.');
+    if (dot == std::string::npos) return name;
+    const std::string_view stem = std::string_view(name).substr(0, dot), ending = std::string_view(name).substr(dot);
+    if (const auto* pair = find_name(names, stem)) return std::string(pair->checkpoint).append(ending);
+    if (!stem.starts_with("blk.")) return name;
+    const auto number_end = stem.find('.', 4);
+    if (number_end == std::string_view::npos) return name;
+    const auto* pair = find_name(block_names, stem.substr(number_end + 1));
+    if (pair == nullptr) return name;
+    return std::string(blocks).append(stem.substr(4, number_end - 3)).append(pair->checkpoint).append(ending);
+}
+
+// Rows (h, i, half) of each head as (h, half, i). Vectors (biases) are rows of one element.
+inline std::vector<std::byte> unpaired_rows(const StoredTensor& t, index_t heads, std::string_view source) {
+    const index_t rows = t.shape.empty() ? 0 : t.shape[0];
+    require(rows > 0 && rows % (2 * heads) == 0 && t.bytes.size() % static_cast<std::size_t>(rows) == 0, ErrorCode::shape_mismatch, source, ": tensor '", t.name, "' ", t.shape,
+            " does not divide into ", heads, " heads");
+    const auto row_bytes = t.bytes.size() / static_cast<std::size_t>(rows);
+    const index_t half = rows / heads / 2;
+    std::vector<std::byte> out(t.bytes.size());
+    for (index_t r = 0; r < rows; ++r) {
+        const index_t head = r / (2 * half), within = r % (2 * half), from = head * 2 * half + within % half * 2 + within / half;
+        std::memcpy(out.data() + static_cast<std::size_t>(r) * row_bytes, t.bytes.data() + static_cast<std::size_t>(from) * row_bytes, row_bytes);
+    }
+    return out;
+}
+
+}  // namespace detail
+
+/// A GGUF file's tensors under the names of the Hugging Face checkpoint; `file` is kept alive by the result where it was opened from disk.
+inline Checkpoint checkpoint_from_gguf(const Gguf& file, const std::string& architecture, index_t heads, index_t kv_heads) {
+    struct Kept {
+        std::shared_ptr<const void> file;
+        std::vector<std::vector<std::byte>> moved;
+    };
+    auto kept = std::make_shared<Kept>();
+    kept->file = file.owner();
+    Checkpoint result{file.source(), {}, {}};
+    const bool gpt2 = architecture == "gpt2", paired = architecture == "llama";
+    for (StoredTensor t : file.tensors()) {
+        t.name = gpt2 ? detail::checkpoint_name(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.")
+                      : detail::checkpoint_name(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
+        const bool query = t.name.find(".q_proj.") != std::string::npos, key = t.name.find(".k_proj.") != std::string::npos;
+        if (paired && (query || key)) {
+            kept->moved.push_back(detail::unpaired_rows(t, query ? heads : kv_heads, file.source()));
+            t.bytes = kept->moved.back();
+        }
+        result.tensors.push_back(std::move(t));
+    }
+    result.owner = std::move(kept);
+    return result;
+}
+
+}  // namespace tercet::inline TERCET_ABI

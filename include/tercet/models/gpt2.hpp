@@ -1,0 +1,133 @@
+// GPT-2 (Radford et al. 2019): pre-norm decoder blocks with layer norm, learned positions and GELU.
+//
+//   x = x + attention(ln_1(x))        x = x + mlp(ln_2(x))
+//
+// The head is tied to the token embedding. The layers' weights are written (in, out), as the checkpoint has them.
+#pragma once
+
+#include "tercet/models/llama.hpp"
+#include "tercet/ops/dropout.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+struct Gpt2Config {
+    index_t vocab_size = 50257, context = 1024, hidden_size = 768, layers = 12, heads = 12, inner_size = 0;  // inner 0: four times hidden
+    float layer_norm_eps = 1e-5f;
+    double dropout = 0;  // in training: of embeddings and of each branch
+    bool tied = true;
+
+    index_t inner() const { return inner_size > 0 ? inner_size : 4 * hidden_size; }
+};
+
+struct Gpt2Attention {
+    Conv1D c_attn, c_proj;
+    index_t heads;
+
+    explicit Gpt2Attention(const Gpt2Config& c) : c_attn(c.hidden_size, 3 * c.hidden_size), c_proj(c.hidden_size, c.hidden_size), heads(c.heads) {}
+
+    Tensor<float> operator()(const Tensor<float>& x, const DecoderContext& context, index_t layer) const {  // x (B, T, C)
+        const index_t C = x.size(2);
+        const auto qkv = c_attn(x);  // (B, T, 3C)
+        const auto part = [&](index_t i) { return split_heads(slice(qkv, 2, i * C, (i + 1) * C), heads); };
+        auto query = part(0), key = part(1), value = part(2);
+        if (context.cache != nullptr) {
+            auto all = context.cache->append(layer, key, value);
+            key = all.key;
+            value = all.value;
+        }
+        return c_proj(join_heads(attention(query, key, value, {.causal = true}, context.bias)));
+    }
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("c_attn", self.c_attn);
+        v("c_proj", self.c_proj);
+    }
+};
+
+struct Gpt2Mlp {
+    Conv1D c_fc, c_proj;
+
+    explicit Gpt2Mlp(const Gpt2Config& c) : c_fc(c.hidden_size, c.inner()), c_proj(c.inner(), c.hidden_size) {}
+
+    Tensor<float> operator()(const Tensor<float>& x) const { return c_proj(gelu_tanh(c_fc(x))); }
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("c_fc", self.c_fc);
+        v("c_proj", self.c_proj);
+    }
+};
+
+struct Gpt2Block {
+    LayerNorm ln_1, ln_2;
+    Gpt2Attention attn;
+    Gpt2Mlp mlp;
+
+    explicit Gpt2Block(const Gpt2Config& c) : ln_1(c.hidden_size, c.layer_norm_eps), ln_2(c.hidden_size, c.layer_norm_eps), attn(c), mlp(c) {}
+
+    /// `drop` is applied to each branch before it is added.
+    template <class Drop>
+    Tensor<float> operator()(Tensor<float> x, const DecoderContext& context, index_t layer, const Drop& drop) const {  // x (B, T, C)
+        x = x + drop(attn(ln_1(x), context, layer));
+        return x + drop(mlp(ln_2(x)));
+    }
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("ln_1", self.ln_1);
+        v("attn", self.attn);
+        v("ln_2", self.ln_2);
+        v("mlp", self.mlp);
+    }
+};
+
+/// A GPT-2 language model. Names of its weights: transformer.h.0.attn.c_attn.weight, …
+struct Gpt2 {
+    Gpt2Config config;
+    Embedding wte, wpe;
+    std::vector<Gpt2Block> h;
+    LayerNorm ln_f;
+    Linear lm_head;  // without a weight when it is tied to wte
+
+    explicit Gpt2(const Gpt2Config& c) : config(c), wte(c.vocab_size, c.hidden_size), wpe(c.context, c.hidden_size), ln_f(c.hidden_size, c.layer_norm_eps) {
+        require(c.heads > 0 && c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, "gpt2: width ", c.hidden_size, " does not divide into ", c.heads, " heads");
+        for (index_t i = 0; i < c.layers; ++i) h.emplace_back(c);
+        if (!c.tied) lm_head = Linear(c.hidden_size, c.vocab_size, false);
+    }
+
+    index_t layers() const { return config.layers; }
+    index_t context() const { return config.context; }
+    index_t vocab_size() const { return config.vocab_size; }
+
+    /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. With a generator, the config's dropout is applied, for training.
+    /// Throws context_overflow when the tokens outgrow the model's context.
+    Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}, Generator* training = nullptr) const {
+        const index_t T = ids.size(1), before = options.cache == nullptr ? 0 : options.cache->size();
+        require(before + T <= config.context, ErrorCode::context_overflow, "gpt2: ", before + T, " tokens, the model's context holds ", config.context);
+        const auto drop = [&](const Tensor<float>& x) { return training != nullptr && config.dropout > 0 ? dropout(x, config.dropout, *training) : x; };
+        DecoderContext context{nullptr, options.cache, {}, 0};
+        if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
+
+        const auto positions = Tensor<std::int32_t>::arange(static_cast<double>(before), static_cast<double>(before + T));
+        auto x = drop(wte(ids) + wpe(positions));  // (B, T, C)
+        for (index_t i = 0; i < config.layers; ++i) {
+            if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
+            x = h[static_cast<std::size_t>(i)](x, context, i, drop);
+        }
+        x = ln_f(options.last_only ? slice(x, 1, T - 1, T) : x);
+        if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
+        return linear(x, config.tied ? wte.weight : lm_head.weight);
+    }
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("transformer.wte", self.wte);
+        v("transformer.wpe", self.wpe);
+        v("transformer.h", self.h);
+        v("transformer.ln_f", self.ln_f);
+        v("lm_head", self.lm_head);
+    }
+};
+
+}  // namespace tercet::inline TERCET_ABI

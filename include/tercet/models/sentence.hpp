@@ -1,0 +1,102 @@
+// Sentence embeddings (Reimers & Gurevych 2019): a BERT encoder's last hidden states, pooled over the tokens and normalised.
+#pragma once
+
+#include "tercet/models/auto.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+enum class Pooling { mean, cls, max, mean_sqrt_length };
+
+/// How a sentence-transformers directory says its embeddings are made.
+struct SentenceConfig {
+    Pooling pooling = Pooling::mean;
+    bool normalise = false;
+    index_t max_length = 0;  // tokens; 0: as many as the model has positions
+};
+
+/// Reads modules.json, the pooling config and sentence_bert_config.json. Without modules.json: the mean, not normalised, as the
+/// sentence-transformers library does. Throws unsupported for other modules or ways of pooling.
+inline SentenceConfig sentence_config(const ModelFiles& files) {
+    SentenceConfig c;
+    const std::string& where = files.directory();
+    if (const auto modules = files.modules()) {
+        for (const auto& module : modules->elements()) {
+            const std::string type = module.at("type").as_string();
+            if (type.ends_with("Normalize")) c.normalise = true;
+            else require(type.ends_with("Transformer") || type.ends_with("Pooling"), ErrorCode::unsupported, where, "/modules.json: the module '", type, "' is not supported");
+        }
+    }
+    if (const auto pooling = files.pooling()) {
+        constexpr std::pair<const char*, Pooling> modes[] = {{"pooling_mode_mean_tokens", Pooling::mean}, {"pooling_mode_cls_token", Pooling::cls}, {"pooling_mode_max_tokens", Pooling::max},
+                                                             {"pooling_mode_mean_sqrt_len_tokens", Pooling::mean_sqrt_length}};
+        int chosen = 0;
+        for (const auto& [key, mode] : modes)
+            if (pooling->get_or(key, false)) {
+                c.pooling = mode;
+                ++chosen;
+            }
+        require(chosen == 1, ErrorCode::unsupported, where, ": the pooling config chooses ", chosen, " of the ways that are supported (mean, cls, max, mean_sqrt_len), not one");
+    }
+    if (const auto bert = files.sentence_bert_config()) {
+        const auto length = bert->get_or("max_seq_length", std::int64_t{0});
+        require(length >= 0, ErrorCode::invalid_argument, where, "/sentence_bert_config.json: max_seq_length ", length, " is negative");
+        c.max_length = static_cast<index_t>(length);
+    }
+    return c;
+}
+
+/// Hidden states (B, T, C) with mask (B, T) -> (B, C). A row whose mask is empty gives zeros.
+inline Tensor<float> pool(const Tensor<float>& hidden, const Tensor<std::uint8_t>& mask, Pooling pooling) {
+    require(hidden.rank() == 3 && mask.shape() == Shape{hidden.size(0), hidden.size(1)}, ErrorCode::shape_mismatch, "pool: hidden states ", hidden.shape(), " and mask ", mask.shape());
+    const index_t B = hidden.size(0), T = hidden.size(1), C = hidden.size(2);
+    const auto x = hidden.detach().contiguous();
+    auto y = Tensor<float>::zeros({B, C});
+    float* out = y.mutable_data();
+    for (index_t b = 0; b < B; ++b) {
+        float* to = out + b * C;
+        index_t count = 0;
+        for (index_t t = 0; t < T; ++t) {
+            if (mask(b, t) == 0) continue;
+            const float* from = x.data() + (b * T + t) * C;
+            if (count++ == 0) std::copy_n(from, C, to);
+            else if (pooling == Pooling::max)
+                for (index_t i = 0; i < C; ++i) to[i] = std::max(to[i], from[i]);
+            else if (pooling != Pooling::cls)
+                for (index_t i = 0; i < C; ++i) to[i] += from[i];
+        }
+        const auto n = static_cast<float>(std::max<index_t>(count, 1));
+        if (pooling == Pooling::mean || pooling == Pooling::mean_sqrt_length)
+            for (index_t i = 0; i < C; ++i) to[i] /= pooling == Pooling::mean ? n : std::sqrt(n);
+    }
+    return y;
+}
+
+/// Each row (…, C) divided by its length; rows shorter than 1e-12 by that.
+inline Tensor<float> normalise_rows(const Tensor<float>& x) {
+    auto y = x.detach().clone();
+    const index_t C = y.size(-1), rows = C == 0 ? 0 : y.numel() / C;
+    float* out = y.mutable_data();
+    for (index_t r = 0; r < rows; ++r) {
+        double sum = 0;
+        for (index_t i = 0; i < C; ++i) sum += static_cast<double>(out[r * C + i]) * static_cast<double>(out[r * C + i]);
+        const auto length = static_cast<float>(std::max(std::sqrt(sum), 1e-12));
+        for (index_t i = 0; i < C; ++i) out[r * C + i] /= length;
+    }
+    return y;
+}
+
+/// The cosine of the angle between two embeddings of the same number of elements; 0 where one has no length.
+inline float cosine(const Tensor<float>& a, const Tensor<float>& b) {
+    require(a.numel() == b.numel(), ErrorCode::shape_mismatch, "cosine: ", a.shape(), " and ", b.shape(), " differ in size");
+    const auto x = a.detach().contiguous(), y = b.detach().contiguous();
+    double xy = 0, xx = 0, yy = 0;
+    for (index_t i = 0; i < x.numel(); ++i) {
+        const double u = x.data()[i], v = y.data()[i];
+        xy += u * v;
+        xx += u * u;
+        yy += v * v;
+    }
+    return xx == 0 || yy == 0 ? 0.f : static_cast<float>(xy / std::sqrt(xx * yy));
+}
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,47 @@
+// Multi-head attention: projections around ops/attention.hpp (Vaswani et al. 2017, section 3.2.2; grouped key heads, Ainslie et al. 2023).
+//
+//   q = x Wq, k = x Wk, v = x Wv, cut into heads;  y = concat(attention(q_h, k_h, v_h)) Wo
+#pragma once
+
+#include "tercet/nn/kv_cache.hpp"
+#include "tercet/nn/linear.hpp"
+#include "tercet/ops/attention.hpp"
+#include "tercet/ops/rope.hpp"
+#include "tercet/ops/shape.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+/// (B, T, H·D) -> (B, H, T, D), a view where x is contiguous.
+inline Tensor<float> split_heads(const Tensor<float>& x, index_t heads) {
+    return permute(reshape(x, {x.size(0), x.size(1), heads, -1}), {0, 2, 1, 3});
+}
+
+/// (B, H, T, D) -> (B, T, H·D).
+inline Tensor<float> join_heads(const Tensor<float>& x) {
+    return reshape(permute(x, {0, 2, 1, 3}), {x.size(0), x.size(2), -1});
+}
+
+/// A padding mask (B, T), 1 for tokens and 0 for padding, as a bias on the scores: 0 or −∞, (B, 1, 1, T). A row without any token stays 0.
+template <Element M>
+Tensor<float> padding_bias(const Tensor<M>& mask) {
+    require(mask.rank() == 2, ErrorCode::shape_mismatch, "attention mask: expected (batch, tokens), got ", mask.shape());
+    auto bias = Tensor<float>::zeros({mask.size(0), 1, 1, mask.size(1)});
+    float* to = bias.mutable_data();
+    for (index_t b = 0; b < mask.size(0); ++b) {
+        bool any = false;
+        for (index_t t = 0; t < mask.size(1); ++t) any = any || mask(b, t) != M{};
+        for (index_t t = 0; any && t < mask.size(1); ++t)
+            if (mask(b, t) == M{}) to[b * mask.size(1) + t] = -std::numeric_limits<float>::infinity();
+    }
+    return bias;
+}
+
+/// What a decoder's layers share in one forward pass.
+struct DecoderContext {
+    const RopeAngles<float>* angles = nullptr;  // of these T positions, for models that rotate
+    KvCache* cache = nullptr;
+    Tensor<float> bias{};                       // (B, 1, 1, Tk) from padding, or none
+    index_t window = 0;
+};
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,95 @@
+// Loading and saving a module's weights: named bytes from a file, matched by name with what the module names in visit().
+#pragma once
+
+#include "tercet/io/safetensors.hpp"
+#include "tercet/nn/module.hpp"
+
+#include <algorithm>
+
+namespace tercet::inline TERCET_ABI {
+
+/// A checkpoint's tensors, whatever the file was: names as the module has them, bytes kept alive by `owner`.
+struct Checkpoint {
+    std::string source;  // for messages
+    std::vector<StoredTensor> tensors;
+    std::shared_ptr<const void> owner;
+
+    const StoredTensor* find(std::string_view name) const {
+        const auto at = std::find_if(tensors.begin(), tensors.end(), [&](const StoredTensor& t) { return t.name == name; });
+        return at == tensors.end() ? nullptr : &*at;
+    }
+};
+
+struct WeightLoading {
+    bool trainable = false;                      // all weights as dense f32 on the tape; otherwise packed, or as stored
+    std::vector<std::string> ignored_endings{};  // tensors that may be there and are not needed: buffers, the other heads
+    std::stop_token stop{};                      // cancels between two tensors
+};
+
+namespace detail {
+
+inline Tensor<float> dense_from(const StoredTensor& t) {
+    auto dense = Tensor<float>::empty(t.shape);
+    dequantize(t.type, t.bytes, {dense.mutable_data(), static_cast<std::size_t>(dense.numel())});
+    return dense;
+}
+
+// One weight from its stored tensor. The caller's file may give a Conv1D's matrix either way round.
+inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, bool trainable) {
+    Shape turned = w.shape();
+    if (turned.rank() == 2) std::swap(turned[0], turned[1]);
+    const bool as_written = t.shape == w.shape(), out_first = w.order() == WeightOrder::in_out && t.shape == turned && !as_written;
+    require(as_written || out_first, ErrorCode::shape_mismatch, checkpoint.source, ": tensor '", t.name, "': the model expects shape ", w.shape(), ", the file has ", t.shape);
+    const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32;
+    require(is_supported_block(t.type) || visit_plain(t.type, [](auto) {}), ErrorCode::unsupported, checkpoint.source, ": tensor '", t.name, "': the type ", t.type, " is not supported");
+    if (!trainable && matrix && !plain && Weight::can_multiply(t.type) && (w.order() == WeightOrder::out_in || out_first)) {
+        w.set(t.type, t.shape, t.bytes, checkpoint.owner);
+        return;
+    }
+    auto dense = dense_from(t);
+    w.set(out_first ? dense.transpose().contiguous() : std::move(dense));
+    if (trainable) w.tensor().requires_grad();
+    else w.pack();
+}
+
+}  // namespace detail
+
+/// Fills every weight of the module from the tensor of its name. Throws missing_tensor, surplus_tensor and shape_mismatch with the file
+/// and the tensor's name, and cancelled.
+template <class Module>
+void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoading& how = {}) {
+    std::unordered_map<std::string_view, const StoredTensor*> left;
+    for (const auto& t : checkpoint.tensors) left.emplace(t.name, &t);
+    std::string missing;
+    index_t missing_count = 0;
+    for_each_weight(module, [&](const std::string& name, Weight& w) {
+        require(!how.stop.stop_requested(), ErrorCode::cancelled, checkpoint.source, ": loading was cancelled");
+        const auto found = left.find(name);
+        if (found == left.end()) {
+            if (++missing_count <= 3) missing += (missing.empty() ? "'" : ", '") + name + "'";
+            return;
+        }
+        detail::fill_weight(w, *found->second, checkpoint, how.trainable);
+        left.erase(found);
+    });
+    require(missing_count == 0, ErrorCode::missing_tensor, checkpoint.source, ": ", missing_count, " tensors that the model needs are not there: ", missing, missing_count > 3 ? ", …" : "");
+    for (const auto& t : checkpoint.tensors) {  // in the file's order, so that the message is always the same
+        const bool ignored = std::any_of(how.ignored_endings.begin(), how.ignored_endings.end(), [&](const std::string& ending) { return t.name.ends_with(ending); });
+        require(!left.contains(t.name) || ignored, ErrorCode::surplus_tensor, checkpoint.source, ": tensor '", t.name, "' ", t.shape, " has no place in the model");
+    }
+}
+
+/// The module's weights as a safetensors file, in float32. Writes beside the file and renames, so a file is whole or not there.
+template <class Module>
+void save_weights(const Module& module, const std::string& path, const std::map<std::string, std::string>& metadata = {{"format", "pt"}}) {
+    std::vector<Tensor<float>> kept;
+    std::vector<StoredTensor> tensors;
+    for_each_weight(module, [&](const std::string& name, const Weight& w) {
+        kept.push_back(w.is_dense() ? w.tensor().detach().contiguous() : w.to_dense());
+        const auto values = kept.back().span();
+        tensors.push_back({name, StorageType::f32, kept.back().shape(), std::as_bytes(values)});
+    });
+    write_safetensors(path, tensors, metadata);
+}
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,78 @@
+// Modules: plain structs whose static visit names their members once.
+//
+//   template <class Self, class Visitor>
+//   static void visit(Self& self, Visitor&& v) { v("q_proj", self.q_proj); … }
+//
+// Everything that goes over a model's weights is a visitor: counting, loading, saving, initialising, freezing, optimising. The names,
+// joined by dots, are the checkpoint's, so loading needs no table; a tensor that is missing or has no place is reported by name.
+#pragma once
+
+#include "tercet/nn/weight.hpp"
+
+#include <string>
+#include <unordered_map>
+
+namespace tercet::inline TERCET_ABI {
+
+namespace detail {
+
+template <class Member>
+inline constexpr bool is_list = false;
+template <class M>
+inline constexpr bool is_list<std::vector<M>> = true;
+
+// Turns visits of members into calls f(full name, weight), depth first in the order of visit().
+template <class F>
+struct NamedVisitor {
+    std::string prefix;
+    F& f;
+
+    template <class Member>
+    void operator()(std::string_view name, Member& member) {
+        using M = std::remove_const_t<Member>;
+        const std::string full = prefix + std::string(name);
+        if constexpr (std::is_same_v<M, Weight>) {
+            if (member.wanted()) f(full, member);
+        } else if constexpr (is_list<M>) {
+            for (std::size_t i = 0; i < member.size(); ++i) (*this)(std::string(name) + "." + std::to_string(i), member[i]);
+        } else {
+            M::visit(member, NamedVisitor{full.empty() ? full : full + ".", f});
+        }
+    }
+};
+
+}  // namespace detail
+
+/// Calls f(name, weight) for each weight of a module, with the name it has in a checkpoint.
+template <class Module, class F>
+void for_each_weight(Module& module, F&& f) {
+    std::remove_const_t<Module>::visit(module, detail::NamedVisitor<std::remove_reference_t<F>>{"", f});
+}
+
+/// How many numbers a module has.
+template <class Module>
+index_t parameter_count(const Module& module) {
+    index_t count = 0;
+    for_each_weight(module, [&](const std::string&, const Weight& w) { count += element_count(w.shape()); });
+    return count;
+}
+
+/// Puts every dense weight on the tape, or takes it off.
+template <class Module>
+void set_trainable(Module& module, bool on = true) {
+    for_each_weight(module, [&](const std::string&, Weight& w) { w.tensor().requires_grad(on); });
+}
+
+/// Forgets all gradients.
+template <class Module>
+void zero_grad(Module& module) {
+    for_each_weight(module, [](const std::string&, Weight& w) { w.tensor().zero_grad(); });
+}
+
+/// Packs every weight for inference (see Weight::pack); the module cannot be trained any more.
+template <class Module>
+void pack_weights(Module& module) {
+    for_each_weight(module, [](const std::string&, Weight& w) { w.pack(); });
+}
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,175 @@
+// A weight of any stored type: one parameter of a module, as its file has it or as training needs it.
+//
+//   dense      a Tensor<float>, on the tape when it is trained
+//   packed     f32 in panels for the matrix product; made once, from a dense weight that will not change any more
+//   stored     a file's own bytes (f16, bf16, q8_0, q4_0, q4_1), multiplied without being unpacked as a whole
+//
+// A module is built with the shapes it expects; loading fills them in. The type is looked at once a product, outside the hot loop.
+#pragma once
+
+#include "tercet/ops/embedding.hpp"
+#include "tercet/ops/matmul.hpp"
+#include "tercet/quant/convert.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+/// Which way a matrix is written: (out, in), as Linear has it, or (in, out), as GPT-2's Conv1D.
+enum class WeightOrder { out_in, in_out };
+
+class Weight {
+public:
+    /// No weight: a layer without a bias has one.
+    Weight() = default;
+    /// A place for a weight of this shape, to be filled by loading or initialisation.
+    explicit Weight(const Shape& shape, WeightOrder order = WeightOrder::out_in) : shape_(shape), order_(order), wanted_(true) {}
+
+    bool wanted() const { return wanted_; }
+    bool loaded() const { return dense_.storage() != nullptr || bytes_.data() != nullptr || panels_.storage() != nullptr; }
+    const Shape& shape() const { return shape_; }
+    WeightOrder order() const { return order_; }
+    bool is_dense() const { return dense_.storage() != nullptr; }
+    /// The type the elements are held in.
+    StorageType type() const { return bytes_.data() != nullptr ? type_ : StorageType::f32; }
+    /// Bytes of the elements as they are held.
+    index_t bytes() const { return bytes_.data() != nullptr ? static_cast<index_t>(bytes_.size()) : 4 * (is_dense() ? dense_.numel() : panels_.numel()); }
+
+    /// Takes this tensor as the weight. Throws shape_mismatch.
+    void set(Tensor<float> dense) {
+        require(dense.shape() == shape_, ErrorCode::shape_mismatch, "weight: expected shape ", shape_, ", got ", dense.shape());
+        *this = Weight(shape_, order_);
+        dense_ = std::move(dense);
+    }
+    /// Takes bytes of a stored type, (rows, columns) with whole blocks in a row, kept alive by `owner`. Throws unsupported for a type
+    /// without kernels, and shape_mismatch.
+    void set(StorageType type, const Shape& shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+        require(shape_.rank() == 2 && shape == Shape{out_features(), in_features()}, ErrorCode::shape_mismatch, "weight: expected shape ", shape_, ", got ", shape);
+        require(can_multiply(type), ErrorCode::unsupported, "weight: no kernels for the type ", name_of(type));
+        require(bytes.size() == bytes_of(type, shape[0] * shape[1]), ErrorCode::shape_mismatch, "weight: ", bytes.size(), " bytes for shape ", shape, " of ", name_of(type));
+        *this = Weight(shape, WeightOrder::out_in);
+        type_ = type;
+        bytes_ = bytes;
+        owner_ = std::move(owner);
+    }
+    static bool can_multiply(StorageType type) {
+        switch (type) {
+        case StorageType::f32:
+        case StorageType::f16:
+        case StorageType::bf16:
+        case StorageType::q8_0:
+        case StorageType::q4_0:
+        case StorageType::q4_1: return true;
+        default: return false;
+        }
+    }
+
+    /// The dense tensor, to be read, trained or written to. Throws invalid_argument for a packed or stored weight; without storage for none.
+    const Tensor<float>& tensor() const {
+        require(!wanted_ || is_dense(), ErrorCode::invalid_argument, "weight: ", loaded() ? "it is packed for inference; load the model as trainable" : "nothing has been loaded into it");
+        return dense_;
+    }
+    Tensor<float>& tensor() { return const_cast<Tensor<float>&>(std::as_const(*this).tensor()); }
+
+    /// Packs a dense matrix into panels and lets the dense copy go; vectors and stored weights stay as they are.
+    void pack() {
+        if (!is_dense() || shape_.rank() != 2) return;
+        const index_t out = out_features(), in = in_features(), width = (out + cpu::panel_width - 1) / cpu::panel_width * cpu::panel_width;
+        auto panels = Tensor<float>::empty({width * in});
+        Device::pack(panels.mutable_data(), transposed_view(), out, in);
+        panels_ = std::move(panels);
+        dense_ = Tensor<float>();
+    }
+
+    index_t out_features() const { return shape_[order_ == WeightOrder::out_in ? 0 : 1]; }
+    index_t in_features() const { return shape_[order_ == WeightOrder::out_in ? 1 : 0]; }
+
+    /// A copy as a dense tensor, whatever the type.
+    Tensor<float> to_dense() const {
+        if (is_dense()) return dense_.detach().clone();
+        require(loaded(), ErrorCode::invalid_argument, "weight: nothing has been loaded into it");
+        auto rows = Tensor<float>::empty({out_features(), in_features()});
+        float* to = rows.mutable_data();
+        Device::for_rows(out_features(), in_features(), [&](index_t r) { copy_row(to + r * in_features(), r); });
+        return order_ == WeightOrder::out_in ? rows : rows.transpose().contiguous();
+    }
+    /// Output row r, (in), in float.
+    void copy_row(float* to, index_t r) const {
+        const index_t in = in_features();
+        if (bytes_.data() != nullptr) {
+            Device::dequantize(to, bytes_.data() + r * row_bytes(), type_, 0, in);
+        } else if (is_dense()) {
+            const auto view = transposed_view();
+            for (index_t i = 0; i < in; ++i) to[i] = view.data[i * view.row_stride + r * view.col_stride];
+        } else {
+            const float* panel = panels_.data() + r / cpu::panel_width * cpu::panel_width * in + r % cpu::panel_width;
+            for (index_t i = 0; i < in; ++i) to[i] = panel[i * cpu::panel_width];
+        }
+    }
+
+    /// The right operand of x · Wᵀ: B (in, out).
+    cpu::RightOperand<float> right_operand() const {
+        using Right = cpu::RightOperand<float>;
+        require(loaded(), ErrorCode::invalid_argument, "weight: nothing has been loaded into it");
+        if (bytes_.data() != nullptr) return {.kind = Right::Kind::stored, .rows = bytes_.data(), .type = type_, .row_bytes = row_bytes()};
+        if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view()};
+        return {.kind = Right::Kind::packed, .panels = panels_.data()};
+    }
+
+private:
+    index_t row_bytes() const { return static_cast<index_t>(bytes_of(type_, in_features())); }
+    cpu::MatrixView<float> transposed_view() const {
+        const bool out_first = order_ == WeightOrder::out_in;
+        return {dense_.data(), dense_.strides()[out_first ? 1 : 0], dense_.strides()[out_first ? 0 : 1]};
+    }
+
+    Shape shape_;
+    WeightOrder order_ = WeightOrder::out_in;
+    bool wanted_ = false;
+    Tensor<float> dense_, panels_{};
+    StorageType type_ = StorageType::f32;
+    std::span<const std::byte> bytes_;
+    std::shared_ptr<const void> owner_;
+};
+
+/// x (..., in) · Wᵀ + b -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
+inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}) {
+    if (weight.is_dense() && weight.order() == WeightOrder::out_in) return linear(x, weight.tensor(), bias.tensor());
+    if (weight.is_dense()) {
+        const auto y = matmul(x, weight.tensor());
+        return bias.wanted() ? y + bias.tensor() : y;
+    }
+    const index_t in = weight.in_features(), out = weight.out_features();
+    require(x.rank() >= 1 && x.size(-1) == in, ErrorCode::shape_mismatch, "linear: weight ", weight.shape(), " does not fit x ", x.shape());
+    const auto xc = x.detach().contiguous();
+    const index_t rows = xc.numel() / in;
+    Shape shape = x.shape();
+    shape[shape.rank() - 1] = out;
+    auto y = Tensor<float>::empty(shape);
+    float* to = y.mutable_data();
+    if (bias.wanted()) Device::copy(to, Shape{out, 1}, bias.tensor().data(), Shape{0, 1}, Shape{rows, out});
+    Device::gemm(to, out, {xc.data(), in, 1}, weight.right_operand(), rows, out, in, bias.wanted());
+    return record(y, [weight](const Tensor<float>& dy, Gradient<float>& dx, Gradient<float>& db) {
+        const auto w = weight.to_dense();
+        if (dx) dx.add(matmul(dy, weight.order() == WeightOrder::out_in ? w : w.transpose()));
+        if (db) db.add(sum_to(dy, db.shape()));
+    }, x, bias.tensor());
+}
+
+/// Rows of the weight by ids (...) -> (..., in). See ops/embedding.hpp.
+template <Element I>
+Tensor<float> embedding(const Weight& table, const Tensor<I>& ids, index_t padding = -1) {
+    if (table.is_dense()) return embedding(table.tensor(), ids, padding);
+    const auto id = ids.contiguous();
+    const index_t C = table.in_features(), V = table.out_features();
+    Shape shape = ids.shape();
+    shape.push_back(C);
+    auto y = Tensor<float>::empty(shape);
+    float* to = y.mutable_data();
+    for (index_t i = 0; i < id.numel(); ++i) {
+        const auto row = static_cast<index_t>(id.data()[i]);
+        require(row >= 0 && row < V, ErrorCode::index_out_of_range, "embedding: id ", row, " at position ", i, " is outside the table's ", V, " rows");
+        table.copy_row(to + i * C, row);
+    }
+    return y;
+}
+
+}  // namespace tercet::inline TERCET_ABI

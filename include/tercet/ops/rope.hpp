@@ -1,0 +1,79 @@
+// Rotary position embedding (Su et al. 2021, eq. 34): pairs of channels turned by an angle that grows with the position.
+//
+//   (x_i, x_{i+D/2}) -> (x_i cos a − x_{i+D/2} sin a,  x_{i+D/2} cos a + x_i sin a),     a = position · θ^{−2i/D}
+//
+// Backward turns back: the same with −a. The pairing of the two halves is that of the published checkpoints; the paper's pairs
+// (x_2i, x_2i+1) differ from it by a permutation of the weights' rows.
+#pragma once
+
+#include "tercet/autograd/tape.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+/// Frequencies per pair of channels, from which the angles are made.
+struct RopeTable {
+    std::vector<double> frequencies;  // (D/2), radians per position
+    double scale = 1;                 // of the cosines and sines (attention factor of some long-context variants)
+};
+
+/// θ^{−2i/D} for i in [0, D/2).
+inline RopeTable rope_frequencies(index_t head_dim, double theta) {
+    require(head_dim > 0 && head_dim % 2 == 0 && theta > 0, ErrorCode::invalid_argument, "rope: head_dim ", head_dim, " must be even and theta ", theta, " positive");
+    RopeTable table;
+    for (index_t i = 0; i < head_dim; i += 2) table.frequencies.push_back(std::pow(theta, -static_cast<double>(i) / static_cast<double>(head_dim)));
+    return table;
+}
+
+/// Llama 3's stretching of the frequencies to a longer context: long waves are slowed by `factor`, short ones kept, those between blended.
+struct RopeLlama3 {
+    double factor, low_freq_factor, high_freq_factor, original_context;
+};
+inline RopeTable stretched(RopeTable table, const RopeLlama3& s) {
+    for (double& f : table.frequencies) {
+        const double turns = s.original_context * f / 6.283185307179586;  // over the original context
+        if (turns < s.low_freq_factor) {
+            f /= s.factor;
+        } else if (turns <= s.high_freq_factor) {
+            const double blend = (turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
+            f = (1 - blend) * f / s.factor + blend * f;
+        }
+    }
+    return table;
+}
+
+/// Cosines and sines (T, D/2) of positions first, first + 1, … first + count − 1.
+template <Real T>
+struct RopeAngles {
+    Tensor<T> cosine, sine;
+
+    RopeAngles(const RopeTable& table, index_t first, index_t count) {
+        const auto half = static_cast<index_t>(table.frequencies.size());
+        cosine = Tensor<T>::empty({count, half});
+        sine = Tensor<T>::empty({count, half});
+        T *c = cosine.mutable_data(), *s = sine.mutable_data();
+        for (index_t t = 0; t < count; ++t)
+            for (index_t i = 0; i < half; ++i) {
+                const double angle = static_cast<double>(first + t) * table.frequencies[static_cast<std::size_t>(i)];
+                c[t * half + i] = static_cast<T>(table.scale * std::cos(angle));
+                s[t * half + i] = static_cast<T>(table.scale * std::sin(angle));
+            }
+    }
+};
+
+/// x (..., T, H, D) with angles of T positions and D channels -> the same shape. Throws shape_mismatch.
+template <Real T>
+Tensor<T> rope(const Tensor<T>& x, const RopeAngles<T>& angles) {
+    require(x.rank() >= 3 && angles.cosine.shape() == Shape{x.size(-3), x.size(-1) / 2} && x.size(-1) % 2 == 0, ErrorCode::shape_mismatch, "rope: angles ", angles.cosine.shape(),
+            " do not fit x ", x.shape());
+    const index_t half = x.size(-1) / 2, heads = x.size(-2), positions = x.size(-3), rows = half == 0 ? 0 : x.numel() / (2 * half);
+    const auto xc = x.detach().contiguous();
+    auto y = Tensor<T>::empty(x.shape());
+    Device::rotate(y.mutable_data(), xc.data(), angles.cosine.data(), angles.sine.data(), T(1), rows, half, heads, positions);
+    return record(y, [cosine = save(angles.cosine), sine = save(angles.sine), rows, half, heads, positions](const Tensor<T>& dy, Gradient<T>& dx) {
+        auto turned = Tensor<T>::empty(dy.shape());
+        Device::rotate(turned.mutable_data(), dy.data(), cosine->data(), sine->data(), T(-1), rows, half, heads, positions);
+        dx.add(std::move(turned));
+    }, x);
+}
+
+}  // namespace tercet::inline TERCET_ABI

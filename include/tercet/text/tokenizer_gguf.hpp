@@ -1,0 +1,152 @@
+// The tokenizer of a GGUF file (ggml's gguf.md, "Tokenizer"): its metadata under tokenizer.ggml.*.
+//
+//   model = gpt2   byte-level BPE: tokens and merges; "pre" names how words are cut before merging
+//   model = bert   WordPiece: tokens that begin a word are stored with "▁" in front, the others without their "##"
+//
+// token_type says which tokens are taken out of a text first: 3 (control), 2 (unknown) and 4 (defined by the user).
+#pragma once
+
+#include "tercet/io/gguf.hpp"
+#include "tercet/text/tokenizer.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+namespace detail {
+
+class TokenizerGgufReader {
+public:
+    explicit TokenizerGgufReader(const Gguf& file) : file_(file) { p_.source = file.source(); }
+
+    TokenizerParts read() {
+        require(file_.has("tokenizer.ggml.model"), ErrorCode::bad_tokenizer, p_.source, ": no tokenizer (tokenizer.ggml.model is absent)");
+        const auto model = file_.string("tokenizer.ggml.model");
+        require(model == "gpt2" || model == "bert", ErrorCode::unsupported, p_.source, ": a tokenizer of type '", model, "' is not supported");
+        require(file_.has("tokenizer.ggml.tokens"), ErrorCode::bad_tokenizer, p_.source, ": no vocabulary (tokenizer.ggml.tokens is absent)");
+        auto tokens = file_.strings("tokenizer.ggml.tokens");
+        require(!tokens.empty() && tokens.size() < 0x7fffffff, ErrorCode::bad_tokenizer, p_.source, ": a vocabulary of ", tokens.size(), " tokens");
+        for (const auto& token : tokens)
+            require(utf8_first_error(token) == std::string::npos, ErrorCode::bad_tokenizer, p_.source, ": a token is not valid UTF-8");
+        if (model == "bert") {
+            for (auto& token : tokens) token = with_continuation_marks(token);
+        }
+        std::vector<std::pair<std::string, TokenId>> pairs;
+        pairs.reserve(tokens.size());
+        for (auto& token : tokens) pairs.emplace_back(std::move(token), static_cast<TokenId>(pairs.size()));
+        p_.vocabulary = Vocabulary(pairs, p_.source);
+        p_.special = {id("bos"), id("eos"), id("unknown"), id("padding"), id("cls"), id("seperator"), id("mask")};
+        p_.chat_template = file_.string_or("tokenizer.chat_template", {});
+        read_added();
+        if (model == "bert") read_bert();
+        else read_bpe();
+        return std::move(p_);
+    }
+
+private:
+    // "▁word" -> "word", "piece" -> "##piece"; "[CLS]" and its kind stay.
+    static std::string with_continuation_marks(const std::string& token) {
+        constexpr std::string_view mark = "\xe2\x96\x81";
+        if (token.starts_with(mark)) return token.substr(mark.size());
+        if (token.size() > 1 && token.front() == '[' && token.back() == ']') return token;
+        return "##" + token;
+    }
+
+    TokenId id(std::string_view role) const {
+        const auto key = "tokenizer.ggml." + std::string(role) + "_token_id";
+        const auto value = file_.integer_or(key, no_token);
+        return value >= 0 && value < p_.vocabulary.size() ? static_cast<TokenId>(value) : no_token;
+    }
+
+    void read_added() {
+        const auto types = file_.integers_or("tokenizer.ggml.token_type", {});
+        require(types.empty() || types.size() == static_cast<std::size_t>(p_.vocabulary.size()), ErrorCode::bad_tokenizer, p_.source, ": ", types.size(),
+                " token types for ", p_.vocabulary.size(), " tokens");
+        constexpr std::int64_t unknown = 2, control = 3, user_defined = 4;
+        for (std::size_t i = 0; i < types.size(); ++i) {
+            if (types[i] != unknown && types[i] != control && types[i] != user_defined) continue;
+            AddedToken token;
+            token.id = static_cast<TokenId>(i);
+            token.content = p_.vocabulary.token(token.id);
+            token.special = types[i] != user_defined;
+            if (!token.content.empty()) p_.added.push_back(std::move(token));
+        }
+    }
+
+    void read_bert() {
+        p_.model = TokenModel::wordpiece;
+        p_.special.cls = p_.special.cls != no_token ? p_.special.cls : p_.special.bos;
+        p_.special.sep = p_.special.sep != no_token ? p_.special.sep : p_.special.eos;
+        if (p_.special.unk == no_token) p_.special.unk = p_.vocabulary.find("[UNK]");
+        require(p_.special.unk != no_token, ErrorCode::bad_tokenizer, p_.source, ": the vocabulary has no unknown token");
+        WordPieceOptions options;
+        options.unknown = p_.special.unk;
+        p_.wordpiece = WordPiece(options);
+        p_.normalizer = Normalizer({{.kind = NormalizerKind::bert}});
+        p_.pre_tokenizer = PreTokenizer({{.kind = PreTokenizerKind::bert}});
+        p_.decoder = Decoder({{.kind = DecoderKind::wordpiece, .pattern = "##"}});
+        if (p_.special.cls == no_token || p_.special.sep == no_token) return;
+        const TemplatePiece cls{-1, {p_.special.cls}, 0}, sep{-1, {p_.special.sep}, 0};
+        p_.single = {cls, {0, {}, 0}, sep};
+        p_.pair = {cls, {0, {}, 0}, sep, {1, {}, 1}, {-1, sep.ids, 1}};
+    }
+
+    void read_bpe() {
+        using enum PreTokenizerKind;
+        const auto pre = file_.string_or("tokenizer.ggml.pre", "default");
+        const auto is_one_of = [&](std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), pre) != names.end(); };
+        std::vector<PreTokenizerStep> steps;
+        BpeOptions options;
+        bool add_bos = false;
+        if (is_one_of({"default", "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v1-en", "jina-v2-es", "jina-v2-de", "gigachat", "mpt", "olmo", "jais", "trillion"})) {
+            steps = {{.kind = gpt2}};
+        } else if (is_one_of({"smollm", "starcoder", "refact", "command-r", "codeshell"})) {
+            steps = {{.kind = digits}, {.kind = gpt2}};
+        } else if (is_one_of({"llama3", "llama-v3", "llama-bpe", "falcon3"})) {
+            steps = {{.kind = cl100k, .limit = 3}};
+            options.ignore_merges = add_bos = true;
+        } else if (is_one_of({"dbrx", "smaug-bpe", "chatglm-bpe"})) {
+            steps = {{.kind = cl100k, .limit = 3}};
+        } else if (is_one_of({"qwen2", "deepseek-r1-qwen", "stablelm2", "megrez"})) {
+            steps = {{.kind = cl100k, .limit = 1}};
+        } else {
+            fail(ErrorCode::unsupported, p_.source, ": byte-level BPE with the pre-tokenizer '", pre, "' (tokenizer.ggml.pre) is not supported");
+        }
+        steps.push_back({.kind = byte_level});
+        p_.pre_tokenizer = PreTokenizer(std::move(steps));
+        p_.decoder = Decoder({{.kind = DecoderKind::byte_level}});
+
+        require(file_.has("tokenizer.ggml.merges"), ErrorCode::bad_tokenizer, p_.source, ": no merges (tokenizer.ggml.merges is absent)");
+        std::vector<std::pair<std::string, std::string>> merges;
+        for (const auto& merge : file_.strings("tokenizer.ggml.merges")) {
+            const auto space = merge.find(' ', 1);
+            require(space != std::string::npos && space + 1 < merge.size(), ErrorCode::bad_tokenizer, p_.source, ": merge ", merges.size(), " ('", merge,
+                    "') is not two tokens");
+            merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
+        }
+        p_.bpe = Bpe(p_.vocabulary, merges, std::move(options), p_.source);
+
+        add_bos = file_.boolean_or("tokenizer.ggml.add_bos_token", add_bos) && p_.special.bos != no_token;
+        const bool add_eos = file_.boolean_or("tokenizer.ggml.add_eos_token", false) && p_.special.eos != no_token;
+        if (!add_bos && !add_eos) return;
+        for (auto* pieces : {&p_.single, &p_.pair}) {
+            for (const int sequence : {0, 1}) {
+                if (sequence == 1 && pieces == &p_.single) continue;
+                if (add_bos) pieces->push_back({-1, {p_.special.bos}, sequence});
+                pieces->push_back({sequence, {}, sequence});
+                if (add_eos) pieces->push_back({-1, {p_.special.eos}, sequence});
+            }
+        }
+    }
+
+    const Gguf& file_;
+    TokenizerParts p_;
+};
+
+}  // namespace detail
+
+/// The tokenizer of a GGUF file. Throws bad_tokenizer when it has none or it lacks what its type needs, unsupported (naming the type or
+/// the pre-tokenizer) for one that this version does not have.
+inline Tokenizer tokenizer_from_gguf(const Gguf& file) {
+    return Tokenizer(detail::TokenizerGgufReader(file).read());
+}
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,171 @@
+// Checkpoints of a training run, as a directory:
+//
+//   model.safetensors, config.json     the model, as any loader of a model directory reads it
+//   training.safetensors               all that the next step depends on: the weights once more, the optimiser's state and step counts, and
+//                                      as metadata the step, the generator's seed and position, and the caller's own notes
+//
+// A run resumes from training.safetensors alone, and each file is written beside its place and renamed. So whenever the power fails there
+// is one whole state to go on from, and a run that was resumed ends with the same bits as one that never stopped.
+#pragma once
+
+#include "tercet/models/gpt2.hpp"
+#include "tercet/nn/load.hpp"
+#include "tercet/train/optimizer.hpp"
+
+#include <charconv>
+#include <filesystem>
+
+namespace tercet::inline TERCET_ABI {
+
+/// Where a run stands.
+struct TrainingState {
+    std::int64_t step = 0;                       // steps done
+    Generator generator{};                       // of batches, dropout: whatever the run draws
+    std::map<std::string, std::string> notes{};  // the caller's, kept as they are
+};
+
+/// A config.json for a GPT-2, in the Hugging Face form.
+inline std::string config_json(const Gpt2Config& c) {
+    const auto number = [](double value) { return detail::number_to_json(value); };
+    std::string out = "{\n  \"architectures\": [\"GPT2LMHeadModel\"],\n  \"model_type\": \"gpt2\",\n  \"activation_function\": \"gelu_new\",\n";
+    const auto member = [&](std::string_view key, const std::string& value, bool last = false) {
+        ((((out += "  \"") += key) += "\": ") += value) += last ? "\n}\n" : ",\n";
+    };
+    member("vocab_size", std::to_string(c.vocab_size));
+    member("n_positions", std::to_string(c.context));
+    member("n_embd", std::to_string(c.hidden_size));
+    member("n_layer", std::to_string(c.layers));
+    member("n_head", std::to_string(c.heads));
+    member("n_inner", c.inner_size > 0 ? std::to_string(c.inner_size) : "null");
+    member("layer_norm_epsilon", number(static_cast<double>(c.layer_norm_eps)));
+    member("embd_pdrop", number(c.dropout));
+    member("resid_pdrop", number(c.dropout));
+    member("attn_pdrop", "0.0");
+    member("bos_token_id", "null");
+    member("eos_token_id", "null");
+    member("tie_word_embeddings", c.tied ? "true" : "false", true);
+    return out;
+}
+
+namespace detail {
+
+inline std::string join_path(const std::string& directory, std::string_view name) {
+    return (std::filesystem::path(directory) / name).string();
+}
+
+inline void make_directory(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    require(!error, ErrorCode::io, path, ": cannot make the directory: ", error.message());
+}
+
+// The names and elements of everything a run consists of, in one order for writing and reading.
+template <class Rule, Real T>
+std::vector<NamedTensor<T>> training_tensors(const Optimizer<Rule, T>& optimizer) {
+    std::vector<NamedTensor<T>> all = optimizer.state();
+    for (const auto& [name, tensor] : optimizer.parameters()) all.push_back({"weight." + name, tensor});
+    return all;
+}
+
+inline constexpr std::string_view training_format = "tercet training 1";
+
+template <class Int>
+Int metadata_integer(const Safetensors& file, const std::string& key) {
+    const auto at = file.metadata().find(key);
+    require(at != file.metadata().end(), ErrorCode::missing_key, file.source(), ": the metadata has no '", key, "'");
+    const std::string& text = at->second;
+    Int value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    require(error == std::errc() && end == text.data() + text.size() && value >= 0, ErrorCode::bad_header, file.source(), ": the metadata's '", key, "' is ",
+            quote_json(text.substr(0, 40)), ", not a count");
+    return value;
+}
+
+template <Element T>
+const StoredTensor& training_tensor(const Safetensors& file, const std::string& name, StorageType type, const Tensor<T>& like) {
+    const StoredTensor* stored = file.find(name);
+    require(stored != nullptr, ErrorCode::missing_tensor, file.source(), ": tensor '", name, "' of the run is not there");
+    require(stored->shape == like.shape(), ErrorCode::shape_mismatch, file.source(), ": tensor '", name, "': the run expects shape ", like.shape(),
+            ", the file has ", stored->shape);
+    require(stored->type == type, ErrorCode::dtype_mismatch, file.source(), ": tensor '", name, "': expected ", type, ", the file has ", stored->type);
+    return *stored;
+}
+
+template <Element T>
+void copy_bytes(Tensor<T>& to, const StoredTensor& from) {
+    if (!from.bytes.empty()) std::memcpy(to.mutable_data(), from.bytes.data(), from.bytes.size());
+}
+
+}  // namespace detail
+
+/// Writes a model directory: model.safetensors and config.json. Makes the directory where it is missing. Throws io.
+template <class Module>
+void save_model(const std::string& directory, const Module& model, std::string_view config) {
+    detail::make_directory(directory);
+    write_file_atomically(detail::join_path(directory, "config.json"), config);
+    save_weights(model, detail::join_path(directory, "model.safetensors"));
+}
+
+/// The weights of a file that save_weights, or anyone else, wrote as safetensors.
+inline Checkpoint open_weights(const std::string& path, const LoadOptions& options = {}) {
+    const Safetensors file = Safetensors::open(path, options);
+    return {path, file.tensors(), file.owner()};
+}
+
+/// Writes where a run stands as `path`, whole or not at all. Throws io.
+template <class Rule>
+void save_training(const std::string& path, const Optimizer<Rule, float>& optimizer, const TrainingState& state) {
+    std::vector<StoredTensor> stored;
+    const auto tensors = detail::training_tensors(optimizer);
+    for (const auto& [name, tensor] : tensors) stored.push_back({name, StorageType::f32, tensor.shape(), std::as_bytes(tensor.detach().span())});
+    const auto steps = optimizer.steps();
+    stored.push_back({"steps", StorageType::i64, {static_cast<index_t>(steps.size())}, std::as_bytes(std::span(steps))});
+    std::map<std::string, std::string> metadata{{"format", std::string(detail::training_format)},
+                                                {"rule", std::string(Rule::name)},
+                                                {"step", std::to_string(state.step)},
+                                                {"seed", std::to_string(state.generator.seed())},
+                                                {"position", std::to_string(state.generator.position())}};
+    for (const auto& [key, value] : state.notes) metadata.emplace("note." + key, value);
+    write_safetensors(path, stored, metadata);
+}
+
+/// Where the run in a file stands, without its tensors: to see what it was before a model is made. Throws bad_header for another kind
+/// of file, missing_key, and what Safetensors::open does.
+inline TrainingState read_training_state(const Safetensors& file) {
+    const auto format = file.metadata().find("format");
+    require(format != file.metadata().end() && format->second == detail::training_format, ErrorCode::bad_header, file.source(),
+            ": not the state of a training run (its metadata has no format '", detail::training_format, "')");
+    TrainingState state;
+    state.step = detail::metadata_integer<std::int64_t>(file, "step");
+    state.generator = Generator(detail::metadata_integer<std::uint64_t>(file, "seed"), detail::metadata_integer<std::uint64_t>(file, "position"));
+    for (const auto& [key, value] : file.metadata())
+        if (key.starts_with("note.")) state.notes.emplace(key.substr(5), value);
+    return state;
+}
+
+/// Puts the weights, the optimiser's state and its step counts back, in place, and gives the rest. The optimiser must be of the same rule
+/// over the same tensors: throws invalid_argument, missing_tensor, surplus_tensor, shape_mismatch or dtype_mismatch where it is not,
+/// before anything is changed.
+template <class Rule>
+TrainingState load_training(const std::string& path, Optimizer<Rule, float>& optimizer) {
+    const Safetensors file = Safetensors::open(path);
+    TrainingState state = read_training_state(file);
+    const auto rule = file.metadata().find("rule");
+    require(rule != file.metadata().end() && rule->second == Rule::name, ErrorCode::invalid_argument, path, ": the run was trained by '",
+            rule == file.metadata().end() ? "" : rule->second, "', not by '", Rule::name, "'");
+    auto tensors = detail::training_tensors(optimizer);
+    std::vector<const StoredTensor*> sources;
+    for (const auto& [name, tensor] : tensors) sources.push_back(&detail::training_tensor(file, name, StorageType::f32, tensor));
+    auto steps = Tensor<std::int64_t>::empty({static_cast<index_t>(optimizer.parameters().size())});
+    detail::copy_bytes(steps, detail::training_tensor(file, "steps", StorageType::i64, steps));
+    require(file.tensors().size() == tensors.size() + 1, ErrorCode::surplus_tensor, path, ": ", file.tensors().size(), " tensors, the run has ",
+            tensors.size() + 1);
+    for (const auto count : steps.span()) require(count >= 0, ErrorCode::bad_header, path, ": a step count of ", count);
+
+    const NoGrad guard;
+    for (std::size_t i = 0; i < tensors.size(); ++i) detail::copy_bytes(tensors[i].tensor, *sources[i]);
+    optimizer.set_steps(steps.span());
+    return state;
+}
+
+}  // namespace tercet::inline TERCET_ABI

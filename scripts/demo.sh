@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The library at work: a real model writes text token by token, and sentence embeddings rank a few sentences by meaning.
+# Sets up what it needs, builds two small example programs, fetches their models. A second run goes straight to the demo.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+need_space "$root" 200
+packages=(cmake:cmake ninja:ninja-build /usr/include/nlohmann/json.hpp:nlohmann-json3-dev)
+python3 -m pip --version >/dev/null 2>&1 || packages+=(pip3:python3-pip)
+need_compiler_and "${packages[@]}"
+
+# The models arrive while the compiler works.
+say "building the two examples with $CXX, and fetching their models meanwhile"
+arrived=$(mktemp -d)
+trap 'rm -rf "$arrived"' EXIT
+for model in smollm2 minilm; do
+    "$root/scripts/fetch_model.sh" "$model" >"$arrived/$model" &
+    declare "fetching_$model=$!"
+done
+build=$root/build/demo
+configure "$build" -DTERCET_BUILD_TESTS=OFF -DTERCET_BUILD_BENCHMARKS=OFF
+compile "$build" generate_text sentence_similarity
+# shellcheck disable=SC2154  # declared in the loop above
+wait "$fetching_smollm2" || exit 1
+
+say "SmolLM2-135M continues a sentence"
+echo
+"$build/examples/generate_text" "$(cat "$arrived/smollm2")" "The capital of France is"
+echo
+# shellcheck disable=SC2154
+wait "$fetching_minilm" || exit 1
+say "all-MiniLM-L6-v2 ranks sentences by meaning"
+echo
+"$build/examples/sentence_similarity" "$(cat "$arrived/minilm")"
+echo
+say "done: the programs are in examples/generate_text and examples/sentence_similarity, a page each"

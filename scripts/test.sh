@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Builds and runs the tests, and prints their counts. Sets up what is missing; a second run builds only what has changed.
+#
+#   scripts/test.sh          every test, under each instruction set that this machine has, and the consumers of tests/package
+#   scripts/test.sh --all    also with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
+#                            OpenMP and with the built-in threads), and every header alone with both compilers
+#
+# The last lines are ctest's own. They are kept in build/test-summary.txt too.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+all=
+case ${1:-} in
+    "") ;;
+    --all) all=1 ;;
+    *)
+        echo "usage: $(basename "$0") [--all]" >&2
+        exit 2
+        ;;
+esac
+
+need_space "$root" 2000
+packages=(cmake:cmake ctest:cmake ninja:ninja-build /usr/include/nlohmann/json.hpp:nlohmann-json3-dev /usr/include/catch2:catch2
+    /usr/include/eigen3/Eigen/Dense:libeigen3-dev python3:python3-minimal)
+python3 -m pip --version >/dev/null 2>&1 || packages+=(pip3:python3-pip)
+need_compiler_and "${packages[@]}"
+
+# The tests with real models are skipped, and named, where these cannot be had.
+fetched=$(mktemp -d)
+trap 'rm -rf "$fetched"' EXIT
+for model in minilm smollm2; do
+    "$root/scripts/fetch_model.sh" "$model" >/dev/null 2>"$fetched/$model" || true &
+done
+
+failed=()
+summary=$root/build/test-summary.txt
+mkdir -p "$root/build"
+: >"$summary"
+
+# Counts of one ctest run, from its log: distinct test cases (entries without a dot), all runs of them, and what was skipped.
+counts() {
+    awk '
+        / Test: /   { name = $NF; runs = name !~ /\./ }
+        /^All tests passed \(/ { gsub(/[()]/, ""); programs += runs; cases += runs * $7; again += !runs * $7; assertions += $4 }
+        /^test cases: / { programs += runs; cases += runs * $3; again += !runs * $3 }
+        /^assertions: / { assertions += $2 }
+        END { printf "%d test cases in %d programs, %d runs of them under a named instruction set, %d assertions\n", cases, programs, again, assertions }
+    ' "$1/Testing/Temporary/LastTest.log"
+    sed -n 's/^SKIPPED: /    skipped: /p' "$1/Testing/Temporary/LastTest.log" | sort -u
+}
+
+# suite NAME LABELS CMAKE-OPTION...: configures build/NAME, builds it, runs the tests that carry one of the labels.
+suite() {
+    local name=$1 labels=$2 build=$root/build/$1 log status=0
+    shift 2
+    say "$name: building with $CXX"
+    configure "$build" "$@"
+    compile "$build"
+    wait
+    grep -h -E 'could not|cannot|not enough' "$fetched"/* >&2 || true
+    say "$name: running the tests"
+    log=$build/ctest.log
+    (cd "$build" && ctest -j "$(cores)" --output-on-failure -L "$labels" --no-tests=error) 2>&1 | tee "$log" || status=$?
+    {
+        echo "$name: $(counts "$build")"
+        grep -E '^ *[0-9]+ - .*\(Skipped\)' "$log" | sed 's/^ *[0-9]* - /    skipped: /' || true
+        grep -E 'tests passed|tests failed' "$log" || echo "$name: ctest did not finish"
+    } >>"$summary"
+    [ "$status" = 0 ] || failed+=("$name")
+}
+
+# check NAME COMMAND...: one that ctest does not run.
+check() {
+    local name=$1
+    shift
+    say "$name"
+    if "$@"; then echo "$name: passed" >>"$summary"; else
+        failed+=("$name")
+        echo "$name: FAILED" >>"$summary"
+    fi
+}
+
+suite test 'quick|isa|package'
+if [ -n "$all" ]; then
+    gcc=$CXX
+    need clang++:clang
+    llvm=$(dirname "$(readlink -f "$(command -v clang++)")")/../lib
+    [ -e "$llvm/libomp.so" ] || need "$llvm/libomp.so:libomp-dev"
+    check "headers alone, $gcc" env CXX="$gcc" python3 "$root/scripts/check_layers.py" --compile
+    check "headers alone, clang++" env CXX=clang++ python3 "$root/scripts/check_layers.py" --compile
+    debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g" -DTERCET_BUILD_BENCHMARKS=OFF)
+    suite asan 'quick|isa' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
+    export CXX=clang++
+    suite clang 'quick|isa'
+    # libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
+    export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=$llvm/libarcher.so
+    suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread
+    suite tsan-pool quick "${debug[@]}" -DTERCET_SANITIZE=thread -DTERCET_OPENMP=OFF
+fi
+
+echo
+cat "$summary"
+if [ ${#failed[@]} -gt 0 ]; then die "failed: ${failed[*]}"; fi

@@ -1,0 +1,175 @@
+// The matrix product of every instruction set against three plain loops in double.
+#include "support/catch.hpp"
+#include "support/isa.hpp"
+
+#include "tercet/backend/backend.hpp"
+#include "tercet/quant/convert.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+using namespace tercet;
+using cpu::Backend;
+using cpu::MatrixView;
+using cpu::RightOperand;
+
+namespace {
+
+template <class T>
+std::vector<T> numbers(std::size_t n, unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<double> normal;
+    std::vector<T> x(n);
+    for (T& v : x) v = static_cast<T>(normal(random));
+    return x;
+}
+
+std::size_t size(index_t n) {
+    return static_cast<std::size_t>(n);
+}
+
+// The largest difference between c and [c0 +] a · b, over what rounding of k products may leave: epsilon · (Σ |a b| + |c0|).
+template <class T>
+double worst_error(const T* c, index_t ldc, const T* c0, const MatrixView<T>& a, const MatrixView<T>& b, index_t m, index_t n, index_t k) {
+    double worst = 0;
+    for (index_t i = 0; i < m; ++i)
+        for (index_t j = 0; j < n; ++j) {
+            long double sum = c0 != nullptr ? c0[i * ldc + j] : 0, scale = std::fabs(sum);
+            for (index_t p = 0; p < k; ++p) {
+                const long double product = static_cast<long double>(a.data[i * a.row_stride + p * a.col_stride]) * b.data[p * b.row_stride + j * b.col_stride];
+                sum += product;
+                scale += std::fabs(product);
+            }
+            const long double allowed = std::numeric_limits<T>::epsilon() * std::max<long double>(scale, std::numeric_limits<T>::min());
+            worst = std::max(worst, static_cast<double>(std::fabs(c[i * ldc + j] - sum) / allowed));
+        }
+    return worst;
+}
+
+// A product with every layout of both operands, packed and accumulating too.
+template <class T>
+void check_product(index_t m, index_t n, index_t k) {
+    INFO("(" << m << ", " << k << ") x (" << k << ", " << n << ")");
+    const double allowed = 2 + std::sqrt(static_cast<double>(k));
+    const auto a = numbers<T>(size(m * k * 2 + 8), 1), b = numbers<T>(size(k * n * 2 + 8), 2), start = numbers<T>(size(m * (n + 3)), 3);
+    const MatrixView<T> lefts[] = {{a.data() + 1, k, 1}, {a.data(), 1, m}, {a.data(), 2 * k, 2}}, rights[] = {{b.data() + 1, n, 1}, {b.data(), 1, k}, {b.data(), 2, 2 * k}};
+    const index_t ldc = n + 3;
+    for (const auto& left : lefts)
+        for (const auto& right : rights)
+            for (const bool accumulate : {false, true}) {
+                auto c = start;
+                const RightOperand<T> operand{RightOperand<T>::Kind::strided, right};
+                Backend::gemm(c.data(), ldc, left, operand, m, n, k, accumulate);
+                REQUIRE(worst_error(c.data(), ldc, accumulate ? start.data() : nullptr, left, right, m, n, k) <= allowed);
+                for (index_t i = 0; i < m; ++i)  // what lies between the rows is left alone
+                    REQUIRE(std::equal(c.begin() + i * ldc + n, c.begin() + (i + 1) * ldc, start.begin() + i * ldc + n));
+
+                std::vector<T> panels(size((n + 31) / 32 * 32 * k));
+                Backend::pack(panels.data(), right, n, k);
+                RightOperand<T> packed{RightOperand<T>::Kind::packed};
+                packed.panels = panels.data();
+                auto from_panels = start;
+                Backend::gemm(from_panels.data(), ldc, left, packed, m, n, k, accumulate);
+                REQUIRE(worst_error(from_panels.data(), ldc, accumulate ? start.data() : nullptr, left, right, m, n, k) <= allowed);
+            }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("gemm equals three plain loops on odd sizes and layouts", "[backend]", float, double) {
+    for_each_isa([] {
+        std::mt19937 random(4);
+        const auto any = [&] { return static_cast<index_t>(1 + random() % 70); };
+        for (index_t m = 1; m <= 17; ++m) check_product<TestType>(m, 33, 5);  // every height of a tile
+        for (index_t n = 1; n <= 67; n += 3) check_product<TestType>(5, n, 7);
+        for (int trial = 0; trial < 12; ++trial) check_product<TestType>(any(), any(), any());
+    });
+}
+
+TEMPLATE_TEST_CASE("gemm equals three plain loops across its blocks", "[backend]", float, double) {
+    const UseThreads use(2);
+    for_each_isa([] {
+        const index_t sizes[][3] = {{129, 257, 300}, {451, 35, 257}, {3, 600, 513}};
+        for (const auto& s : sizes) {
+            const auto a = numbers<TestType>(size(s[0] * s[2]), 1), b = numbers<TestType>(size(s[2] * s[1]), 2);
+            std::vector<TestType> c(size(s[0] * s[1]), TestType(1e30));
+            const MatrixView<TestType> left{a.data(), s[2], 1}, right{b.data(), s[1], 1};
+            Backend::gemm(c.data(), s[1], left, RightOperand<TestType>{RightOperand<TestType>::Kind::strided, right}, s[0], s[1], s[2], false);
+            CHECK(worst_error<TestType>(c.data(), s[1], nullptr, left, right, s[0], s[1], s[2]) <= 12);
+        }
+    });
+}
+
+TEMPLATE_TEST_CASE("gemm gives the same bits on any number of threads", "[backend]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        const index_t sizes[][3] = {{129, 257, 300}, {1, 500, 300}, {4, 96, 64}, {900, 40, 33}};
+        for (const auto& s : sizes) {
+            const auto a = numbers<T>(size(s[0] * s[2]), 1), b = numbers<T>(size(s[2] * s[1]), 2);
+            std::vector<T> first;
+            for_each_thread_count([&] {
+                std::vector<T> c(size(s[0] * s[1]));
+                Backend::gemm(c.data(), s[1], {a.data(), s[2], 1}, RightOperand<T>{RightOperand<T>::Kind::strided, {b.data(), 1, s[2]}}, s[0], s[1], s[2], false);
+                if (first.empty()) first = c;
+                CHECK(std::memcmp(first.data(), c.data(), c.size() * sizeof(T)) == 0);
+            });
+        }
+    });
+}
+
+TEMPLATE_TEST_CASE("gemm without depth gives zeros, or leaves what it adds to", "[backend]", float, double) {
+    using T = TestType;
+    std::vector<T> c(12, T(3));
+    const RightOperand<T> nothing{RightOperand<T>::Kind::strided, {nullptr, 1, 1}};
+    Backend::gemm<T>(c.data(), 4, {nullptr, 1, 1}, nothing, 3, 4, 0, true);
+    CHECK(c == std::vector<T>(12, T(3)));
+    Backend::gemm<T>(c.data(), 4, {nullptr, 1, 1}, nothing, 3, 4, 0, false);
+    CHECK(c == std::vector<T>(12, T(0)));
+    Backend::gemm<T>(nullptr, 0, {nullptr, 1, 1}, nothing, 0, 0, 5, false);
+}
+
+TEMPLATE_TEST_CASE("infinities and NaN go through the product, and stay in their row and column", "[backend]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        const index_t m = 9, n = 35, k = 11;
+        auto a = numbers<T>(size(m * k), 1);
+        const auto b = numbers<T>(size(k * n), 2);
+        a[3 * 11 + 4] = std::numeric_limits<T>::quiet_NaN();
+        a[5 * 11] = std::numeric_limits<T>::infinity();
+        std::vector<T> c(size(m * n));
+        Backend::gemm<T>(c.data(), n, {a.data(), k, 1}, {RightOperand<T>::Kind::strided, {b.data(), n, 1}}, m, n, k, false);
+        for (index_t i = 0; i < m; ++i)
+            for (index_t j = 0; j < n; ++j) {
+                const T x = c[size(i * n + j)];
+                CHECK((i == 3 ? std::isnan(x) : i == 5 ? std::isinf(x) : std::isfinite(x)));
+            }
+    });
+}
+
+TEST_CASE("a product with stored weights equals one with the same weights unpacked", "[backend]") {
+    const StorageType types[] = {StorageType::f32, StorageType::f16, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_1};
+    for_each_isa([&] {
+        for (const StorageType type : types)
+            for (const index_t m : {1, 3, 5, 40})
+                for (const index_t k : {32, 288, block_size(type) == 1 ? 37 : 64})
+                    for (const bool accumulate : {false, true}) {
+                        const index_t n = 71;
+                        INFO(name_of(type) << " (" << m << ", " << k << ") x (" << k << ", " << n << ")");
+                        const auto weights = numbers<float>(size(n * k), 5), x = numbers<float>(size(m * k), 6), start = numbers<float>(size(m * n), 7);
+                        const std::size_t row_bytes = bytes_of(type, k);
+                        std::vector<std::byte> stored(size(n) * row_bytes);
+                        std::vector<float> unpacked(weights.size());
+                        quantize(type, weights, stored);
+                        dequantize(type, stored, unpacked);
+                        RightOperand<float> right{RightOperand<float>::Kind::stored};
+                        right.rows = stored.data();
+                        right.type = type;
+                        right.row_bytes = static_cast<index_t>(row_bytes);
+                        auto c = start;
+                        Backend::gemm(c.data(), n, {x.data(), k, 1}, right, m, n, k, accumulate);
+                        CHECK(worst_error<float>(c.data(), n, accumulate ? start.data() : nullptr, {x.data(), k, 1}, {unpacked.data(), 1, k}, m, n, k) <= 2 + std::sqrt(static_cast<double>(k)));
+                    }
+    });
+}

@@ -1,0 +1,94 @@
+// Rows of stored types as the kernels read them, against quant/'s own unpacking.
+#include "support/catch.hpp"
+#include "support/isa.hpp"
+
+#include "tercet/quant/convert.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+using namespace tercet;
+
+namespace {
+
+constexpr StorageType types[] = {StorageType::f32, StorageType::f16, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_1};
+
+// Random bytes of a row whose scales are finite halves; at an odd address, as in a file.
+std::vector<std::byte> random_row(StorageType type, index_t n, unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> values(static_cast<std::size_t>(n));
+    for (float& v : values) v = normal(random);
+    std::vector<std::byte> row(bytes_of(type, n) + 1);
+    quantize(type, values, std::span(row).subspan(1));
+    return row;
+}
+
+}  // namespace
+
+TEST_CASE("kernels unpack stored rows to the same numbers as quant does", "[backend]") {
+    for_each_isa([] {
+        const auto& kernels = cpu::kernel_set().stored;
+        for (const StorageType type : types) {
+            const index_t block = block_size(type);
+            for (const index_t n : {32, 64, 96, 256, 1024, block == 1 ? 45 : 160}) {
+                INFO(name_of(type) << " " << n);
+                const auto row = random_row(type, n, 1);
+                std::vector<float> expected(static_cast<std::size_t>(n)), got(expected.size() + 1, 7.f);
+                dequantize(type, std::span(row).subspan(1), expected);
+                kernels.dequantize(got.data(), row.data() + 1, type, 0, n);
+                CHECK(got.back() == 7);
+                for (std::size_t i = 0; i < expected.size(); ++i) REQUIRE(got[i] == Approx(expected[i]).epsilon(2e-7));
+                const index_t begin = n / 2 / block * block;
+                kernels.dequantize(got.data(), row.data() + 1, type, begin, n - begin);
+                for (index_t i = begin; i < n; ++i) REQUIRE(got[static_cast<std::size_t>(i - begin)] == Approx(expected[static_cast<std::size_t>(i)]).epsilon(2e-7));
+            }
+        }
+    });
+}
+
+TEST_CASE("the dot product with a stored row equals that with the row unpacked", "[backend]") {
+    for_each_isa([] {
+        for (const StorageType type : types)
+            for (const index_t n : {32, 64, 96, 576, block_size(type) == 1 ? 45 : 160}) {
+                INFO(name_of(type) << " " << n);
+                const auto row = random_row(type, n, 2);
+                std::vector<float> values(static_cast<std::size_t>(n)), x(values.size());
+                dequantize(type, std::span(row).subspan(1), values);
+                std::mt19937 random(3);
+                std::normal_distribution<float> normal;
+                double expected = 0, scale = 0;
+                for (std::size_t i = 0; i < x.size(); ++i) {
+                    x[i] = normal(random);
+                    expected += static_cast<double>(x[i]) * static_cast<double>(values[i]);
+                    scale += std::fabs(static_cast<double>(x[i]) * static_cast<double>(values[i]));
+                }
+                const float got = cpu::kernel_set().stored.dot(row.data() + 1, type, x.data(), n);
+                CHECK(std::fabs(static_cast<double>(got) - expected) <= 1e-6 * scale);
+            }
+    });
+}
+
+TEST_CASE("every half and bfloat16 is read as the number it stands for", "[backend]") {
+    std::vector<std::uint16_t> bits(65536);
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = static_cast<std::uint16_t>(i);
+    for_each_isa([&] {
+        std::vector<float> half(65536), upper(65536);
+        const auto* row = reinterpret_cast<const std::byte*>(bits.data());
+        cpu::kernel_set().stored.dequantize(half.data(), row, StorageType::f16, 0, 65536);
+        cpu::kernel_set().stored.dequantize(upper.data(), row, StorageType::bf16, 0, 65536);
+        int wrong = 0;
+        for (std::size_t i = 0; i < bits.size(); ++i) {
+            f16 h;
+            h.bits = bits[i];
+            bf16 b;
+            b.bits = bits[i];
+            const float fh = h, fb = b;
+            wrong += fh == fh ? std::bit_cast<std::uint32_t>(fh) != std::bit_cast<std::uint32_t>(half[i]) : half[i] == half[i];
+            wrong += fb == fb ? std::bit_cast<std::uint32_t>(fb) != std::bit_cast<std::uint32_t>(upper[i]) : upper[i] == upper[i];
+        }
+        CHECK(wrong == 0);
+    });
+}

@@ -1,0 +1,124 @@
+#include "support/catch.hpp"
+
+#include "tercet/core/memory.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <thread>
+
+using namespace tercet;
+
+namespace {
+constexpr std::size_t MB = std::size_t{1} << 20;
+}
+
+TEST_CASE("blocks are aligned, counted while in use, and given out again", "[core]") {
+    trim_memory();
+    const MemoryStats before = memory_stats();
+    CHECK(before.cached == 0);
+    void* first = nullptr;
+    {
+        const Block block(1000);
+        first = block.data();
+        CHECK(reinterpret_cast<std::uintptr_t>(first) % storage_alignment == 0);
+        std::memset(first, 1, 1000);
+        const MemoryStats held = memory_stats();
+        CHECK(held.in_use >= before.in_use + 1000);
+        CHECK(held.in_use <= before.in_use + 1125);
+        CHECK(held.requests == before.requests + 1);
+        CHECK(held.system_requests == before.system_requests + 1);
+    }
+    CHECK(memory_stats().in_use == before.in_use);
+    CHECK(memory_stats().cached >= 1000);
+    const Block again(1000);
+    CHECK(again.data() == first);
+    CHECK(memory_stats().system_requests == before.system_requests + 1);
+    CHECK(memory_stats().cached == 0);
+}
+
+TEST_CASE("the second round of the same requests asks the system for nothing", "[core]") {
+    const auto round = [] {
+        std::vector<Block> blocks;
+        for (std::size_t i = 0; i < 200; ++i) blocks.emplace_back(1 + i * i * 37 % 100000);
+    };
+    trim_memory();
+    round();
+    const auto once = memory_stats();
+    round();
+    CHECK(memory_stats().system_requests == once.system_requests);
+    CHECK(memory_stats().requests == once.requests + 200);
+}
+
+TEST_CASE("sizes round up by at most an eighth", "[core]") {
+    using detail::BlockCache;
+    CHECK(BlockCache::rounded(0) == 64);
+    CHECK(BlockCache::rounded(1) == 64);
+    CHECK(BlockCache::rounded(64) == 64);
+    CHECK(BlockCache::rounded(65) == 128);
+    CHECK(BlockCache::rounded(512) == 512);
+    CHECK(BlockCache::rounded(513) == 576);
+    CHECK(BlockCache::rounded(1024) == 1024);
+    std::size_t classes = 0, last = 0;
+    for (std::size_t bytes = 513; bytes < 1 << 20; bytes += 7) {
+        const std::size_t size = BlockCache::rounded(bytes);
+        REQUIRE(size >= bytes);
+        REQUIRE(size % storage_alignment == 0);
+        REQUIRE(size - bytes <= bytes / 8);
+        REQUIRE(BlockCache::rounded(size) == size);
+        classes += size != last;
+        last = size;
+    }
+    CHECK(classes <= 8 * 11 + 1);
+}
+
+TEST_CASE("what waits is bounded, and trim gives it back", "[core]") {
+    trim_memory();
+    const std::size_t base = memory_stats().in_use;
+    std::size_t most = 0;
+    {
+        std::vector<Block> blocks;
+        for (int i = 0; i < 24; ++i) blocks.emplace_back(32 * MB);  // pages that nobody touches cost nothing
+        most = memory_stats().in_use;
+        CHECK(most >= base + 24 * 32 * MB);
+        while (!blocks.empty()) {
+            blocks.pop_back();
+            const auto stats = memory_stats();
+            CHECK(stats.cached <= std::max(most, 256 * MB));
+        }
+    }
+    CHECK(memory_stats().in_use == base);
+    CHECK(memory_stats().cached <= most);
+    trim_memory();
+    CHECK(memory_stats().cached == 0);
+}
+
+TEST_CASE("a block moves, and an impossible one is refused by code", "[core]") {
+    Block a(100);
+    void* data = a.data();
+    Block b(std::move(a));
+    CHECK(b.data() == data);
+    CHECK(a.data() == nullptr);
+    Block c;
+    c = std::move(b);
+    CHECK(c.data() == data);
+    CHECK_ERROR(Block(~std::size_t{0}), ErrorCode::size_overflow);
+    const auto before = memory_stats().in_use;
+    CHECK_ERROR(Block(std::size_t{1} << 60), ErrorCode::out_of_memory);
+    CHECK(memory_stats().in_use == before);
+    CHECK_ERROR(Scratch<double>(index_t{1} << 61), ErrorCode::size_overflow);
+}
+
+TEST_CASE("threads share the cache", "[core]") {
+    const auto before = memory_stats();
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 4; ++t)
+        threads.emplace_back([t] {
+            for (std::size_t i = 0; i < 2000; ++i) {
+                const Block block(64 * (1 + (i + t) % 9));
+                std::memset(block.data(), static_cast<int>(t), 64);
+            }
+        });
+    for (auto& thread : threads) thread.join();
+    CHECK(memory_stats().requests == before.requests + 8000);
+    CHECK(memory_stats().in_use == before.in_use);
+}

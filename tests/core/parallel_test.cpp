@@ -1,0 +1,101 @@
+#include "support/catch.hpp"
+#include "support/isa.hpp"
+
+#include "tercet/core/parallel.hpp"
+
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+using namespace tercet;
+
+TEST_CASE("parallel_for runs each tile once", "[core]") {
+    for_each_thread_count([] {
+        for (const index_t count : {0, 1, 2, 3, 7, 100, 5000}) {
+            std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
+            parallel_for(count, [&](index_t tile) { ++runs[static_cast<std::size_t>(tile)]; });
+            CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& r) { return r == 1; }));
+        }
+    });
+}
+
+TEST_CASE("parallel_ranges covers its range in runs of at most the grain", "[core]") {
+    for_each_thread_count([] {
+        for (const index_t count : {0, 1, 63, 64, 65, 1000}) {
+            std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
+            std::atomic<bool> too_long{false};
+            parallel_ranges(count, 64, [&](index_t begin, index_t end) {
+                if (end - begin > 64 || begin % 64 != 0) too_long = true;
+                for (index_t i = begin; i < end; ++i) ++runs[static_cast<std::size_t>(i)];
+            });
+            CHECK_FALSE(too_long);
+            CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& r) { return r == 1; }));
+        }
+    });
+}
+
+TEST_CASE("a loop inside a loop runs on the thread it is in", "[core]") {
+    for_each_thread_count([] {
+        std::atomic<int> runs{0}, strayed{0};
+        parallel_for(8, [&](index_t) {
+            const auto outer = std::this_thread::get_id();
+            parallel_for(16, [&](index_t) {
+                ++runs;
+                if (threads() > 1 && std::this_thread::get_id() != outer) ++strayed;
+            });
+        });
+        CHECK(runs == 8 * 16);
+        CHECK(strayed == 0);
+    });
+}
+
+TEST_CASE("an exception from a tile reaches the caller, and the next loop works", "[core]") {
+    for_each_thread_count([] {
+        for (int again = 0; again < 20; ++again) {
+            CHECK_THROWS_AS(parallel_for(100, [](index_t tile) {
+                if (tile == 37) throw std::runtime_error("tile 37");
+            }), std::runtime_error);
+            CHECK_ERROR(parallel_for(5, [](index_t) { fail(ErrorCode::io, "every tile"); }), ErrorCode::io);
+            std::atomic<int> runs{0};
+            parallel_for(50, [&](index_t) { ++runs; });
+            CHECK(runs == 50);
+        }
+    });
+}
+
+TEST_CASE("after an exception, loops are parallel again", "[core]") {
+    const UseThreads use(4);
+    try {
+        parallel_for(4, [](index_t) -> void { throw 1; });
+    } catch (int) {
+    }
+    CHECK_FALSE(detail::inside_parallel);
+}
+
+TEST_CASE("several threads may run loops at the same time", "[core]") {
+    const UseThreads use(4);
+    std::vector<std::thread> callers;
+    std::atomic<int> wrong{0};
+    for (int caller = 0; caller < 6; ++caller)
+        callers.emplace_back([&wrong] {
+            for (int round = 0; round < 200; ++round) {
+                std::vector<std::atomic<int>> runs(64);
+                parallel_for(64, [&](index_t tile) { ++runs[static_cast<std::size_t>(tile)]; });
+                for (const auto& r : runs) wrong += r != 1;
+            }
+        });
+    for (auto& caller : callers) caller.join();
+    CHECK(wrong == 0);
+}
+
+TEST_CASE("the number of threads is set and checked", "[core]") {
+    CHECK(threads() >= 1);
+    const UseThreads keep(threads());
+    set_threads(3);
+    CHECK(threads() == 3);
+    CHECK_ERROR(set_threads(0), ErrorCode::invalid_argument);
+    CHECK_ERROR(set_threads(-1), ErrorCode::invalid_argument);
+    CHECK_ERROR(set_threads(1 << 20), ErrorCode::invalid_argument);
+    CHECK(threads() == 3);
+}
