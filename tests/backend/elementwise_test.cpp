@@ -156,7 +156,8 @@ TEMPLATE_TEST_CASE("each unary kernel's backward adds dy times the formula's der
                 worst = std::max(worst, static_cast<double>(std::fabs(static_cast<Wider<T>>(dx[i]) - expected) / scale));
             }
             INFO(unary_names[op] << ": " << worst << " epsilon off");
-            CHECK(worst <= 16);
+            // 1 − tanh² cancels where tanh nears 1, and gelu_tanh multiplies what is left by 0.1 x³.
+            CHECK(worst <= (unary_op == UnaryOp::gelu_tanh ? 128 : unary_op == UnaryOp::tanh ? 32 : 16));
         }
     });
 }
@@ -219,6 +220,16 @@ TEMPLATE_TEST_CASE("each binary kernel equals its formula, NaN and infinities in
             check(1, 0);
             check(0, 0);
         }
+    });
+}
+
+TEMPLATE_TEST_CASE("the absolute value of minus zero is zero", "[backend]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        const std::vector<T> x(19, -T(0));
+        std::vector<T> y(19);
+        cpu::Backend::unary(UnaryOp::abs, y.data(), x.data(), 19);
+        CHECK(std::none_of(y.begin(), y.end(), [](T v) { return std::signbit(v); }));
     });
 }
 

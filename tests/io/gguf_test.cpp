@@ -159,7 +159,8 @@ TEST_CASE("gguf: the accessors convert, and say what is there instead", "[io][go
 }
 
 TEST_CASE("gguf: tensors of every stored type are found, aligned and named", "[io][golden]") {
-    for (const auto type : {StorageType::f32, StorageType::f16, StorageType::bf16, StorageType::i32, StorageType::q8_0, StorageType::q4_0, StorageType::q4_1, StorageType::q4_k}) {
+    using enum StorageType;
+    for (const auto type : {f32, f16, bf16, i32, q8_0, q4_0, q4_1, q4_k}) {
         INFO(name_of(type));
         const auto file = Gguf::open(data_file("tensor_" + std::string(name_of(type)) + ".gguf"));
         const auto* w = file.find("w");
@@ -171,7 +172,7 @@ TEST_CASE("gguf: tensors of every stored type are found, aligned and named", "[i
         REQUIRE(after != nullptr);
         CHECK(floats(*after) == std::vector<float>{0, 1, 2, 3, 4});
         CHECK(reinterpret_cast<std::uintptr_t>(after->bytes.data()) % file.alignment() == 0);
-        if (type == StorageType::q4_k) CHECK_ERROR(floats(*w), ErrorCode::unsupported);
+        if (type == q4_k) CHECK_ERROR(floats(*w), ErrorCode::unsupported);
         else CHECK(floats(*w).size() == static_cast<std::size_t>(element_count(w->shape)));
     }
 }
@@ -354,6 +355,15 @@ TEST_CASE("gguf: a vocabulary of 150,000 tokens is read", "[io]") {
     CHECK(gguf.numbers("scores").back() == -149'999);
     CHECK(gguf.owner() != nullptr);
     CHECK(gguf.source() == dir / "vocab.gguf");
+}
+
+TEST_CASE("is_gguf_file: looks at the first bytes, not at the name", "[io]") {
+    TempDir dir;
+    CHECK(is_gguf_file(dir.write("a.bin", start(0, 0).str())));
+    CHECK_FALSE(is_gguf_file(dir.write("b.gguf", "GGU")));
+    CHECK_FALSE(is_gguf_file(dir.write("empty.gguf", "")));
+    CHECK_FALSE(is_gguf_file(dir / "missing.gguf"));
+    CHECK_FALSE(is_gguf_file(dir.path()));
 }
 
 TEST_CASE("gguf: the language model's file is read", "[io][real]") {

@@ -92,7 +92,8 @@ TEST_CASE("json: get_or gives the member, or the default when it is absent or nu
 
 TEST_CASE("json: an error names the source and the place", "[io]") {
     const Json json = parse(R"({"a": {"list": [{"x": "two"}]}})");
-    CHECK(message_of([&] { json.at("a").at("list").at(0).at("x").as_int(); }) == "test.json: a.list[0].x: expected an integer, got the string \"two\"");
+    const Json& list = json.at("a").at("list");
+    CHECK(message_of([&] { list.at(0).at("x").as_int(); }) == "test.json: a.list[0].x: expected an integer, got the string \"two\"");
     CHECK(message_of([&] { json.at("b"); }) == "test.json: the key \"b\" is missing");
     CHECK(message_of([&] { json.at("a").at("list").at(2); }) == "test.json: a.list: element 2 of an array of 1");
     CHECK(message_of([&] { json.at("a").get_or("list", 3); }) == "test.json: a.list: expected an integer, got an array of 1");
@@ -128,14 +129,17 @@ TEST_CASE("json: a copy of a part outlives the whole, and still knows its place"
 }
 
 TEST_CASE("json: what is not JSON is refused, with line and column", "[io]") {
-    for (const auto* text : {"", " ", "{", "[1,]", "{\"a\":1,}", "{a: 1}", "[1] 2", "nul", "01", "1.", "+1", "'a'", "\"a", "[1, // no\n 2]", "\"\t\"", "NaN", "1e999",
-                             "\"\\ud800\"", "\"\\x\"", "{\"a\" 1}", "[\"\xff\"]", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\xff\xfe[]", "{\"\xff\": 1}"}) {
+    const char* const texts[] = {"", " ", "{", "[1,]", "{\"a\":1,}", "{a: 1}", "{\"a\" 1}", "[1] 2", "[1, // no\n 2]", "nul", "01", "1.", "+1",
+                                 "NaN", "1e999", "'a'", "\"a", "\"\t\"", "\"\\ud800\"", "\"\\x\"",
+                                 "[\"\xff\"]", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\xff\xfe[]", "{\"\xff\": 1}"};  // not UTF-8
+    for (const auto* text : texts) {
         INFO(text);
         CHECK_ERROR(parse(text), ErrorCode::bad_json);
     }
     const auto message = message_of([] { parse("{\n  \"a\": x\n}"); });
     CHECK(message.find("test.json: ") == 0);
     CHECK(message.find("line 2, column 8") != std::string::npos);
+    for (const char c : message_of([] { parse("[\"\xff\"]"); })) CHECK(static_cast<unsigned char>(c) < 0x80);
 }
 
 TEST_CASE("json: a key that stands there twice is refused, in small objects and large ones", "[io]") {

@@ -108,7 +108,19 @@ struct GradientNode final : Node {
     bool is_leaf() const { return closure == nullptr && !used; }
 
     void run(bool keep) override {
-        if (is_leaf() || gradient.storage() == nullptr) return;
+        if (is_leaf()) return;
+        if (gradient.storage() != nullptr) hand_on();
+        if (keep) return;
+        closure = nullptr;  // where no gradient came, too: the inputs are let go of
+        used = true;
+    }
+
+    Shape shape;
+    Tensor<T> gradient;  // of shape (0,), without storage, until something is added
+    Closure closure;     // null for a leaf
+
+private:
+    void hand_on() {
         require(closure != nullptr, ErrorCode::autograd, "backward: this part of the tape was walked before and is gone; keep it with backward_keeping_tape");
         std::vector<Gradient<T>> slots;
         slots.reserve(inputs.size());
@@ -123,14 +135,7 @@ struct GradientNode final : Node {
         const Tensor<T> dy = std::move(gradient);
         gradient = Tensor<T>();
         closure(dy, slots);
-        if (keep) return;
-        closure = nullptr;
-        used = true;
     }
-
-    Shape shape;
-    Tensor<T> gradient;  // of shape (0,), without storage, until something is added
-    Closure closure;     // null for a leaf
 };
 
 /// A tensor kept for backward: off the tape, and remembered as it was.

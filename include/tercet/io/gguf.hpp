@@ -12,7 +12,9 @@
 #include "tercet/io/gguf_value.hpp"
 #include "tercet/io/mmap.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -222,5 +224,12 @@ private:
     std::vector<StoredTensor> tensors_;
     detail::NameIndex metadata_index_, tensor_index_;
 };
+
+/// Whether there is a file of that name which begins as GGUF files do. Throws io when it is there but cannot be read.
+inline bool is_gguf_file(const std::string& path) {
+    if (!file_exists(path) || is_directory(path)) return false;
+    const FileBytes file = open_file(path);
+    return file.bytes().size() >= 4 && std::memcmp(file.bytes().data(), "GGUF", 4) == 0;
+}
 
 }  // namespace tercet::inline TERCET_ABI

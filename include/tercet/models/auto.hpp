@@ -36,7 +36,7 @@ inline index_t vocab_size(const CausalModel& model) {
 namespace detail {
 
 inline Checkpoint checkpoint_from(const ModelFiles& files) {
-    return {files.shards().size() == 1 ? files.shards()[0].source() : files.directory(), files.tensors(), files.owner()};
+    return {files.shards().size() == 1 ? files.shards()[0].source() : files.directory(), files.tensors(), files.owner(), false};
 }
 
 // Checkpoints saved from the bare model leave out the prefix that the model with a head has, and the other way round: all names get

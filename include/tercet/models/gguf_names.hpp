@@ -67,7 +67,7 @@ inline Checkpoint checkpoint_from_gguf(const Gguf& file, const std::string& arch
     };
     auto kept = std::make_shared<Kept>();
     kept->file = file.owner();
-    Checkpoint result{file.source(), {}, {}};
+    Checkpoint result{file.source(), {}, {}, true};
     const bool gpt2 = architecture == "gpt2", paired = architecture == "llama";
     for (StoredTensor t : file.tensors()) {
         t.name = gpt2 ? detail::checkpoint_name(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.")

@@ -13,6 +13,7 @@ struct Checkpoint {
     std::string source;  // for messages
     std::vector<StoredTensor> tensors;
     std::shared_ptr<const void> owner;
+    bool out_first = false;  // every matrix is (out, in), as GGUF writes them, also where the module has (in, out)
 
     const StoredTensor* find(std::string_view name) const {
         const auto at = std::find_if(tensors.begin(), tensors.end(), [&](const StoredTensor& t) { return t.name == name; });
@@ -34,13 +35,11 @@ inline Tensor<float> dense_from(const StoredTensor& t) {
     return dense;
 }
 
-// One weight from its stored tensor. The caller's file may give a Conv1D's matrix either way round.
+// One weight from its stored tensor.
 inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, bool trainable) {
-    Shape turned = w.shape();
-    if (turned.rank() == 2) std::swap(turned[0], turned[1]);
-    const bool as_written = t.shape == w.shape(), out_first = w.order() == WeightOrder::in_out && t.shape == turned && !as_written;
-    require(as_written || out_first, ErrorCode::shape_mismatch, checkpoint.source, ": tensor '", t.name, "': the model expects shape ", w.shape(), ", the file has ", t.shape);
-    const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32;
+    const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32, out_first = matrix && w.order() == WeightOrder::in_out && checkpoint.out_first;
+    const Shape expected = out_first ? Shape{w.out_features(), w.in_features()} : w.shape();
+    require(t.shape == expected, ErrorCode::shape_mismatch, checkpoint.source, ": tensor '", t.name, "': the model expects shape ", expected, ", the file has ", t.shape);
     require(is_supported_block(t.type) || visit_plain(t.type, [](auto) {}), ErrorCode::unsupported, checkpoint.source, ": tensor '", t.name, "': the type ", t.type, " is not supported");
     if (!trainable && matrix && !plain && Weight::can_multiply(t.type) && (w.order() == WeightOrder::out_in || out_first)) {
         w.set(t.type, t.shape, t.bytes, checkpoint.owner);

@@ -5,6 +5,7 @@
 //   stored     a file's own bytes (f16, bf16, q8_0, q4_0, q4_1), multiplied without being unpacked as a whole
 //
 // A module is built with the shapes it expects; loading fills them in. The type is looked at once a product, outside the hot loop.
+// A weight of any of these types may carry a low-rank term beside it (nn/lora.hpp), which linear() adds.
 #pragma once
 
 #include "tercet/ops/embedding.hpp"
@@ -15,6 +16,13 @@ namespace tercet::inline TERCET_ABI {
 
 /// Which way a matrix is written: (out, in), as Linear has it, or (in, out), as GPT-2's Conv1D.
 enum class WeightOrder { out_in, in_out };
+
+/// scaling · B A, added to a weight (out, in): what an adapter has learnt (Hu et al. 2021, section 4.1).
+struct LowRank {
+    Tensor<float> a;  // (r, in)
+    Tensor<float> b;  // (out, r)
+    float scaling = 1;
+};
 
 class Weight {
 public:
@@ -79,10 +87,23 @@ public:
         dense_ = Tensor<float>();
     }
 
+    /// The low-rank term that linear() adds, or null.
+    const std::shared_ptr<const LowRank>& low_rank() const { return low_rank_; }
+    /// Takes this term, or none (null), in place of the one before. Throws shape_mismatch, and invalid_argument for a weight that is no matrix.
+    void set_low_rank(std::shared_ptr<const LowRank> term) {
+        if (term != nullptr) {
+            require(shape_.rank() == 2, ErrorCode::invalid_argument, "weight: a low-rank term for a weight of shape ", shape_, ", which is no matrix");
+            const Shape &a = term->a.shape(), &b = term->b.shape();
+            require(a.rank() == 2 && b.rank() == 2 && a[0] == b[1] && a[1] == in_features() && b[0] == out_features(), ErrorCode::shape_mismatch,
+                    "weight: low-rank factors A ", a, " and B ", b, " do not fit a weight of ", in_features(), " inputs and ", out_features(), " outputs");
+        }
+        low_rank_ = std::move(term);
+    }
+
     index_t out_features() const { return shape_[order_ == WeightOrder::out_in ? 0 : 1]; }
     index_t in_features() const { return shape_[order_ == WeightOrder::out_in ? 1 : 0]; }
 
-    /// A copy as a dense tensor, whatever the type.
+    /// A copy as a dense tensor, whatever the type; without the low-rank term.
     Tensor<float> to_dense() const {
         if (is_dense()) return dense_.detach().clone();
         require(loaded(), ErrorCode::invalid_argument, "weight: nothing has been loaded into it");
@@ -128,10 +149,13 @@ private:
     StorageType type_ = StorageType::f32;
     std::span<const std::byte> bytes_;
     std::shared_ptr<const void> owner_;
+    std::shared_ptr<const LowRank> low_rank_;
 };
 
-/// x (..., in) · Wᵀ + b -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
-inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}) {
+namespace detail {
+
+// linear() without the low-rank term.
+inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, const Weight& bias) {
     if (weight.is_dense() && weight.order() == WeightOrder::out_in) return linear(x, weight.tensor(), bias.tensor());
     if (weight.is_dense()) {
         const auto y = matmul(x, weight.tensor());
@@ -152,6 +176,16 @@ inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const 
         if (dx) dx.add(matmul(dy, weight.order() == WeightOrder::out_in ? w : w.transpose()));
         if (db) db.add(sum_to(dy, db.shape()));
     }, x, bias.tensor());
+}
+
+}  // namespace detail
+
+/// x (..., in) · Wᵀ + b -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
+inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}) {
+    const auto y = detail::linear_alone(x, weight, bias);
+    if (weight.low_rank() == nullptr) return y;
+    const auto& term = *weight.low_rank();
+    return y + linear(linear(x, term.a) * term.scaling, term.b);
 }
 
 /// Rows of the weight by ids (...) -> (..., in). See ops/embedding.hpp.

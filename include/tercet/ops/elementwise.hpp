@@ -53,8 +53,13 @@ Tensor<T> sum_to(const Tensor<T>& x, const Shape& shape) {
             summed_from.push_back(x.strides()[d]);
         }
     }
-    const index_t leading = element_count(summed), inner = kept.empty() ? 1 : kept.back();
-    if (x.is_contiguous() && !kept.empty() && x.rank() > 0 && to[x.rank() - 1] != 0 && element_count(kept) == inner) {  // (…, n) -> (n)
+    const index_t leading = element_count(summed), inner = element_count(kept);
+    bool in_front = x.is_contiguous() && !kept.empty();  // all that is summed stands before all that is kept: (…, n) -> (n)
+    for (index_t d = 0, met = 0; d < x.rank(); ++d) {
+        if (to[d] != 0) met = 1;
+        else if (met == 1 && x.shape()[d] != 1) in_front = false;
+    }
+    if (in_front) {
         Device::add_column_sums(sums, values, leading, inner);
         return y;
     }

@@ -47,9 +47,16 @@ Tensor<T> matmul_values(const Tensor<T>& a, const Tensor<T>& b) {
 template <Real T>
 Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
     require(a.rank() >= 1 && b.rank() >= 1, ErrorCode::shape_mismatch, "matmul: a scalar has no matrix product, ", a.shape(), " x ", b.shape());
-    const auto left = a.detach().rank() == 1 ? a.detach().unsqueeze(0) : a.detach(), right = b.rank() == 1 ? b.detach().unsqueeze(1) : b.detach();
+    auto left = a.rank() == 1 ? a.detach().unsqueeze(0) : a.detach();
+    const auto right = b.rank() == 1 ? b.detach().unsqueeze(1) : b.detach();
+    Shape shape = left.shape();
+    shape[shape.rank() - 1] = right.size(-1);
+    // A batch against one matrix is one tall product: all its rows together, and in backward one dB with nothing to be summed.
+    const bool tall = left.rank() > 2 && right.rank() == 2 && left.is_contiguous() && left.numel() > 0;
+    if (tall) left = left.reshape({-1, left.size(-1)});
     auto y = detail::matmul_values(left, right);
     const Shape full = y.shape();
+    if (tall) y = y.reshape(shape);
     if (b.rank() == 1) y = y.squeeze(-1);
     if (a.rank() == 1) y = y.squeeze(b.rank() == 1 ? -1 : -2);
     return record(y, [left = save(left), right = save(right), full](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
@@ -75,9 +82,11 @@ Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& b
     const bool with_bias = bias.storage() != nullptr;
     require(!with_bias || bias.shape() == Shape{weight.size(0)}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ", weight.shape());
     const auto xc = x.detach().contiguous(), w = weight.detach();
-    const index_t in = w.size(1), out = w.size(0), rows = in == 0 ? x.numel() : xc.numel() / in;
+    const index_t in = w.size(1), out = w.size(0);
     Shape shape = x.shape();
-    shape[shape.rank() - 1] = out;
+    shape.erase(shape.rank() - 1);
+    const index_t rows = element_count(shape);
+    shape.push_back(out);
     auto y = Tensor<T>::empty(shape);
     using Right = cpu::RightOperand<T>;
     if (with_bias) Device::copy(y.mutable_data(), Shape{out, 1}, bias.detach().contiguous().data(), Shape{0, 1}, Shape{rows, out});

@@ -64,7 +64,7 @@ public:
         require(step != 0 && step == step, ErrorCode::invalid_argument, "arange: the step must not be zero");
         const double count = std::ceil((end - begin) / step);
         require(count < 0x1p62, ErrorCode::size_overflow, "arange: from ", begin, " to ", end, " by ", step, " has too many elements");
-        Tensor t = empty({std::max<index_t>(0, static_cast<index_t>(count))});
+        Tensor t = empty({static_cast<index_t>(std::max(0.0, count))});
         T* out = t.mutable_data();
         for (index_t i = 0; i < t.numel(); ++i) out[i] = Device::template convert<T>(begin + static_cast<double>(i) * step);
         return t;
@@ -74,7 +74,7 @@ public:
         Tensor t = empty({count});
         T* out = t.mutable_data();
         for (index_t i = 0; i < count; ++i)
-            out[i] = Device::template convert<T>(count == 1 ? first : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1));
+            out[i] = Device::template convert<T>(i == 0 ? first : i == count - 1 ? last : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1));
         return t;
     }
     /// The identity matrix (n, n).
@@ -104,7 +104,8 @@ public:
         require(high > low, ErrorCode::invalid_argument, "randint: nothing lies in [", low, ", ", high, ")");
         Tensor t = empty(shape);
         T* out = t.mutable_data();
-        for (index_t i = 0; i < t.numel(); ++i) out[i] = Device::template convert<T>(low + static_cast<index_t>(generator.below(static_cast<std::uint64_t>(high - low))));
+        const auto first = static_cast<std::uint64_t>(low), range = static_cast<std::uint64_t>(high) - first;  // without sign: the range may be wider than index_t
+        for (index_t i = 0; i < t.numel(); ++i) out[i] = Device::template convert<T>(static_cast<index_t>(first + generator.below(range)));
         return t;
     }
 
@@ -123,11 +124,11 @@ public:
     }
     /// The caller's memory, which must outlive every tensor that shares it; or be kept alive by `owner`.
     static Tensor borrow(T* data, const Shape& shape, std::optional<Shape> strides = {}, std::shared_ptr<const void> owner = {}) {
+        const index_t count = element_count(shape);
         Tensor t;
         t.shape_ = shape;
         t.strides_ = strides.value_or(contiguous_strides(shape));
         require(t.strides_.rank() == shape.rank(), ErrorCode::shape_mismatch, "borrow: strides ", t.strides_, " for shape ", shape);
-        const index_t count = element_count(shape);
         require(data != nullptr || count == 0, ErrorCode::invalid_argument, "borrow: a null pointer for shape ", shape);
         t.storage_ = Storage<T>::of(data, count, std::move(owner));
         return t;
@@ -238,8 +239,8 @@ public:
     Tensor slice(index_t dim, Range range) const {
         Tensor t = view("slice");
         dim = wrap_dim(dim, rank(), "slice");
-        const index_t n = shape_[dim], step = range.step;
-        require(step != 0, ErrorCode::invalid_argument, "slice: the step must not be zero");
+        require(range.step != 0, ErrorCode::invalid_argument, "slice: the step must not be zero");
+        const index_t n = shape_[dim], step = std::clamp<index_t>(range.step, -n - 1, n + 1);  // a longer step meets one element, too
         const auto clip = [&](index_t i, index_t low, index_t high) { return std::clamp(i < 0 ? i + n : i, low, high); };
         const index_t begin = step > 0 ? clip(range.begin.value_or(0), 0, n) : range.begin ? clip(*range.begin, -1, n - 1) : n - 1;
         const index_t end = step > 0 ? clip(range.end.value_or(n), 0, n) : range.end ? clip(*range.end, -1, n - 1) : -1;
@@ -265,6 +266,7 @@ public:
         Tensor t = view("expand");
         t.strides_ = broadcast_strides(shape_, strides_, target, "expand");
         t.shape_ = target;
+        element_count(target);  // throws when it does not fit
         return t;
     }
     Tensor unsqueeze(index_t dim) const {

@@ -107,7 +107,11 @@ inline Result apply_list_filter(std::string_view name, const JinjaValue& value, 
     }
     if (name == "sort" || name == "min" || name == "max") {
         const auto* attribute = arguments.named.find("attribute");
-        const auto key = [&](const JinjaValue& item) { return attribute ? member_of(item, *attribute) : item; };
+        const auto* sensitive = arguments.get(name == "sort" ? 1 : 0, "case_sensitive");
+        const auto key = [&](const JinjaValue& item) {
+            auto value_of = attribute ? member_of(item, *attribute) : item;
+            return value_of.as_string() && !(sensitive && sensitive->truth()) ? JinjaValue(change_case(*value_of.as_string(), false)) : value_of;
+        };
         for (std::size_t i = 1; i < items.size(); ++i) {
             if (!apply_operator("<", key(items[0]), key(items[i]))) return std::nullopt;
         }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tercet/text/jinja_value.hpp"
+#include "tercet/text/unicode.hpp"
 #include "tercet/text/utf8.hpp"
 
 #include <cmath>
@@ -47,21 +48,40 @@ inline std::string replace(std::string_view text, std::string_view pattern, std:
     return out.append(text.substr(at));
 }
 
-inline std::string change_case(std::string text, bool upper) {
-    for (char& c : text) {
-        if (upper ? (c >= 'a' && c <= 'z') : (c >= 'A' && c <= 'Z')) c = static_cast<char>(c ^ 0x20);
+// The capital whose lower-case form c is; c itself where there is none. (One that becomes several characters stays.)
+inline char32_t to_upper(char32_t c) {
+    if (c < 0x80) return c >= 'a' && c <= 'z' ? c - 32 : c;
+    if (c == 0xdf) return c;
+    for (const auto& run : unicode::lower_runs) {
+        const std::int64_t capital = static_cast<std::int64_t>(c) - run.delta;
+        if (capital >= run.first && capital <= run.last && (capital - run.first) % run.step == 0) return static_cast<char32_t>(capital);
     }
-    return text;
+    return c;
 }
 
-inline std::string capitalize(std::string text, bool every_word) {
-    bool start = true;
-    for (char& c : text) {
-        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (letter) c = change_case(std::string(1, c), start)[0];
-        start = every_word && !letter && !(c >= '0' && c <= '9') && !(c & 0x80);
+inline std::string change_case(std::string_view text, bool upper) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto step = utf8_decode(text, i);
+        const auto lowered = to_lower(step.point);
+        utf8_append(out, upper ? to_upper(step.point) : lowered.first);
+        if (!upper && lowered.second) utf8_append(out, lowered.second);
+        i += step.size;
     }
-    return text;
+    return out;
+}
+
+inline std::string capitalize(std::string_view text, bool every_word) {
+    std::string out;
+    bool start = true;
+    for (std::size_t i = 0; i < text.size();) {
+        const auto size = utf8_decode(text, i).size;
+        const auto piece = text.substr(i, size);
+        out += change_case(piece, start);
+        start = every_word && !is_letter(utf8_decode(text, i).point) && !is_number(utf8_decode(text, i).point);
+        i += size;
+    }
+    return out;
 }
 
 /// What a loop or a list filter goes over: elements, keys, or characters.

@@ -123,11 +123,13 @@ struct Backend {
         for_each_row<2>(shape, {y_strides, x_strides}, [&](const auto& at, index_t n, const auto& step) {
             To* to = y + at[0];
             const From* from = x + at[1];
-            if (std::is_same_v<To, From> && step[0] == 1 && step[1] == 1) {
-                std::copy_n(from, n, to);
-            } else {
-                for (index_t i = 0; i < n; ++i) to[i * step[0]] = convert<To>(from[i * step[1]]);
+            if constexpr (std::is_same_v<To, From>) {
+                if (step[0] == 1 && step[1] == 1) {
+                    std::copy_n(from, n, to);
+                    return;
+                }
             }
+            for (index_t i = 0; i < n; ++i) to[i * step[0]] = convert<To>(from[i * step[1]]);
         });
     }
 
@@ -230,13 +232,21 @@ struct Backend {
                 for (index_t r = 0; r < m; ++r) std::fill_n(product(i).c + r * ldc, n, T(0));
             return;
         }
-        // Tiles of C by the shape alone: tall enough that unpacking B pays, then narrower until there are some for every core.
-        const index_t height = std::min<index_t>(m, 448);
-        index_t width = std::min<index_t>((n + panel_width - 1) / panel_width * panel_width, 256);
-        const index_t down = (m + height - 1) / height;
-        const auto tiles = [&] { return count * down * ((n + width - 1) / width); };
-        while (m * n * k > 32768 && tiles() < 16 && width > panel_width) width = (width / 2 + panel_width - 1) / panel_width * panel_width;
-        const index_t across = (n + width - 1) / width;
+        // Tiles of C by the shape alone, 16 or more of them where there is work for several cores. A tile packs its rows of A and unpacks its
+        // columns of B, so the longer side is cut first, unless B is stored in blocks, whose unpacking costs more than all packing.
+        const auto up = [](index_t x, index_t unit) { return (x + unit - 1) / unit * unit; };
+        constexpr index_t rows_unit = 42;  // whole register tiles for every instruction set
+        const bool stored = product(0).b.kind == RightOperand<T>::Kind::stored;
+        index_t height = std::min<index_t>(m, 420), width = std::min<index_t>(up(n, panel_width), 256);
+        const auto down_of = [&] { return (m + height - 1) / height; };
+        const auto across_of = [&] { return (n + width - 1) / width; };
+        while (m * n * k > 32768 && count * down_of() * across_of() < 16) {
+            if (!stored && height > 2 * rows_unit && height >= width) height = up(height / 2, rows_unit);
+            else if (width > panel_width) width = up(width / 2, panel_width);
+            else break;
+        }
+        const index_t down = down_of(), across = across_of();
+        const auto tiles = [&] { return count * down * across; };
         const index_t together = std::max<index_t>(1, 32768 / std::max<index_t>(1, std::min(height, m) * std::min(width, n) * k));  // tiny products share a task
         parallel_ranges(tiles(), together, [&](index_t first, index_t last) {
             const Scratch<T> scratch(gemm_scratch(height, k));

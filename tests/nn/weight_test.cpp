@@ -1,0 +1,111 @@
+#include "tercet/nn/weight.hpp"
+
+#include "support/catch.hpp"
+
+#include <cmath>
+
+using namespace tercet;
+
+namespace {
+
+double largest_difference(const Tensor<float>& a, const Tensor<float>& b) {
+    REQUIRE(a.shape() == b.shape());
+    const auto x = a.to_vector(), y = b.to_vector();
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(x[i]) - static_cast<double>(y[i])));
+    return worst;
+}
+
+Weight dense_weight(const Tensor<float>& value, WeightOrder order = WeightOrder::out_in) {
+    Weight w(value.shape(), order);
+    w.set(value);
+    return w;
+}
+
+// A weight in a stored type, and the dense values that its bytes stand for.
+std::pair<Weight, Tensor<float>> stored_weight(StorageType type, index_t out, index_t in) {
+    const auto values = Tensor<float>::randn({out, in});
+    auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type, out * in));
+    quantize(type, values.span(), *bytes);
+    auto rounded = Tensor<float>::empty({out, in});
+    dequantize(type, *bytes, {rounded.mutable_data(), static_cast<std::size_t>(out * in)});
+    Weight w(Shape{out, in});
+    w.set(type, {out, in}, *bytes, bytes);
+    return {w, rounded};
+}
+
+}  // namespace
+
+TEST_CASE("weight: packed and stored weights multiply like the dense values they stand for") {
+    manual_seed(1);
+    for (const index_t rows : {1, 3, 5, 40}) {
+        for (const index_t out : {1, 31, 32, 33, 70}) {
+            const index_t in = 64;
+            const auto x = Tensor<float>::randn({rows, in}), bias = Tensor<float>::randn({out});
+            const auto b = dense_weight(bias);
+            const auto dense = dense_weight(Tensor<float>::randn({out, in}));
+            auto packed = dense;
+            packed.pack();
+            CHECK_FALSE(packed.is_dense());
+            CHECK(largest_difference(linear(x, packed, b), linear(x, dense, b)) <= 1e-4);
+            for (const auto type : {StorageType::f32, StorageType::f16, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_1}) {
+                INFO(name_of(type) << ", " << rows << " rows, " << out << " columns");
+                const auto [stored, rounded] = stored_weight(type, out, in);
+                CHECK(stored.type() == type);
+                CHECK(largest_difference(linear(x, stored, b), linear(x, rounded, bias)) <= 1e-4);
+                CHECK(largest_difference(stored.to_dense(), rounded) == 0);
+            }
+        }
+    }
+}
+
+TEST_CASE("weight: (in, out) order multiplies without a transpose, packed or not") {
+    const auto value = Tensor<float>::randn({10, 45}), x = Tensor<float>::randn({7, 10});
+    auto w = dense_weight(value, WeightOrder::in_out);
+    CHECK(w.out_features() == 45);
+    const auto want = matmul(x, value);
+    CHECK(largest_difference(linear(x, w), want) <= 1e-5);
+    w.pack();
+    CHECK(largest_difference(linear(x, w), want) <= 1e-5);
+    CHECK(largest_difference(w.to_dense(), value) == 0);
+}
+
+TEST_CASE("weight: rows come out of every form alike") {
+    const auto value = Tensor<float>::randn({40, 32});
+    const auto ids = Tensor<std::int32_t>::copy({39, 0, 33, 33}, {2, 2});
+    auto w = dense_weight(value);
+    const auto want = embedding(w, ids);
+    CHECK(want.shape() == Shape{2, 2, 32});
+    w.pack();
+    CHECK(largest_difference(embedding(w, ids), want) == 0);
+    CHECK_ERROR(embedding(w, Tensor<std::int32_t>::full({1}, 40)), ErrorCode::index_out_of_range);
+    const auto [stored, rounded] = stored_weight(StorageType::q4_1, 40, 32);
+    CHECK(largest_difference(embedding(stored, ids), embedding(dense_weight(rounded), ids)) == 0);
+}
+
+TEST_CASE("weight: a stored weight passes gradients on to x and to the bias") {
+    const auto [stored, rounded] = stored_weight(StorageType::q8_0, 12, 32);
+    const auto bias = Tensor<float>::randn({12});
+    auto x1 = Tensor<float>::randn({3, 32}).requires_grad(), x2 = x1.detach().clone().requires_grad();
+    const auto b1 = bias.clone().requires_grad(), b2 = bias.clone().requires_grad();
+    const auto dy = Tensor<float>::randn({3, 12});
+    linear(x1, stored, dense_weight(b1)).backward(dy);
+    linear(x2, rounded, b2).backward(dy);
+    CHECK(largest_difference(x1.grad(), x2.grad()) <= 1e-5);
+    CHECK(largest_difference(b1.grad(), b2.grad()) <= 1e-5);
+}
+
+TEST_CASE("weight: what does not fit is refused by name") {
+    Weight w(Shape{4, 32});
+    CHECK_ERROR(w.set(Tensor<float>::zeros({32, 4})), ErrorCode::shape_mismatch);
+    CHECK_ERROR(w.tensor(), ErrorCode::invalid_argument);
+    CHECK_ERROR(w.to_dense(), ErrorCode::invalid_argument);
+    CHECK_ERROR(linear(Tensor<float>::zeros({1, 32}), w), ErrorCode::invalid_argument);
+    const std::vector<std::byte> bytes(4 * 34);
+    CHECK_ERROR(w.set(StorageType::q8_0, {4, 64}, bytes, nullptr), ErrorCode::shape_mismatch);
+    CHECK_ERROR(w.set(StorageType::q8_0, {4, 32}, std::span(bytes).first(10), nullptr), ErrorCode::shape_mismatch);
+    CHECK_ERROR(w.set(StorageType::q4_k, {4, 32}, bytes, nullptr), ErrorCode::unsupported);
+    w.set(StorageType::q8_0, {4, 32}, bytes, nullptr);
+    CHECK_ERROR(w.tensor(), ErrorCode::invalid_argument);
+    CHECK_ERROR(linear(Tensor<float>::zeros({1, 31}), w), ErrorCode::shape_mismatch);
+}

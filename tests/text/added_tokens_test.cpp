@@ -1,0 +1,36 @@
+#include "support/catch.hpp"
+
+#include "tercet/text/added_tokens.hpp"
+
+using namespace tercet;
+
+namespace {
+
+std::vector<std::string> split(const std::vector<AddedToken>& tokens, std::string_view text, bool skip_special = false) {
+    detail::AddedTokenTrie trie;
+    for (std::size_t i = 0; i < tokens.size(); ++i) trie.add(tokens[i].content, static_cast<int>(i));
+    std::vector<std::string> out;
+    for (const auto& part : trie.split(text, tokens, skip_special))
+        out.push_back((part.index < 0 ? "" : std::to_string(part.index) + ":") + std::string(text.substr(part.begin, part.end - part.begin)));
+    return out;
+}
+
+using Parts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("added tokens: the leftmost match wins, and of those the longest", "[text]") {
+    CHECK(split({{.id = 0, .content = "<a>"}, {.id = 1, .content = "<a><b>"}, {.id = 2, .content = "b>c"}}, "x<a><b>c<a>") == Parts{"x", "1:<a><b>", "c", "0:<a>"});
+    CHECK(split({{.id = 0, .content = "abc"}, {.id = 1, .content = "bcd"}}, "abcd") == Parts{"0:abc", "d"});
+    CHECK(split({}, "abc") == Parts{"abc"});
+    CHECK(split({{.id = 0, .content = "a"}}, "") == Parts{});
+}
+
+TEST_CASE("added tokens: alone as a word, and with the whitespace beside them", "[text]") {
+    CHECK(split({{.id = 0, .content = "ony", .single_word = true}}, "ony Anthony ony") == Parts{"0:ony", " Anthony ", "0:ony"});
+    CHECK(split({{.id = 0, .content = "m", .lstrip = true, .rstrip = true}}, "a \u3000m\t m b") == Parts{"a", "0: \u3000m\t ", "0:m ", "b"});
+}
+
+TEST_CASE("added tokens: special ones may be left in the text", "[text]") {
+    CHECK(split({{.id = 0, .content = "<s>", .special = true}, {.id = 1, .content = "<t>"}}, "<s><t>", true) == Parts{"<s>", "1:<t>"});
+}

@@ -1,0 +1,67 @@
+#include "support/catch.hpp"
+
+#include "tercet/text/pretokenizer.hpp"
+
+using namespace tercet;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words cut(std::vector<PreTokenizerStep> steps, std::string_view text, bool raw_bytes = true) {
+    PreTokenized p;
+    p.text = text;
+    p.words.push_back({0, static_cast<std::uint32_t>(text.size())});
+    PreTokenizer(std::move(steps)).apply(p, raw_bytes);
+    Words out;
+    for (const auto& word : p.words) {
+        if (word.begin < word.end) out.emplace_back(p.text.substr(word.begin, word.end - word.begin));
+    }
+    return out;
+}
+
+Words cut_at_dash(SplitBehavior behavior, bool invert = false) {
+    return cut({{.kind = PreTokenizerKind::literal, .behavior = behavior, .pattern = "-", .invert = invert}}, "the-final--countdown");
+}
+
+}  // namespace
+
+TEST_CASE("pre-tokenizer: the five behaviours of a pattern", "[text]") {
+    using enum SplitBehavior;
+    CHECK(cut_at_dash(removed) == Words{"the", "final", "countdown"});
+    CHECK(cut_at_dash(isolated) == Words{"the", "-", "final", "-", "-", "countdown"});
+    CHECK(cut_at_dash(merged_with_previous) == Words{"the-", "final-", "-", "countdown"});
+    CHECK(cut_at_dash(merged_with_next) == Words{"the", "-final", "-", "-countdown"});
+    CHECK(cut_at_dash(contiguous) == Words{"the", "-", "final", "--", "countdown"});
+    CHECK(cut_at_dash(removed, true) == Words{"-", "-", "-"});
+}
+
+TEST_CASE("pre-tokenizer: each kind of step", "[text]") {
+    using enum PreTokenizerKind;
+    CHECK(cut({{.kind = bert}}, "Hi, you\u3002x  y") == Words{"Hi", ",", "you", "\u3002", "x", "y"});
+    CHECK(cut({{.kind = digits}}, "a12b\u00bd") == Words{"a", "1", "2", "b", "\u00bd"});
+    CHECK(cut({{.kind = digits, .behavior = SplitBehavior::contiguous}}, "a12b") == Words{"a", "12", "b"});
+    CHECK(cut({{.kind = number_run, .limit = 3}}, "a12345b") == Words{"a", "123", "45", "b"});
+    CHECK(cut({{.kind = punctuation}}, "a.b!?") == Words{"a", ".", "b", "!", "?"});
+    CHECK(cut({{.kind = whitespace}}, "Hey, you__!  x") == Words{"Hey", ",", "you__", "!", "x"});
+    CHECK(cut({{.kind = whitespace_split, .behavior = SplitBehavior::removed}}, " a\tb\u3000c ") == Words{"a", "b", "c"});
+    CHECK(cut({{.kind = metaspace, .pattern = "\u2581"}}, "Hey  you") == Words{"\u2581Hey", "\u2581", "\u2581you"});
+    CHECK(cut({{.kind = metaspace, .pattern = "\u2581", .split = false, .prepend = PrependScheme::never}}, "a b") == Words{"a\u2581" "b"});
+    CHECK(cut({{.kind = prefix_space}, {.kind = gpt2}}, "a b") == Words{" a", " b"});
+    CHECK(cut({{.kind = gpt2}, {.kind = byte_level}}, "a \u00e9", false) == Words{"a", "\u0120\u00c3\u00a9"});
+    CHECK(cut({{.kind = gpt2}, {.kind = byte_level}}, "a \u00e9", true) == Words{"a", " \u00e9"});
+    CHECK(cut({{.kind = cl100k, .limit = 1}}, "x12") == Words{"x", "1", "2"});
+    CHECK(cut({}, "as it is") == Words{"as it is"});
+}
+
+TEST_CASE("pre-tokenizer: the byte alphabet is a bijection", "[text]") {
+    std::vector<bool> used(byte_alphabet.byte_of.size());
+    for (std::size_t b = 0; b < 256; ++b) {
+        const auto point = byte_alphabet.point_of[b];
+        CHECK(byte_alphabet.byte_of[point] == static_cast<int>(b));
+        CHECK_FALSE(used[point]);
+        used[point] = true;
+    }
+    CHECK(byte_alphabet.point_of[' '] == 0x120);
+    CHECK(byte_alphabet.point_of['\n'] == 0x10a);
+}
