@@ -1,16 +1,13 @@
 # What tercet uses when it is there. Included by our own build and by an installed tercetConfig.cmake alike.
 #
 #   Threads          always
-#   OpenMP           unless TERCET_OPENMP is OFF; without it tercet runs its own thread pool
+#   OpenMP           where TERCET_OPENMP is ON; otherwise tercet runs its own thread pool
 #   nlohmann/json    for model directories and tokenizer files; tensors, autograd and ops do without it
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 if(TERCET_OPENMP)
-    find_package(OpenMP QUIET COMPONENTS CXX)
-    if(NOT OpenMP_CXX_FOUND)
-        message(STATUS "tercet: the compiler has no OpenMP, the built-in thread pool is used")
-    endif()
+    find_package(OpenMP REQUIRED COMPONENTS CXX)
 endif()
 find_package(nlohmann_json 3.9 QUIET)
 if(NOT nlohmann_json_FOUND)
@@ -25,8 +22,9 @@ endif()
 # tercet_link_dependencies(target [BUILD_ONLY]): what was found, on the target's interface; BUILD_ONLY keeps it out of an export.
 function(tercet_link_dependencies target)
     set(found Threads::Threads)
-    if(TERCET_OPENMP AND OpenMP_CXX_FOUND)
+    if(TERCET_OPENMP)
         list(APPEND found OpenMP::OpenMP_CXX)
+        target_compile_definitions(${target} INTERFACE $<BUILD_INTERFACE:TERCET_USE_OPENMP>)
     endif()
     if(nlohmann_json_FOUND)
         list(APPEND found nlohmann_json::nlohmann_json)

@@ -55,7 +55,7 @@ suite() {
     local name=$1 labels=$2 build=$root/build/$1 log status=0
     shift 2
     say "$name: building with $CXX"
-    configure "$build" "$@"
+    configure "$build" -DTERCET_WERROR="${TERCET_WERROR:-OFF}" "$@"
     compile "$build"
     wait
     grep -h -E 'could not|cannot|not enough' "$fetched"/* >&2 || true
@@ -96,7 +96,7 @@ if [ -n "$all" ]; then
     # libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
     export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=$llvm/libarcher.so
     suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread
-    suite tsan-pool quick "${debug[@]}" -DTERCET_SANITIZE=thread -DTERCET_OPENMP=OFF
+    suite tsan-openmp quick "${debug[@]}" -DTERCET_SANITIZE=thread -DTERCET_OPENMP=ON
 fi
 
 echo

@@ -5,9 +5,8 @@
 // Keys and values of the characters so far are kept in a cache, so each new one costs one pass over one position. Positions in a GPT-2
 // are learnt and end with its context: when that is full, the model starts anew from the last half of what it has written.
 #include <tercet/generate/sampler.hpp>
-#include <tercet/models/config.hpp>
+#include <tercet/models/auto.hpp>
 #include <tercet/text/char_level.hpp>
-#include <tercet/train/checkpoint.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -29,29 +28,27 @@ struct Settings {
 void sample(const Settings& s) {
     if (s.threads > 0) set_threads(s.threads);
     check(s.sampler);
-    const std::string config_file = s.directory + "/config.json";
     const auto vocabulary = CharVocabulary::load(s.directory + "/vocabulary.json");
-    Gpt2 model(gpt2_config(parse_json(read_text_file(config_file), config_file), config_file));
-    load_weights(model, open_weights(s.directory + "/model.safetensors"));
-    require(model.vocab_size() == vocabulary.size(), ErrorCode::shape_mismatch, s.directory, ": the model knows ", model.vocab_size(), " characters, vocabulary.json has ",
-            vocabulary.size());
+    const CausalModel model = load_causal_model(ModelFiles::open(s.directory));
+    require(vocab_size(model) == vocabulary.size(), ErrorCode::shape_mismatch, s.directory, ": the model knows ", vocab_size(model),
+            " characters, vocabulary.json has ", vocabulary.size());
 
     std::vector<TokenId> text = vocabulary.encode(s.prompt);
     require(!text.empty(), ErrorCode::invalid_argument, "the prompt is empty");
     Generator generator(s.sampler.seed);
     const NoGrad guard;
-    const auto context = static_cast<std::size_t>(model.context());
-    KvCache cache(model.layers());
-    std::size_t seen = text.size() > context ? text.size() - context : 0;  // the cache holds text up to here
+    const auto most = static_cast<std::size_t>(context(model));
+    KvCache cache(layers(model));
+    std::size_t seen = text.size() > most ? text.size() - most : 0;  // the cache holds the text up to here
     std::cout << s.prompt << std::flush;
     const auto start = std::chrono::steady_clock::now();
     for (index_t i = 0; i < s.tokens; ++i) {
-        if (cache.size() == model.context()) {
+        if (cache.size() == context(model)) {
             cache.truncate(0);
-            seen = text.size() - std::max<std::size_t>(context / 2, 1);
+            seen = text.size() - std::max<std::size_t>(most / 2, 1);
         }
         const auto fresh = Tensor<TokenId>::copy(std::span<const TokenId>(text).subspan(seen), {1, static_cast<index_t>(text.size() - seen)});
-        const auto logits = model(fresh, {.cache = &cache, .last_only = true}).contiguous();  // (1, 1, V)
+        const auto logits = forward(model, fresh, {.cache = &cache, .last_only = true}).contiguous();  // (1, 1, V)
         seen = text.size();
         text.push_back(sample_token(logits.span(), s.sampler, text, generator));
         std::cout << vocabulary.decode({&text.back(), 1}) << std::flush;

@@ -16,14 +16,17 @@ constexpr double NaN = std::numeric_limits<double>::quiet_NaN(), inf = std::nume
 
 TEMPLATE_TEST_CASE("where and masked_fill: values and gradients equal PyTorch's", "[ops][golden]", float, double) {
     int checked = 0;
+    GoldenReport report("indexing (where, masked_fill)");
     for (const auto& c : op_cases("indexing")) {
         if (c.name == "where") {
-            check_op<TestType>(c, [&](auto in) { return where(c.tensor<bool>("in.cond"), in("a"), in("b")); });
+            check_op<TestType>(
+                c, [&](auto in) { return where(c.mask("in.cond"), in("a"), in("b")); }, report);
             ++checked;
         }
         if (c.name == "masked_fill") {
             const auto value = static_cast<TestType>(c.parameters.at("value").as_number());
-            check_op<TestType>(c, [&](auto in) { return masked_fill(in("x"), strided(c.tensor<bool>("in.mask")), value); });
+            check_op<TestType>(
+                c, [&](auto in) { return masked_fill(in("x"), in_other_order(c.mask("in.mask")), value); }, report);
             ++checked;
         }
     }

@@ -8,9 +8,11 @@ using namespace op_test;
 
 TEMPLATE_TEST_CASE("cumsum and cumprod: values and gradients equal PyTorch's", "[ops][golden]", float, double) {
     int checked = 0;
+    GoldenReport report("reductions (cumsum, cumprod)");
     for (const auto& c : op_cases("reductions")) {
         if (!c.starts_with("cum")) continue;
-        check_op<TestType>(c, [&](auto in) { return c.starts_with("cumsum") ? cumsum(in("x"), c.integer("dim")) : cumprod(in("x"), c.integer("dim")); });
+        check_op<TestType>(
+            c, [&](auto in) { return c.starts_with("cumsum") ? cumsum(in("x"), c.integer("dim")) : cumprod(in("x"), c.integer("dim")); }, report);
         ++checked;
     }
     CHECK(checked >= 6);

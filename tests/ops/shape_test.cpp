@@ -24,8 +24,9 @@ Tensor<T> sliced(const Tensor<T>& x, std::string_view text) {
 TEMPLATE_TEST_CASE("views and joins: values and gradients equal PyTorch's", "[ops][golden]", float, double) {
     using T = TestType;
     int checked = 0;
+    GoldenReport report("indexing (shape)");
     const auto check = [&](const OpCase& c, const auto& f) {
-        check_op<T>(c, f);
+        check_op<T>(c, f, report);
         ++checked;
     };
     for (const auto& c : op_cases("indexing")) {
@@ -37,7 +38,7 @@ TEMPLATE_TEST_CASE("views and joins: values and gradients equal PyTorch's", "[op
         if (c.starts_with("flip")) check(c, [&](auto in) { return flip(in("x"), c.integer("dim")); });
         if (c.starts_with("roll")) check(c, [&](auto in) { return roll(in("x"), c.integer("shift"), c.integer("dim")); });
         if (c.starts_with("repeat_interleave")) check(c, [&](auto in) { return repeat_interleave(in("x"), c.integer("repeats"), c.integer("dim")); });
-        if (c.starts_with("permute")) check(c, [&](auto in) { return permute(in("x"), Shape(std::span<const index_t>(c.integers("dims")))); });
+        if (c.starts_with("permute")) check(c, [&](auto in) { return permute(in("x"), c.shape("dims")); });
         if (c.name == "reshape_of_transpose") check(c, [&](auto in) { return reshape(transpose(in("x"), 0, 1), {-1, 2}); });
         if (c.starts_with("slice")) check(c, [&](auto in) { return sliced(in("x"), c.parameters.at("slice").as_string()); });
         if (c.starts_with("pad")) {
@@ -49,31 +50,37 @@ TEMPLATE_TEST_CASE("views and joins: values and gradients equal PyTorch's", "[op
     CHECK(checked >= 27);
     for (const auto& c : op_cases("broadcast"))
         if (c.starts_with("expand"))
-            check_op<T>(c, [&](auto in) { return expand(in("a"), Shape(std::span<const index_t>(c.integers("to")))) * static_cast<T>(c.integer("times")); });
+            check_op<T>(
+                c, [&](auto in) { return expand(in("a"), c.shape("to")) * static_cast<T>(c.integer("times")); }, report);
 }
 
 TEMPLATE_TEST_CASE("broadcast arithmetic: values and gradients equal PyTorch's", "[ops][golden]", float, double) {
     using T = TestType;
     int checked = 0;
+    GoldenReport report("broadcast");
     for (const auto& c : op_cases("broadcast")) {
         const auto name = c.name.substr(0, c.name.find('_'));
         if (name == "expand") continue;
         ++checked;
         if (const Json* exponent = c.parameters.find("exponent")) {
-            check_op<T>(c, [&](auto in) { return pow(in("a"), Tensor<T>::scalar(static_cast<T>(exponent->as_number()))); });
+            check_op<T>(
+                c, [&](auto in) { return pow(in("a"), Tensor<T>::scalar(static_cast<T>(exponent->as_number()))); }, report);
             continue;
         }
-        check_op<T>(c, [&](auto in) {
-            const Tensor<T> a = in("a"), b = in("b");
-            if (name == "add") return a + b;
-            if (name == "sub") return a - b;
-            if (name == "mul") return a * b;
-            if (name == "div") return a / b;
-            if (name == "pow") return pow(a, b);
-            if (name == "maximum") return maximum(a, b);
-            if (name == "minimum") return minimum(a, b);
-            fail(ErrorCode::unsupported, "an operation that this test does not know: ", name);
-        });
+        check_op<T>(
+            c,
+            [&](auto in) {
+                const Tensor<T> a = in("a"), b = in("b");
+                if (name == "add") return a + b;
+                if (name == "sub") return a - b;
+                if (name == "mul") return a * b;
+                if (name == "div") return a / b;
+                if (name == "pow") return pow(a, b);
+                if (name == "maximum") return maximum(a, b);
+                if (name == "minimum") return minimum(a, b);
+                fail(ErrorCode::unsupported, "an operation that this test does not know: ", name);
+            },
+            report);
     }
     CHECK(checked >= 53);
 }
@@ -106,7 +113,8 @@ TEST_CASE("views: gradients equal finite differences, also on strided, one-eleme
 
 TEST_CASE("views share their elements; joins and repeats copy", "[ops]") {
     auto x = Tensor<int>::arange(0, 12).reshape({3, 4});
-    for (const auto& view : {reshape(x, {4, 3}), transpose(x), permute(x, {1, 0}), slice(x, 0, 1, 2), select(x, 0, 1), expand(x, {2, 3, 4}), unsqueeze(x, 0), flatten(x), flip(x, 1)})
+    for (const auto& view : {reshape(x, {4, 3}), transpose(x), permute(x, {1, 0}), slice(x, 0, 1, 2), select(x, 0, 1), expand(x, {2, 3, 4}),
+                             unsqueeze(x, 0), flatten(x), flip(x, 1)})
         CHECK(view.storage() == x.storage());
     CHECK(contiguous(x).storage() == x.storage());
     CHECK(contiguous(transpose(x)).storage() != x.storage());

@@ -113,8 +113,8 @@ TEST_CASE("quantize: numbers that a block cannot hold are refused", "[quant]") {
 
 TEST_CASE("dequantize: plain types convert each element, at any address", "[quant]") {
     const auto converted = []<class T>(StorageType type, std::vector<T> values) {
-        std::vector<std::byte> bytes(1 + values.size() * sizeof(T));
-        std::memcpy(bytes.data() + 1, values.data(), values.size() * sizeof(T));
+        std::vector<std::byte> bytes(1);
+        for (const std::byte b : std::as_bytes(std::span<const T>(values))) bytes.push_back(b);
         std::vector<float> out(values.size());
         dequantize(type, std::span(bytes).subspan(1), out);
         return out;

@@ -7,7 +7,7 @@ using namespace tercet;
 namespace {
 
 std::vector<std::string> split(const std::vector<AddedToken>& tokens, std::string_view text, bool skip_special = false) {
-    detail::AddedTokenTrie trie;
+    detail::text::AddedTokenTrie trie;
     for (std::size_t i = 0; i < tokens.size(); ++i) trie.add(tokens[i].content, static_cast<int>(i));
     std::vector<std::string> out;
     for (const auto& part : trie.split(text, tokens, skip_special))

@@ -29,7 +29,7 @@ TEST_CASE("pad: to the longest, to a length, to a multiple, on either side", "[t
 }
 
 TEST_CASE("truncation: how much of each text stays", "[text]") {
-    using detail::truncated_sizes;
+    using detail::text::truncated_sizes;
     using Sizes = std::pair<std::size_t, std::size_t>;
     using enum Truncation;
     CHECK(truncated_sizes(3, 4, true, 7, longest_first) == Sizes{3, 4});
@@ -46,7 +46,7 @@ TEST_CASE("truncation: how much of each text stays", "[text]") {
 
 TEST_CASE("windows: from the front and from the back", "[text]") {
     using Windows = std::vector<std::pair<std::size_t, std::size_t>>;
-    CHECK(detail::windows(10, 4, 1, false) == Windows{{0, 4}, {3, 7}, {6, 10}});
-    CHECK(detail::windows(10, 4, 1, true) == Windows{{6, 10}, {3, 7}, {0, 4}});
-    CHECK(detail::windows(3, 4, 0, false) == Windows{{0, 3}});
+    CHECK(detail::text::windows(10, 4, 1, false) == Windows{{0, 4}, {3, 7}, {6, 10}});
+    CHECK(detail::text::windows(10, 4, 1, true) == Windows{{6, 10}, {3, 7}, {0, 4}});
+    CHECK(detail::text::windows(3, 4, 0, false) == Windows{{0, 3}});
 }

@@ -16,7 +16,7 @@ TEST_CASE("utf8: every code point survives encoding and decoding", "[text]") {
     }
     CHECK(utf8_encode(U"a\u00e9\u20ac\U0001f600") == "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
     CHECK(utf8_points("a\xc3\xa9") == U"a\u00e9");
-    CHECK(utf8_length("a\xc3\xa9\xe2\x82\xac") == 3);
+    CHECK(utf8_count("a\xc3\xa9\xe2\x82\xac") == 3);
     CHECK(utf8_previous("a\xe2\x82\xac", 4) == 1);
 }
 

@@ -23,6 +23,13 @@
 #error "tercet needs C++20: compile with -std=c++20"
 #endif
 
+// Tells the processor that this thread waits in a loop.
+#if defined(__x86_64__)
+#define TERCET_PAUSE() __builtin_ia32_pause()
+#else
+#define TERCET_PAUSE() static_cast<void>(0)
+#endif
+
 #if !defined(__cpp_exceptions) && !defined(TERCET_NO_EXCEPTIONS)
 #define TERCET_NO_EXCEPTIONS
 #endif

@@ -5,9 +5,10 @@
 // A small pool of std::thread runs the loop, so a plain g++ -O2 has threads and a busy machine costs little: tiles are handed out by a
 // counter, a worker that does not come in time is not waited for, and waiting ends in sleep. (An OpenMP barrier waits for every thread of
 // its team by spinning: with another program on the same cores one decoding step of a 135M model took 1.2 s instead of 27 ms.)
-// TERCET_USE_OPENMP takes OpenMP's team instead, for programs that have one. Callers cut their work
-// by the problem's shape, never by the number of threads, so a result has the same bits on one thread and on sixty-four. A loop inside
-// a loop runs on the thread it is in. No thread is started before the first loop that has more than one tile.
+// TERCET_USE_OPENMP takes OpenMP's team instead, for programs that have one.
+//
+// Callers cut their work by the problem's shape, never by the number of threads, so a result has the same bits on one thread and on
+// sixty-four. A loop inside a loop runs on the thread it is in. No thread is started before the first loop that has more than one tile.
 #pragma once
 
 #include "tercet/core/error.hpp"
@@ -126,7 +127,7 @@ public:
             const std::lock_guard lock(mutex_);
             loop_ = nullptr;  // every tile is taken: who has not come yet need not
         }
-        for (int spin = 0; spin < spins && inside_.load(std::memory_order_acquire) != 0; ++spin) pause();
+        for (int spin = 0; spin < spins && inside_.load(std::memory_order_acquire) != 0; ++spin) TERCET_PAUSE();
         if (inside_.load(std::memory_order_acquire) != 0) {
             std::unique_lock lock(mutex_);
             done_.wait(lock, [&] { return inside_.load(std::memory_order_acquire) == 0; });
@@ -136,15 +137,9 @@ public:
 private:
     static constexpr int spins = 20000;  // a fraction of a millisecond: the gap between two loops of a decoding step
 
-    static void pause() {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-    }
-
     void serve(int number) {
         for (std::uint64_t seen = 0;;) {
-            for (int spin = 0; spin < spins && generation_.load(std::memory_order_acquire) == seen; ++spin) pause();
+            for (int spin = 0; spin < spins && generation_.load(std::memory_order_acquire) == seen; ++spin) TERCET_PAUSE();
             Loop* loop = nullptr;
             {
                 std::unique_lock lock(mutex_);

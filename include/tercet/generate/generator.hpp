@@ -41,7 +41,7 @@ public:
     explicit StreamDecoder(const Tokenizer* tokenizer) : tokenizer_(tokenizer) {}
 
     std::string push(std::int32_t id) {
-        if (tokenizer_ == nullptr) return {};
+        if (tokenizer_ == nullptr || !tokenizer_->has(id)) return {};  // a model may have more ids than its tokenizer, to fill its table up
         ids_.push_back(id);
         const std::string whole = decoded();
         if (whole.ends_with("\xEF\xBF\xBD")) return {};  // U+FFFD: the rest of a character is still to come

@@ -36,12 +36,14 @@ inline std::int32_t argmax_token(std::span<const float> logits) {
     return static_cast<std::int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-/// One token drawn from logits (V); `seen` are the tokens so far. The generator moves on by one draw unless greedy.
+/// One token drawn from logits (V); `seen` are the tokens so far. The generator moves on by one draw unless greedy. Throws invalid_argument
+/// for no logits, index_out_of_range for a token seen that has none.
 inline std::int32_t sample_token(std::span<const float> logits, const SamplerOptions& options, std::span<const std::int32_t> seen, Generator& generator) {
     struct Candidate {
         std::int32_t id;
         double logit;
     };
+    require(!logits.empty(), ErrorCode::invalid_argument, "sampler: there are no logits");
     std::vector<float> adjusted;
     if (options.repeat_penalty != 1) {
         adjusted.assign(logits.begin(), logits.end());
@@ -49,6 +51,7 @@ inline std::int32_t sample_token(std::span<const float> logits, const SamplerOpt
         std::sort(distinct.begin(), distinct.end());
         distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
         for (const auto id : distinct) {
+            require(id >= 0 && static_cast<std::size_t>(id) < logits.size(), ErrorCode::index_out_of_range, "sampler: token id ", id, " is outside the ", logits.size(), " logits");
             float& logit = adjusted[static_cast<std::size_t>(id)];
             logit = static_cast<float>(logit > 0 ? logit / options.repeat_penalty : logit * options.repeat_penalty);
         }
@@ -57,7 +60,13 @@ inline std::int32_t sample_token(std::span<const float> logits, const SamplerOpt
     if (options.temperature == 0) return argmax_token(logits);
 
     std::vector<Candidate> candidates(logits.size());
-    for (std::size_t i = 0; i < logits.size(); ++i) candidates[i] = {static_cast<std::int32_t>(i), logits[i] / options.temperature};
+    float most = -std::numeric_limits<float>::infinity();
+    for (const float x : logits) most = x > most ? x : most;
+    for (std::size_t i = 0; i < logits.size(); ++i) {  // taken from the largest before the division, which could overflow; NaN, which no order holds, is impossible
+        const float x = logits[i];
+        const double below = x == most ? 0. : x == x ? static_cast<double>(x) - static_cast<double>(most) : -std::numeric_limits<double>::infinity();
+        candidates[i] = {static_cast<std::int32_t>(i), below / options.temperature};
+    }
     const auto likelier = [](const Candidate& a, const Candidate& b) { return a.logit > b.logit || (a.logit == b.logit && a.id < b.id); };
     const auto keep = options.top_k > 0 ? std::min(candidates.size(), static_cast<std::size_t>(options.top_k)) : candidates.size();
     if (keep < candidates.size()) {

@@ -3,6 +3,7 @@
 
 #include "tercet/io/hub.hpp"
 #include "tercet/models/gguf_names.hpp"
+#include "tercet/nn/lora.hpp"
 
 #include <variant>
 
@@ -15,6 +16,7 @@ struct ModelOptions {
     bool map = true;         // map the file; false reads it into memory, for files that may shrink meanwhile
     bool trainable = false;  // all weights as dense f32 on the tape; otherwise they are packed, or stay as stored
     std::stop_token stop{};  // cancels loading
+    std::string adapter{};   // a directory with a LoRA adapter to put on the model (nn/lora.hpp); none when empty
 };
 
 /// ids (B, T) -> logits (B, T, V).
@@ -55,6 +57,7 @@ inline void drop_prefix(Checkpoint& checkpoint, std::string_view prefix) {
 template <class Model>
 Model loaded(Model model, const Checkpoint& checkpoint, const ModelOptions& options, std::vector<std::string> ignored) {
     load_weights(model, checkpoint, {options.trainable, std::move(ignored), options.stop});
+    if (!options.adapter.empty()) attach_lora(model, load_lora(options.adapter, {options.trainable, options.map, options.stop}));
     return model;
 }
 

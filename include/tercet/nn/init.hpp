@@ -72,10 +72,13 @@ void init_kaiming_uniform(Tensor<T>& x, Generator& generator, Fans fans, double 
     init_uniform(x, generator, -bound, bound);
 }
 
+/// How the names of the layers end that write to the residual stream, in GPT-2 and in Llama.
+inline constexpr std::string_view residual_projections[] = {"c_proj.weight", "o_proj.weight", "down_proj.weight"};
+
 struct GptInit {
     double std = 0.02;
     index_t layers = 0;  // > 0: the residual projections start at std / √(2 · layers)
-    std::vector<std::string> residual_endings = {"c_proj.weight", "o_proj.weight", "down_proj.weight"};
+    std::span<const std::string_view> residual_endings = residual_projections;
 };
 
 /// Gives every weight of a module its first values, as GPT-2 does, and puts it on the tape: ready for training.
@@ -85,7 +88,7 @@ void init_gpt(Module& module, Generator& generator, const GptInit& how = {}) {
     for_each_weight(module, [&](const std::string& name, Weight& w) {
         auto value = Tensor<float>::empty(w.shape());
         if (w.shape().rank() >= 2) {
-            const auto ends = [&](const std::string& ending) { return name.ends_with(ending); };
+            const auto ends = [&](std::string_view ending) { return name.ends_with(ending); };
             const bool residual = how.layers > 0 && std::any_of(how.residual_endings.begin(), how.residual_endings.end(), ends);
             init_normal(value, generator, residual ? how.std / std::sqrt(2.0 * static_cast<double>(how.layers)) : how.std);
         } else {

@@ -182,7 +182,7 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
 
 /// x (..., in) · Wᵀ + b -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
 inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}) {
-    const auto y = detail::linear_alone(x, weight, bias);
+    auto y = detail::linear_alone(x, weight, bias);
     if (weight.low_rank() == nullptr) return y;
     const auto& term = *weight.low_rank();
     return y + linear(linear(x, term.a) * term.scaling, term.b);

@@ -49,15 +49,18 @@ Tensor<T> attention(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T
         if (Tk == 0) y.fill(T(0));
         else Device::attention(detail::heads_view(y.mutable_data(), y), log_sums.mutable_data(), detail::heads_view(q.data(), q), detail::heads_view(k.data(), k), detail::heads_view(v.data(), v), s);
     }
-    return record(y, [qs = save(q), ks = save(k), vs = save(v), ys = save(y), log_sums, s, kept_bias](const Tensor<T>& dy, Gradient<T>& dq, Gradient<T>& dk, Gradient<T>& dv) {
+    return record(y, [qs = save(q), ks = save(k), vs = save(v), ys = save(y), bs = save(kept_bias), log_sums, given = s](const Tensor<T>& dy, Gradient<T>& dq, Gradient<T>& dk, Gradient<T>& dv) {
         const auto to = [](Gradient<T>& g) {
             const Shape strides = contiguous_strides(g.shape());
             return g ? HeadsView<T>{g.data(), strides[0], strides[1], strides[2]} : HeadsView<T>{};
         };
-        if (s.key_tokens == 0 || dy.numel() == 0) return;
+        const auto gq = to(dq), gk = to(dk), gv = to(dv);
+        auto shape = given;
+        shape.bias = bs->data();  // the same place: asked for again, so that a write to it is noticed
+        if (shape.key_tokens == 0 || dy.numel() == 0) return;
         const auto dout = dy.contiguous();
-        Device::attention_backward(to(dq), to(dk), to(dv), detail::heads_view(dout.data(), dout), detail::heads_view(ys->data(), *ys), log_sums.data(), detail::heads_view(qs->data(), *qs),
-                                   detail::heads_view(ks->data(), *ks), detail::heads_view(vs->data(), *vs), s);
+        Device::attention_backward(gq, gk, gv, detail::heads_view(dout.data(), dout), detail::heads_view(ys->data(), *ys), log_sums.data(), detail::heads_view(qs->data(), *qs),
+                                   detail::heads_view(ks->data(), *ks), detail::heads_view(vs->data(), *vs), shape);
     }, query, key, value);
 }
 

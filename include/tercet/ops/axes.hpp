@@ -16,8 +16,7 @@ class Axes {
 public:
     Axes() = default;
     template <std::integral I>
-        requires(!std::same_as<I, bool>)
-    Axes(I axis) : axes_{static_cast<index_t>(axis)}, all_(false) {}
+    requires(!std::same_as<I, bool>) Axes(I axis) : axes_{static_cast<index_t>(axis)}, all_(false) {}
     Axes(std::initializer_list<index_t> axes) : axes_(axes), all_(false) {}
     Axes(const Shape& axes) : axes_(axes), all_(false) {}
 
@@ -65,7 +64,7 @@ struct Reduction {
     index_t output_offset(index_t output) const { return offset(output, kept, kept_strides); }
     index_t element_offset(index_t element) const { return offset(element, reduced, reduced_strides); }
 
-    Shape full, with_ones, without;  // the whole shape; with 1 for each reduced dimension; without those
+    Shape full, with_ones, without;                      // the whole shape; with 1 for each reduced dimension; without those
     Shape kept, kept_strides, reduced, reduced_strides;  // dimensions that lie in one piece are merged
     index_t outputs = 1, each = 1;
 

@@ -20,7 +20,8 @@ Tensor<Y> zip(const Tensor<A>& a, const Tensor<B>& b, const F& f, std::string_vi
     Y* out = y.mutable_data();
     const A* left = a.data();
     const B* right = b.data();
-    const std::array<Shape, 3> strides{y.strides(), broadcast_strides(a.shape(), a.strides(), shape, what), broadcast_strides(b.shape(), b.strides(), shape, what)};
+    const std::array<Shape, 3> strides{y.strides(), broadcast_strides(a.shape(), a.strides(), shape, what),
+                                       broadcast_strides(b.shape(), b.strides(), shape, what)};
     for_each_row<3>(shape, strides, [&](const auto& at, index_t n, const auto& step) {
         for (index_t i = 0; i < n; ++i) out[at[0] + i * step[0]] = f(left[at[1] + i * step[1]], right[at[2] + i * step[2]]);
     });
@@ -42,26 +43,27 @@ Tensor<Y> map(const Tensor<X>& x, const F& f) {
 }  // namespace detail
 
 // eq(a, b), a == b, a == 1, 1 == a, and so on: element by element, broadcast, giving bool.
-#define TERCET_COMPARISON(name, symbol)                                                                                \
-    template <Element T>                                                                                               \
-    Tensor<bool> name(const Tensor<T>& a, const Tensor<T>& b) {                                                        \
-        return detail::zip<bool>(a, b, [](T x, T y) { return x symbol y; }, #name);                                    \
-    }                                                                                                                  \
-    template <Element T>                                                                                               \
-    Tensor<bool> name(const Tensor<T>& a, std::type_identity_t<T> b) {                                                 \
-        return detail::map<bool>(a, [b](T x) { return x symbol b; });                                                  \
-    }                                                                                                                  \
-    template <Element T>                                                                                               \
-    Tensor<bool> operator symbol(const Tensor<T>& a, const Tensor<T>& b) {                                             \
-        return name(a, b);                                                                                             \
-    }                                                                                                                  \
-    template <Element T>                                                                                               \
-    Tensor<bool> operator symbol(const Tensor<T>& a, std::type_identity_t<T> b) {                                      \
-        return name(a, b);                                                                                             \
-    }                                                                                                                  \
-    template <Element T>                                                                                               \
-    Tensor<bool> operator symbol(std::type_identity_t<T> a, const Tensor<T>& b) {                                      \
-        return name(Tensor<T>::scalar(a), b);                                                                          \
+#define TERCET_COMPARISON(name, symbol)                                           \
+    template <Element T>                                                          \
+    Tensor<bool> name(const Tensor<T>& a, const Tensor<T>& b) {                   \
+        return detail::zip<bool>(                                                 \
+            a, b, [](T x, T y) { return x symbol y; }, #name);                    \
+    }                                                                             \
+    template <Element T>                                                          \
+    Tensor<bool> name(const Tensor<T>& a, std::type_identity_t<T> b) {            \
+        return detail::map<bool>(a, [b](T x) { return x symbol b; });             \
+    }                                                                             \
+    template <Element T>                                                          \
+    Tensor<bool> operator symbol(const Tensor<T>& a, const Tensor<T>& b) {        \
+        return name(a, b);                                                        \
+    }                                                                             \
+    template <Element T>                                                          \
+    Tensor<bool> operator symbol(const Tensor<T>& a, std::type_identity_t<T> b) { \
+        return name(a, b);                                                        \
+    }                                                                             \
+    template <Element T>                                                          \
+    Tensor<bool> operator symbol(std::type_identity_t<T> a, const Tensor<T>& b) { \
+        return name(Tensor<T>::scalar(a), b);                                     \
     }
 TERCET_COMPARISON(eq, ==)
 TERCET_COMPARISON(ne, !=)
@@ -72,13 +74,16 @@ TERCET_COMPARISON(ge, >=)
 #undef TERCET_COMPARISON
 
 inline Tensor<bool> logical_and(const Tensor<bool>& a, const Tensor<bool>& b) {
-    return detail::zip<bool>(a, b, [](bool x, bool y) { return x && y; }, "logical_and");
+    return detail::zip<bool>(
+        a, b, [](bool x, bool y) { return x && y; }, "logical_and");
 }
 inline Tensor<bool> logical_or(const Tensor<bool>& a, const Tensor<bool>& b) {
-    return detail::zip<bool>(a, b, [](bool x, bool y) { return x || y; }, "logical_or");
+    return detail::zip<bool>(
+        a, b, [](bool x, bool y) { return x || y; }, "logical_or");
 }
 inline Tensor<bool> logical_xor(const Tensor<bool>& a, const Tensor<bool>& b) {
-    return detail::zip<bool>(a, b, [](bool x, bool y) { return x != y; }, "logical_xor");
+    return detail::zip<bool>(
+        a, b, [](bool x, bool y) { return x != y; }, "logical_xor");
 }
 inline Tensor<bool> logical_not(const Tensor<bool>& x) {
     return detail::map<bool>(x, [](bool v) { return !v; });
@@ -139,7 +144,8 @@ Tensor<T> where_values(const Tensor<bool>& condition, const Tensor<T>& a, const 
     const T *left = a.data(), *right = b.data();
     const auto steps = [&](const auto& t) { return broadcast_strides(t.shape(), t.strides(), shape, "where"); };
     for_each_row<4>(shape, {y.strides(), steps(condition), steps(a), steps(b)}, [&](const auto& at, index_t n, const auto& step) {
-        for (index_t i = 0; i < n; ++i) out[at[0] + i * step[0]] = choose[at[1] + i * step[1]] ? left[at[2] + i * step[2]] : right[at[3] + i * step[3]];
+        for (index_t i = 0; i < n; ++i)
+            out[at[0] + i * step[0]] = choose[at[1] + i * step[1]] ? left[at[2] + i * step[2]] : right[at[3] + i * step[3]];
     });
     return y;
 }
@@ -150,12 +156,15 @@ Tensor<T> where_values(const Tensor<bool>& condition, const Tensor<T>& a, const 
 template <Element T>
 Tensor<T> where(const Tensor<bool>& condition, const Tensor<T>& a, const Tensor<T>& b) {
     auto y = detail::where_values(condition, a.detach(), b.detach());
-    return detail::record_if_real(std::move(y), [cs = save(condition)](const auto& dy, auto& da, auto& db) {
-        using Same = std::decay_t<decltype(dy)>;
-        const auto none = Same::scalar(0);
-        if (da) da.add(sum_to(detail::where_values(*cs, dy, none), da.shape()));
-        if (db) db.add(sum_to(detail::where_values(*cs, none, dy), db.shape()));
-    }, a, b);
+    return detail::record_if_real(
+        std::move(y),
+        [cs = save(condition)](const auto& dy, auto& da, auto& db) {
+            using Same = std::decay_t<decltype(dy)>;
+            const auto none = Same::scalar(0);
+            if (da) da.add(sum_to(detail::where_values(*cs, dy, none), da.shape()));
+            if (db) db.add(sum_to(detail::where_values(*cs, none, dy), db.shape()));
+        },
+        a, b);
 }
 template <Element T>
 Tensor<T> where(const Tensor<bool>& condition, const Tensor<T>& a, std::type_identity_t<T> b) {
@@ -178,10 +187,14 @@ template <Element T>
 Tensor<T> clamp(const Tensor<T>& x, std::type_identity_t<T> low, std::type_identity_t<T> high) {
     require(low <= high, ErrorCode::invalid_argument, "clamp: from ", +low, " to ", +high);
     auto y = detail::map<T>(x.detach(), [=](T v) { return v < low ? low : v > high ? high : v; });
-    return detail::record_if_real(std::move(y), [low, high, xs = save(x)](const auto& dy, auto& dx) {
-        using R = typename std::decay_t<decltype(dy)>::value_type;
-        dx.add(detail::zip<R>(dy, *xs, [=](R d, R v) { return v < low || v > high ? R(0) : d; }, "clamp"));
-    }, x);
+    return detail::record_if_real(
+        std::move(y),
+        [low, high, xs = save(x)](const auto& dy, auto& dx) {
+            using R = typename std::decay_t<decltype(dy)>::value_type;
+            dx.add(detail::zip<R>(
+                dy, *xs, [=](R d, R v) { return v < low || v > high ? R(0) : d; }, "clamp"));
+        },
+        x);
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -22,7 +22,8 @@ template <IndexElement I>
 void check_indices(const Tensor<I>& contiguous, index_t extent, std::string_view what) {
     const I* id = contiguous.data();
     for (index_t i = 0; i < contiguous.numel(); ++i)
-        require(id[i] >= 0 && static_cast<index_t>(id[i]) < extent, ErrorCode::index_out_of_range, what, ": index ", id[i], " at position ", i, " is outside [0, ", extent, ")");
+        require(id[i] >= 0 && static_cast<index_t>(id[i]) < extent, ErrorCode::index_out_of_range, what, ": index ", id[i], " at position ", i,
+                " is outside [0, ", extent, ")");
 }
 
 // Copies or adds runs of `inner` elements: body(outer, i, id, inner begin, inner end) for each index i in order; parallel elsewhere.
@@ -93,13 +94,16 @@ Tensor<T> index_select(const Tensor<T>& x, index_t dim, const Tensor<I>& ids) {
         const T* row = xc.data() + (o * n + from) * inner;
         std::copy(row + begin, row + end, out + (o * m + i) * inner + begin);
     });
-    return detail::record_if_real(std::move(y), [saved_ids = save(id), outer, inner, n, m](const auto& dy, auto& dx) {
-        using R = typename std::decay_t<decltype(dy)>::value_type;
-        R* sums = dx.data();
-        detail::for_each_picked(*saved_ids, outer, inner, [&](index_t o, index_t i, index_t to, index_t begin, index_t end) {
-            cpu::kernels<R>().add_scaled(sums + (o * n + to) * inner + begin, dy.data() + (o * m + i) * inner + begin, R(1), end - begin);
-        });
-    }, x);
+    return detail::record_if_real(
+        std::move(y),
+        [saved_ids = save(id), outer, inner, n, m](const auto& dy, auto& dx) {
+            using R = typename std::decay_t<decltype(dy)>::value_type;
+            R* sums = dx.data();
+            detail::for_each_picked(*saved_ids, outer, inner, [&](index_t o, index_t i, index_t to, index_t begin, index_t end) {
+                cpu::kernels<R>().add_scaled(sums + (o * n + to) * inner + begin, dy.data() + (o * m + i) * inner + begin, R(1), end - begin);
+            });
+        },
+        x);
 }
 
 /// x (a…, n, b…) along dim by ids of any shape (s…) -> (a…, s…, b…): NumPy's take, and x[ids] for dim 0. Throws index_out_of_range.
@@ -124,23 +128,28 @@ Tensor<T> gather(const Tensor<T>& x, index_t dim, const Tensor<I>& index) {
     const auto id = index.contiguous();
     detail::check_indices(id, x.size(dim), "gather");
     auto y = detail::gathered(x.detach(), dim, id);
-    return detail::record_if_real(std::move(y), [dim, ids = save(id)](const auto& dy, auto& dx) { detail::add_at(dx.data(), dx.shape(), dim, *ids, dy); }, x);
+    return detail::record_if_real(
+        std::move(y), [dim, ids = save(id)](const auto& dy, auto& dx) { detail::add_at(dx.data(), dx.shape(), dim, *ids, dy); }, x);
 }
 
 /// A copy of x with src added at the places that index names along dim; src has index's shape. Throws index_out_of_range and shape_mismatch.
 template <Element T, IndexElement I>
 Tensor<T> scatter_add(const Tensor<T>& x, index_t dim, const Tensor<I>& index, const Tensor<T>& src) {
     dim = wrap_dim(dim, x.rank(), "scatter_add");
-    require(src.shape() == index.shape(), ErrorCode::shape_mismatch, "scatter_add: the source has shape ", src.shape(), ", the indices ", index.shape());
+    require(src.shape() == index.shape(), ErrorCode::shape_mismatch, "scatter_add: the source has shape ", src.shape(), ", the indices ",
+            index.shape());
     detail::check_gather(index.shape(), x.shape(), dim, "scatter_add");
     const auto id = index.contiguous();
     detail::check_indices(id, x.size(dim), "scatter_add");
     auto y = x.clone();
     detail::add_at(y.mutable_data(), y.shape(), dim, id, src.detach());
-    return detail::record_if_real(std::move(y), [dim, ids = save(id)](const auto& dy, auto& dx, auto& dsrc) {
-        if (dx) dx.add(dy);
-        if (dsrc) dsrc.add(detail::gathered(dy, dim, *ids));
-    }, x, src);
+    return detail::record_if_real(
+        std::move(y),
+        [dim, ids = save(id)](const auto& dy, auto& dx, auto& dsrc) {
+            if (dx) dx.add(dy);
+            if (dsrc) dsrc.add(detail::gathered(dy, dim, *ids));
+        },
+        x, src);
 }
 
 /// The indices of all elements that are not zero: (count, rank), in row-major order.

@@ -4,7 +4,7 @@
 //
 //   loss = 1/M Σ_i (log Σ_j e^{x_ij} − x_{i,t_i})          dx_i = (softmax(x_i) − onehot(t_i)) · dloss / M
 //
-// One pass saves a number a row; the softmax is made in backward, straight into the gradient.
+// One pass saves two numbers a row; the softmax is made in backward, straight into the gradient.
 #pragma once
 
 #include "tercet/autograd/tape.hpp"
@@ -23,25 +23,25 @@ Tensor<T> cross_entropy(const Tensor<T>& logits, const Tensor<I>& targets, std::
     const auto x = logits.detach().contiguous();
     const auto t = targets.contiguous();
     const index_t V = x.size(-1), rows = t.numel();
-    auto log_sums = Tensor<T>::empty({rows});
-    Device::log_sum_exp(log_sums.mutable_data(), x.data(), rows, V);
+    auto tops = Tensor<T>::empty({rows}), sums = Tensor<T>::empty({rows});  // log Σ e^x = top + log sum, kept apart for logits far from zero
+    Device::exp_sum(tops.mutable_data(), sums.mutable_data(), x.data(), rows, V);
     double total = 0;
     index_t counted = 0;
     for (index_t r = 0; r < rows; ++r) {
         const auto target = static_cast<std::int64_t>(t.data()[r]);
         if (target == ignore) continue;
         require(target >= 0 && target < V, ErrorCode::index_out_of_range, "cross_entropy: target ", target, " at row ", r, " is outside the ", V, " classes");
-        total += static_cast<double>(log_sums.data()[r] - x.data()[r * V + target]);
+        total += std::log(static_cast<double>(sums.data()[r])) + static_cast<double>(tops.data()[r] - x.data()[r * V + target]);
         ++counted;
     }
     auto y = Tensor<T>::scalar(static_cast<T>(total / static_cast<double>(counted)));
-    return record(y, [xs = save(x), ts = save(t), log_sums, ignore, counted, rows, V](const Tensor<T>& dy, Gradient<T>& dx) {
+    return record(y, [xs = save(x), ts = save(t), tops, sums, ignore, counted, rows, V](const Tensor<T>& dy, Gradient<T>& dx) {
         T* to = dx.data();
         const T share = dy.item() / static_cast<T>(counted);
         Device::for_rows(rows, V, [&](index_t r) {
             const auto target = static_cast<std::int64_t>(ts->data()[r]);
             if (target == ignore) return;
-            cpu::kernels<T>().add_exp_minus(to + r * V, xs->data() + r * V, log_sums.data()[r], share, V);
+            cpu::kernels<T>().add_exp_minus(to + r * V, xs->data() + r * V, tops.data()[r], share / sums.data()[r], V);
             to[r * V + target] -= share;
         });
     }, logits);

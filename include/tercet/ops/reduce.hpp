@@ -1,7 +1,7 @@
 // Reductions over any dimensions: sums, moments, products, extremes, truth. Sums are kept in double, extremes carry NaN on.
 //
-//   sum:  dx = dy          mean: dx = dy / n          var: dx = dy · 2 (x − mean) / (n − correction)          stddev: dx = dy · (x − mean) / ((n − correction) · y)
-//   prod: dx_i = dy · Π_{j≠i} x_j          max, min: dx = dy at the first element that has the value          norm: dx = dy · x / y
+//   sum:  dx = dy          mean: dx = dy / n          var: dx = dy · 2 (x − mean) / (n − correction)          stddev: dx = dy · (x − mean) / ((n −
+//   correction) · y) prod: dx_i = dy · Π_{j≠i} x_j          max, min: dx = dy at the first element that has the value          norm: dx = dy · x / y
 //   logsumexp: y = log Σ e^x,  dx = dy · e^{x−y}
 //
 // Every function takes the axes (all unless named) and keepdim, which leaves reduced dimensions in place with extent 1.
@@ -97,7 +97,9 @@ struct KeepBest {
 template <class T>
 struct AddExp {
     const Champion<T>* top;  // for each output
-    void operator()(double& sum, T x, index_t, index_t output) const { sum += std::exp(static_cast<double>(x) - static_cast<double>(top[output].value)); }
+    void operator()(double& sum, T x, index_t, index_t output) const {
+        sum += std::exp(static_cast<double>(x) - static_cast<double>(top[output].value));
+    }
     void join(double& sum, double later) const { sum += later; }
 };
 
@@ -142,18 +144,19 @@ Tensor<SumType<T>> sum(const Tensor<T>& x, const Axes& axes = {}, bool keepdim =
         if constexpr (std::is_integral_v<T>) return static_cast<std::int64_t>(total);
         else return detail::from_double<T>(total);
     });
-    return detail::record_if_real(std::move(y), [ones = r.with_ones](const auto& dy, auto& dx) { detail::add_stretched(dx, dy, ones); }, x);
+    return detail::record_if_real(
+        std::move(y), [ones = r.with_ones](const auto& dy, auto& dx) { detail::add_stretched(dx, dy, ones); }, x);
 }
 
 /// The mean; NaN of nothing. Integers must be converted first.
 template <Element T>
-    requires(!std::is_integral_v<T>)
-Tensor<T> mean(const Tensor<T>& x, const Axes& axes = {}, bool keepdim = false) {
+requires(!std::is_integral_v<T>) Tensor<T> mean(const Tensor<T>& x, const Axes& axes = {}, bool keepdim = false) {
     const detail::Reduction r(x.shape(), x.strides(), axes, "mean");
     const auto sums = detail::totals(r, x.data());
     const auto n = static_cast<double>(r.each);
     auto y = detail::reduced<T>(r, keepdim, sums.data(), [n](double total, index_t) { return detail::from_double<T>(total / n); });
-    return detail::record_if_real(std::move(y), [ones = r.with_ones, n](const auto& dy, auto& dx) { detail::add_stretched(dx, dy * static_cast<T>(1 / n), ones); }, x);
+    return detail::record_if_real(
+        std::move(y), [ones = r.with_ones, n](const auto& dy, auto& dx) { detail::add_stretched(dx, dy * static_cast<T>(1 / n), ones); }, x);
 }
 
 namespace detail {
@@ -168,19 +171,23 @@ Tensor<T> spread(const Tensor<T>& x, const Axes& axes, bool keepdim, index_t cor
     const Scratch<double> squares(r.outputs);
     reduce(r, x.data(), squares.data(), 0.0, SquareDistance<T>{means.data()});
     const auto freedom = static_cast<double>(std::max<index_t>(0, r.each - correction));  // 0 / 0 for too few elements: NaN, as in PyTorch
-    auto y = reduced<T>(r, keepdim, squares.data(), [&](double total, index_t) { return static_cast<T>(root ? std::sqrt(total / freedom) : total / freedom); });
+    auto y = reduced<T>(r, keepdim, squares.data(),
+                        [&](double total, index_t) { return static_cast<T>(root ? std::sqrt(total / freedom) : total / freedom); });
     if (!records(x)) return y;
     const auto mean = reduced<T>(r, true, means.data(), [](double m, index_t) { return static_cast<T>(m); });
-    return record(y, [xs = save(x), ys = save(y), mean, root, freedom, ones = r.with_ones](const Tensor<T>& dy, Gradient<T>& dx) {
-        auto share = dy.reshape(ones) * static_cast<T>((root ? 1 : 2) / freedom);
-        if (root) {
-            share = div(share, ys->reshape(ones));
-            T* s = share.mutable_data();
-            for (index_t i = 0; i < share.numel(); ++i)
-                if (ys->data()[i] == T(0)) s[i] = T(0);  // no slope where all are equal, rather than 0 / 0
-        }
-        dx.add(mul(sub(*xs, mean), share));
-    }, x);
+    return record(
+        y,
+        [xs = save(x), ys = save(y), mean, root, freedom, ones = r.with_ones](const Tensor<T>& dy, Gradient<T>& dx) {
+            auto share = dy.reshape(ones) * static_cast<T>((root ? 1 : 2) / freedom);
+            if (root) {
+                share = div(share, ys->reshape(ones));
+                T* s = share.mutable_data();
+                for (index_t i = 0; i < share.numel(); ++i)
+                    if (ys->data()[i] == T(0)) s[i] = T(0);  // no slope where all are equal, rather than 0 / 0
+            }
+            dx.add(mul(sub(*xs, mean), share));
+        },
+        x);
 }
 
 }  // namespace detail
@@ -205,13 +212,16 @@ Tensor<T> norm(const Tensor<T>& x, const Axes& axes = {}, bool keepdim = false) 
     std::fill_n(zeros.data(), r.outputs, 0.0);
     detail::reduce(r, x.data(), squares.data(), 0.0, detail::SquareDistance<T>{zeros.data()});
     auto y = detail::reduced<T>(r, keepdim, squares.data(), [](double total, index_t) { return static_cast<T>(std::sqrt(total)); });
-    return record(y, [xs = save(x), ys = save(y), ones = r.with_ones](const Tensor<T>& dy, Gradient<T>& dx) {
-        auto share = div(dy, *ys).reshape(ones);
-        T* s = share.mutable_data();
-        for (index_t i = 0; i < share.numel(); ++i)
-            if (ys->data()[i] == T(0)) s[i] = T(0);
-        dx.add(mul(*xs, share));
-    }, x);
+    return record(
+        y,
+        [xs = save(x), ys = save(y), ones = r.with_ones](const Tensor<T>& dy, Gradient<T>& dx) {
+            auto share = div(dy, *ys).reshape(ones);
+            T* s = share.mutable_data();
+            for (index_t i = 0; i < share.numel(); ++i)
+                if (ys->data()[i] == T(0)) s[i] = T(0);
+            dx.add(mul(*xs, share));
+        },
+        x);
 }
 
 /// Π x; the product of nothing is 1. Integers and bool give int64. The gradient is right where factors are zero, too.
@@ -224,26 +234,29 @@ Tensor<SumType<T>> prod(const Tensor<T>& x, const Axes& axes = {}, bool keepdim 
         if constexpr (std::is_integral_v<T>) return static_cast<std::int64_t>(total);
         else return detail::from_double<T>(total);
     });
-    return detail::record_if_real(std::move(y), [axes, xs = save(x)](const auto& dy, auto& dx) {
-        const auto xc = xs->contiguous();
-        const detail::Reduction back(xc.shape(), xc.strides(), axes, "prod");
-        auto* to = dx.data();
-        Device::for_rows(back.outputs, back.each, [&](index_t o) {
-            const Scratch<double> before(back.each);  // the product of all earlier factors; then times that of all later ones
-            const index_t at = back.output_offset(o);
-            double product = static_cast<double>(dy.data()[o]);
-            for (index_t i = 0; i < back.each; ++i) {
-                before[i] = product;
-                product *= static_cast<double>(xc.data()[at + back.element_offset(i)]);
-            }
-            product = 1;
-            for (index_t i = back.each; i-- > 0;) {
-                const index_t where = at + back.element_offset(i);
-                to[where] += static_cast<T>(before[i] * product);
-                product *= static_cast<double>(xc.data()[where]);
-            }
-        });
-    }, x);
+    return detail::record_if_real(
+        std::move(y),
+        [axes, xs = save(x)](const auto& dy, auto& dx) {
+            const auto xc = xs->contiguous();
+            const detail::Reduction back(xc.shape(), xc.strides(), axes, "prod");
+            auto* to = dx.data();
+            Device::for_rows(back.outputs, back.each, [&](index_t o) {
+                const Scratch<double> before(back.each);  // the product of all earlier factors; then times that of all later ones
+                const index_t at = back.output_offset(o);
+                double product = static_cast<double>(dy.data()[o]);
+                for (index_t i = 0; i < back.each; ++i) {
+                    before[i] = product;
+                    product *= static_cast<double>(xc.data()[at + back.element_offset(i)]);
+                }
+                product = 1;
+                for (index_t i = back.each; i-- > 0;) {
+                    const index_t where = at + back.element_offset(i);
+                    to[where] += static_cast<T>(before[i] * product);
+                    product *= static_cast<double>(xc.data()[where]);
+                }
+            });
+        },
+        x);
 }
 
 namespace detail {
@@ -256,11 +269,15 @@ ValuesAndIndices<T> extreme_of(const Tensor<T>& x, const Axes& axes, bool keepdi
     reduce(r, x.data(), best.data(), Champion<T>{T{}, -1}, KeepBest<largest>{});
     auto indices = reduced<std::int64_t>(r, keepdim, best.data(), [](const auto& b, index_t) { return std::int64_t{b.index}; });
     auto y = reduced<T>(r, keepdim, best.data(), [](const auto& b, index_t) { return b.value; });
-    y = record_if_real(std::move(y), [axes, is = save(indices)](const auto& dy, auto& dx) {
-        const Reduction back(dx.shape(), contiguous_strides(dx.shape()), axes, "max");
-        auto* to = dx.data();
-        for (index_t o = 0; o < back.outputs; ++o) to[back.output_offset(o) + back.element_offset(static_cast<index_t>(is->data()[o]))] += dy.data()[o];
-    }, x);
+    y = record_if_real(
+        std::move(y),
+        [axes, is = save(indices)](const auto& dy, auto& dx) {
+            const Reduction back(dx.shape(), contiguous_strides(dx.shape()), axes, "max");
+            auto* to = dx.data();
+            for (index_t o = 0; o < back.outputs; ++o)
+                to[back.output_offset(o) + back.element_offset(static_cast<index_t>(is->data()[o]))] += dy.data()[o];
+        },
+        x);
     return {y, indices};
 }
 
@@ -317,7 +334,8 @@ Tensor<bool> all(const Tensor<T>& x, const Axes& axes = {}, bool keepdim = false
     const auto truth = x.template to<bool>();
     const detail::Reduction r(truth.shape(), truth.strides(), axes, "all");
     const auto counts = detail::totals(r, truth.data());
-    return detail::reduced<bool>(r, keepdim, counts.data(), [&](std::uint64_t count, index_t) { return count == static_cast<std::uint64_t>(r.each); });
+    return detail::reduced<bool>(r, keepdim, counts.data(),
+                                 [&](std::uint64_t count, index_t) { return count == static_cast<std::uint64_t>(r.each); });
 }
 
 /// log Σ e^x, without overflow; −∞ where all are −∞ (which takes no gradient) or nothing is there.
@@ -333,13 +351,16 @@ Tensor<T> logsumexp(const Tensor<T>& x, const Axes& axes = {}, bool keepdim = fa
         const T most = top[o].value;
         return most == lowest || most == -lowest ? most : static_cast<T>(static_cast<double>(most) + std::log(total));
     });
-    return record(y, [xs = save(x), ys = save(y), ones = r.with_ones, lowest](const Tensor<T>& dy, Gradient<T>& dx) {
-        auto level = ys->reshape(ones).clone();
-        T* l = level.mutable_data();
-        for (index_t i = 0; i < level.numel(); ++i)
-            if (l[i] == lowest) l[i] = T(0);  // e^{−∞ − 0} = 0 instead of NaN
-        dx.add(mul(exp(sub(*xs, level)), dy.reshape(ones)));
-    }, x);
+    return record(
+        y,
+        [xs = save(x), ys = save(y), ones = r.with_ones, lowest](const Tensor<T>& dy, Gradient<T>& dx) {
+            auto level = ys->reshape(ones).clone();
+            T* l = level.mutable_data();
+            for (index_t i = 0; i < level.numel(); ++i)
+                if (l[i] == lowest) l[i] = T(0);  // e^{−∞ − 0} = 0 instead of NaN
+            dx.add(mul(exp(sub(*xs, level)), dy.reshape(ones)));
+        },
+        x);
 }
 
 }  // namespace tercet::inline TERCET_ABI

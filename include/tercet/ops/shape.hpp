@@ -55,35 +55,42 @@ inline Shape inverse_order(const Shape& order) {
 template <Element T>
 Tensor<T> contiguous(const Tensor<T>& x) {
     if (x.is_contiguous()) return x;
-    return detail::record_if_real(x.detach().contiguous(), [](const auto& dy, auto& dx) { dx.add(dy); }, x);
+    return detail::record_if_real(
+        x.detach().contiguous(), [](const auto& dy, auto& dx) { dx.add(dy); }, x);
 }
 
 /// The same elements in another shape, one extent of which may be −1. A view where the strides allow it. Throws shape_mismatch.
 template <Element T>
 Tensor<T> reshape(const Tensor<T>& x, const Shape& shape) {
-    return detail::record_if_real(x.detach().reshape(shape), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
+    return detail::record_if_real(
+        x.detach().reshape(shape), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
 }
 
 /// Dimensions in another order, which names each of them once.
 template <Element T>
 Tensor<T> permute(const Tensor<T>& x, const Shape& order) {
     auto y = x.detach().permute(order);
-    return detail::record_if_real(std::move(y), [back = detail::inverse_order(order)](const auto& dy, auto& dx) { dx.add(dy.permute(back)); }, x);
+    return detail::record_if_real(
+        std::move(y), [back = detail::inverse_order(order)](const auto& dy, auto& dx) { dx.add(dy.permute(back)); }, x);
 }
 
 /// Two dimensions exchanged, the last two unless named.
 template <Element T>
 Tensor<T> transpose(const Tensor<T>& x, index_t a = -2, index_t b = -1) {
-    return detail::record_if_real(x.detach().transpose(a, b), [a, b](const auto& dy, auto& dx) { dx.add(dy.transpose(a, b)); }, x);
+    return detail::record_if_real(
+        x.detach().transpose(a, b), [a, b](const auto& dy, auto& dx) { dx.add(dy.transpose(a, b)); }, x);
 }
 
 /// Elements begin, begin + step, … before end of one dimension; clipped and counted from the back when negative, as in Python.
 template <Element T>
 Tensor<T> slice(const Tensor<T>& x, index_t dim, const Range& range) {
-    return detail::record_if_real(x.detach().slice(dim, range), [dim, range](const auto& dy, auto& dx) {
-        auto region = detail::gradient_tensor(dx).slice(dim, range);
-        detail::add_into(region, dy);
-    }, x);
+    return detail::record_if_real(
+        x.detach().slice(dim, range),
+        [dim, range](const auto& dy, auto& dx) {
+            auto region = detail::gradient_tensor(dx).slice(dim, range);
+            detail::add_into(region, dy);
+        },
+        x);
 }
 template <Element T>
 Tensor<T> slice(const Tensor<T>& x, index_t dim, index_t begin, index_t end) {
@@ -93,10 +100,13 @@ Tensor<T> slice(const Tensor<T>& x, index_t dim, index_t begin, index_t end) {
 /// One index of a dimension, which disappears. Throws index_out_of_range.
 template <Element T>
 Tensor<T> select(const Tensor<T>& x, index_t dim, index_t index) {
-    return detail::record_if_real(x.detach().select(dim, index), [dim, index](const auto& dy, auto& dx) {
-        auto region = detail::gradient_tensor(dx).select(dim, index);
-        detail::add_into(region, dy);
-    }, x);
+    return detail::record_if_real(
+        x.detach().select(dim, index),
+        [dim, index](const auto& dy, auto& dx) {
+            auto region = detail::gradient_tensor(dx).select(dim, index);
+            detail::add_into(region, dy);
+        },
+        x);
 }
 
 /// One dimension backwards.
@@ -108,19 +118,22 @@ Tensor<T> flip(const Tensor<T>& x, index_t dim) {
 /// Extents of 1, and missing leading ones, stretched to `shape` without a copy. Throws shape_mismatch.
 template <Element T>
 Tensor<T> expand(const Tensor<T>& x, const Shape& shape) {
-    return detail::record_if_real(x.detach().expand(shape), [](const auto& dy, auto& dx) { dx.add(sum_to(dy, dx.shape())); }, x);
+    return detail::record_if_real(
+        x.detach().expand(shape), [](const auto& dy, auto& dx) { dx.add(sum_to(dy, dx.shape())); }, x);
 }
 
 /// A new dimension of extent 1 before dimension dim; −1 puts it last.
 template <Element T>
 Tensor<T> unsqueeze(const Tensor<T>& x, index_t dim) {
-    return detail::record_if_real(x.detach().unsqueeze(dim), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
+    return detail::record_if_real(
+        x.detach().unsqueeze(dim), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
 }
 
 /// Without dimension dim, whose extent must be 1. Throws shape_mismatch.
 template <Element T>
 Tensor<T> squeeze(const Tensor<T>& x, index_t dim) {
-    return detail::record_if_real(x.detach().squeeze(dim), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
+    return detail::record_if_real(
+        x.detach().squeeze(dim), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
 }
 
 /// Without any dimension of extent 1.
@@ -129,7 +142,8 @@ Tensor<T> squeeze(const Tensor<T>& x) {
     auto y = x.detach();
     for (index_t d = x.rank(); d-- > 0;)
         if (y.size(d) == 1) y = y.squeeze(d);
-    return detail::record_if_real(std::move(y), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
+    return detail::record_if_real(
+        std::move(y), [](const auto& dy, auto& dx) { dx.add(dy.reshape(dx.shape())); }, x);
 }
 
 /// Dimensions first to last as one; a scalar becomes (1,).
@@ -169,14 +183,17 @@ Tensor<T> concatenate(std::span<const Tensor<T>> xs, index_t dim) {
         at += x.size(axis);
     }
     if constexpr (Real<T>)
-        return record(y, [axis](const Tensor<T>& dy, std::span<Gradient<T>> dx) {
-            index_t begin = 0;
-            for (auto& d : dx) {
-                const index_t end = begin + d.shape()[axis];
-                d.add(dy.slice(axis, begin, end));
-                begin = end;
-            }
-        }, xs);
+        return record(
+            y,
+            [axis](const Tensor<T>& dy, std::span<Gradient<T>> dx) {
+                index_t begin = 0;
+                for (auto& d : dx) {
+                    const index_t end = begin + d.shape()[axis];
+                    d.add(dy.slice(axis, begin, end));
+                    begin = end;
+                }
+            },
+            xs);
     else return y;
 }
 template <Element T>
@@ -217,7 +234,8 @@ std::vector<Tensor<T>> split(const Tensor<T>& x, const std::vector<index_t>& ext
     pieces.reserve(extents.size());
     index_t at = 0;
     for (const index_t extent : extents) {
-        require(extent >= 0 && extent <= whole - at, ErrorCode::shape_mismatch, "split: a piece of ", extent, " at ", at, " of dimension ", dim, " of ", x.shape());
+        require(extent >= 0 && extent <= whole - at, ErrorCode::shape_mismatch, "split: a piece of ", extent, " at ", at, " of dimension ", dim,
+                " of ", x.shape());
         pieces.push_back(slice(x, dim, at, at + extent));
         at += extent;
     }
@@ -284,7 +302,8 @@ Tensor<T> pad(const Tensor<T>& x, index_t dim, index_t before, index_t after, st
     auto y = Tensor<T>::full(shape, value);
     auto inside = y.slice(axis, before, before + n);
     inside.copy_from(x.detach());
-    return detail::record_if_real(std::move(y), [axis, before, n](const auto& dy, auto& dx) { dx.add(dy.slice(axis, before, before + n)); }, x);
+    return detail::record_if_real(
+        std::move(y), [axis, before, n](const auto& dy, auto& dx) { dx.add(dy.slice(axis, before, before + n)); }, x);
 }
 
 }  // namespace tercet::inline TERCET_ABI

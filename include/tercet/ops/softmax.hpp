@@ -30,8 +30,9 @@ Tensor<T> log_softmax(const Tensor<T>& x) {
     T* out = y.mutable_data();
     Device::for_rows(rows, n, [&](index_t r) {
         const T* row = xc.data() + r * n;
-        const T log_sum = cpu::kernels<T>().log_sum_exp(row, n);
-        for (index_t i = 0; i < n; ++i) out[r * n + i] = row[i] - log_sum;
+        T top = 0;
+        const T log_total = std::log(cpu::kernels<T>().exp_sum(&top, row, n));
+        for (index_t i = 0; i < n; ++i) out[r * n + i] = (row[i] - top) - log_total;  // exact also far from zero
     });
     if (!records(x)) return y;
     return record(y, [ys = save(y), rows, n](const Tensor<T>& dy, Gradient<T>& dx) {

@@ -39,16 +39,19 @@ ValuesAndIndices<T> sorted(const Tensor<T>& x, index_t k, index_t dim, bool desc
             where[at[0] + i * to] = lane[i].index;
         }
     });
-    values = record_if_real(std::move(values), [dim, is = save(indices)](const auto& dy, auto& dx) {
-        auto* sums = dx.data();
-        const Shape steps = contiguous_strides(dx.shape()), given = dy.strides();
-        for_each_lane<2>(dy.shape(), {steps, given}, dim, dy.size(dim), [&](const auto& at) {
-            for (index_t i = 0; i < dy.size(dim); ++i) {
-                const index_t source = at[1] + i * given[dim];
-                sums[at[0] + static_cast<index_t>(is->data()[source]) * steps[dim]] += dy.data()[source];
-            }
-        });
-    }, x);
+    values = record_if_real(
+        std::move(values),
+        [dim, is = save(indices)](const auto& dy, auto& dx) {
+            auto* sums = dx.data();
+            const Shape steps = contiguous_strides(dx.shape()), given = dy.strides();
+            for_each_lane<2>(dy.shape(), {steps, given}, dim, dy.size(dim), [&](const auto& at) {
+                for (index_t i = 0; i < dy.size(dim); ++i) {
+                    const index_t source = at[1] + i * given[dim];
+                    sums[at[0] + static_cast<index_t>(is->data()[source]) * steps[dim]] += dy.data()[source];
+                }
+            });
+        },
+        x);
     return {values, indices};
 }
 
@@ -72,7 +75,8 @@ Tensor<std::int64_t> argsort(const Tensor<T>& x, index_t dim = -1, bool descendi
 template <Element T>
 ValuesAndIndices<T> topk(const Tensor<T>& x, index_t k, index_t dim = -1, bool largest = true) {
     dim = wrap_dim(dim, x.rank(), "topk");
-    require(k >= 0 && k <= x.size(dim), ErrorCode::index_out_of_range, "topk: ", k, " of ", x.size(dim), " elements along dimension ", dim, " of ", x.shape());
+    require(k >= 0 && k <= x.size(dim), ErrorCode::index_out_of_range, "topk: ", k, " of ", x.size(dim), " elements along dimension ", dim, " of ",
+            x.shape());
     return detail::sorted(x, k, dim, largest);
 }
 

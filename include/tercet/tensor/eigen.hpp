@@ -42,7 +42,8 @@ struct EigenView {
             columns = shape[1];
             column_stride = strides[1];
         }
-        require(row_stride >= 0 && column_stride >= 0, ErrorCode::invalid_argument, what, ": Eigen cannot walk backwards, strides ", strides, "; call contiguous() first");
+        require(row_stride >= 0 && column_stride >= 0, ErrorCode::invalid_argument, what, ": Eigen cannot walk backwards, strides ", strides,
+                "; call contiguous() first");
     }
 };
 
@@ -61,15 +62,14 @@ ConstEigenMap<T> as_eigen(const Tensor<T>& x) {
 template <EigenElement T>
 EigenMap<T> as_mutable_eigen(Tensor<T>& x) {
     const detail::EigenView v(x.shape(), x.strides(), "as_mutable_eigen");
-    require((v.row_stride > 0 || v.rows <= 1) && (v.column_stride > 0 || v.columns <= 1), ErrorCode::invalid_argument, "as_mutable_eigen: the tensor ", x.shape(),
-            " is stretched; clone() it first");
+    require((v.row_stride > 0 || v.rows <= 1) && (v.column_stride > 0 || v.columns <= 1), ErrorCode::invalid_argument,
+            "as_mutable_eigen: the tensor ", x.shape(), " is stretched; clone() it first");
     return {x.mutable_data(), v.rows, v.columns, {v.row_stride, v.column_stride}};
 }
 
 /// The values of an Eigen matrix, vector or expression, copied: (rows, columns), or (n) for what is a vector by its type.
 template <class Derived>
-    requires EigenElement<typename Derived::Scalar>
-Tensor<typename Derived::Scalar> from_eigen(const Eigen::DenseBase<Derived>& matrix) {
+requires EigenElement<typename Derived::Scalar> Tensor<typename Derived::Scalar> from_eigen(const Eigen::DenseBase<Derived>& matrix) {
     using T = typename Derived::Scalar;
     constexpr bool vector = Derived::IsVectorAtCompileTime;
     auto x = Tensor<T>::empty(vector ? Shape{matrix.size()} : Shape{matrix.rows(), matrix.cols()});
@@ -79,17 +79,18 @@ Tensor<typename Derived::Scalar> from_eigen(const Eigen::DenseBase<Derived>& mat
 
 /// The memory of an Eigen matrix or vector, or of a block or map of one, as a tensor; it must outlive every tensor that shares it.
 template <class Derived>
-    requires EigenElement<typename Derived::Scalar> && ((Derived::Flags & Eigen::DirectAccessBit) != 0)
-Tensor<typename Derived::Scalar> borrow_eigen(Eigen::DenseBase<Derived>& matrix, std::shared_ptr<const void> owner = {}) {
+requires EigenElement<typename Derived::Scalar> &&
+    ((Derived::Flags & Eigen::DirectAccessBit) != 0) Tensor<typename Derived::Scalar> borrow_eigen(Eigen::DenseBase<Derived>& matrix,
+                                                                                                   std::shared_ptr<const void> owner = {}) {
     auto& m = matrix.derived();
-    if constexpr (Derived::IsVectorAtCompileTime) return Tensor<typename Derived::Scalar>::borrow(m.data(), {m.size()}, Shape{m.innerStride()}, std::move(owner));
+    if constexpr (Derived::IsVectorAtCompileTime)
+        return Tensor<typename Derived::Scalar>::borrow(m.data(), {m.size()}, Shape{m.innerStride()}, std::move(owner));
     else return Tensor<typename Derived::Scalar>::borrow(m.data(), {m.rows(), m.cols()}, Shape{m.rowStride(), m.colStride()}, std::move(owner));
 }
 
 /// The same for a matrix that is handed over and lives as long as the tensors that share it. No copy where it is dynamic in size.
 template <class Derived>
-    requires EigenElement<typename Derived::Scalar>
-Tensor<typename Derived::Scalar> adopt_eigen(Eigen::PlainObjectBase<Derived>&& matrix) {
+requires EigenElement<typename Derived::Scalar> Tensor<typename Derived::Scalar> adopt_eigen(Eigen::PlainObjectBase<Derived>&& matrix) {
     auto owner = std::make_shared<Derived>(std::move(matrix.derived()));
     auto& kept = *owner;
     return borrow_eigen(kept, std::move(owner));

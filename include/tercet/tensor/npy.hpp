@@ -21,7 +21,7 @@ struct NpyHeader {
     DType dtype = DType::f32;
     bool fortran_order = false;  // the first index runs fastest
     Shape shape;
-    std::size_t offset = 0;      // of the elements in the file
+    std::size_t offset = 0;  // of the elements in the file
 };
 
 namespace detail {
@@ -100,7 +100,8 @@ private:
         const auto descr = quoted();
         for (const auto& type : npy_types) {
             const bool one_byte = type.descr[0] == '|';  // has no byte order: any mark will do
-            if (descr == type.descr || (one_byte && descr.size() == 3 && std::string_view("|<>=").find(descr[0]) != std::string_view::npos && descr.substr(1) == type.descr.substr(1)))
+            if (descr == type.descr || (one_byte && descr.size() == 3 && std::string_view("|<>=").find(descr[0]) != std::string_view::npos &&
+                                        descr.substr(1) == type.descr.substr(1)))
                 return type.dtype;
         }
         fail(ErrorCode::unsupported, source_, ": .npy elements of type '", descr, "' are not supported, only <f2 <f4 <f8 |i1 |u1 <i4 <i8 |b1");
@@ -141,21 +142,25 @@ private:
 
 // From a file's first bytes and its size; checks that elements and file fit each other exactly.
 inline NpyHeader parse_npy_header(std::string_view start, std::uint64_t file_size, const std::string& source) {
-    require(start.substr(0, 6) == std::string_view("\x93NUMPY", 6), ErrorCode::bad_magic, source, ": not a .npy file: it does not begin with \\x93NUMPY");
+    require(start.substr(0, 6) == std::string_view("\x93NUMPY", 6), ErrorCode::bad_magic, source,
+            ": not a .npy file: it does not begin with \\x93NUMPY");
     require(start.size() >= 10, ErrorCode::bad_header, source, ": a .npy file of ", start.size(), " bytes has no header");
     const auto byte = [&](std::size_t i) { return static_cast<std::size_t>(static_cast<unsigned char>(start[i])); };
     const std::size_t major = byte(6), minor = byte(7), prefix = major == 1 ? 10 : 12;
-    require(major >= 1 && major <= 3 && minor == 0, ErrorCode::unsupported, source, ": .npy version ", major, ".", minor, ", known are 1.0, 2.0 and 3.0");
+    require(major >= 1 && major <= 3 && minor == 0, ErrorCode::unsupported, source, ": .npy version ", major, ".", minor,
+            ", known are 1.0, 2.0 and 3.0");
     require(start.size() >= prefix, ErrorCode::bad_header, source, ": a .npy file of ", start.size(), " bytes has no header");
     const std::size_t length = major == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
     require(length <= file_size - prefix, ErrorCode::bad_header, source, ": a .npy header of ", length, " bytes in a file of ", file_size);
-    require(prefix + length <= start.size(), ErrorCode::unsupported, source, ": a .npy header of ", length, " bytes, at most ", npy_longest_header - prefix, " are read");
+    require(prefix + length <= start.size(), ErrorCode::unsupported, source, ": a .npy header of ", length, " bytes, at most ",
+            npy_longest_header - prefix, " are read");
     NpyHeader header;
     NpyDictionary(start.substr(prefix, length), source).read(header);
     header.offset = prefix + length;
     const auto count = static_cast<std::uint64_t>(element_count(header.shape));
     const std::uint64_t needed = checked_mul(count, static_cast<std::uint64_t>(size_of(header.dtype)), source), there = file_size - header.offset;
-    require(needed == there, ErrorCode::bad_offset, source, ": .npy elements ", header.shape, " of ", header.dtype, " need ", needed, " bytes, after the header come ", there);
+    require(needed == there, ErrorCode::bad_offset, source, ": .npy elements ", header.shape, " of ", header.dtype, " need ", needed,
+            " bytes, after the header come ", there);
     return header;
 }
 

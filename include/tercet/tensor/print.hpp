@@ -14,9 +14,9 @@
 namespace tercet::inline TERCET_ABI {
 
 struct PrintOptions {
-    int precision = 8;          // digits after the point, at most
-    index_t threshold = 1000;   // tensors with more elements are shown by their edges
-    index_t edge_items = 3;     // indices at each end of a dimension that are shown then
+    int precision = 8;         // digits after the point, at most
+    index_t threshold = 1000;  // tensors with more elements are shown by their edges
+    index_t edge_items = 3;    // indices at each end of a dimension that are shown then
     std::size_t line_width = 75;
 };
 
@@ -97,7 +97,9 @@ NumberText shortest_positional(T x, int precision) {
 
 // From here on numbers are scientific: 10 to the number of digits that the type holds for certain.
 template <class T>
-inline constexpr double scientific_from = std::is_same_v<T, double> ? 1e15 : std::is_same_v<T, float> ? 1e6 : 1e3;
+inline constexpr double scientific_from = std::is_same_v<T, double>  ? 1e15
+                                          : std::is_same_v<T, float> ? 1e6
+                                                                     : 1e3;
 
 // A number that stands alone: "3.0", "1e-05".
 template <class T>
@@ -149,7 +151,9 @@ public:
     }
 
 private:
-    static std::string padded(const std::string& text, std::size_t width) { return text.size() < width ? std::string(width - text.size(), ' ') + text : text; }
+    static std::string padded(const std::string& text, std::size_t width) {
+        return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
+    }
 
     void fit(const std::vector<T>& shown, int precision) {
         T least{}, most{};
@@ -195,7 +199,8 @@ private:
 template <class T>
 class TensorText {
 public:
-    TensorText(const Tensor<T>& x, const PrintOptions& options) : x_(x), options_(options), edges_(x.numel() > options.threshold), format_(shown(), options.precision) {}
+    TensorText(const Tensor<T>& x, const PrintOptions& options)
+        : x_(x), options_(options), edges_(x.numel() > options.threshold), format_(shown(), options.precision) {}
 
     std::string operator()() const { return block(x_.data(), 0, " ", options_.line_width); }
 
@@ -269,9 +274,9 @@ private:
 /// The tensor as text, as NumPy's str(array). Throws invalid_argument for options outside their range.
 template <Element T>
 std::string to_string(const Tensor<T>& x, const PrintOptions& options = {}) {
-    require(options.precision >= 0 && options.precision <= detail::most_digits && options.edge_items >= 1 && options.line_width >= 16, ErrorCode::invalid_argument,
-            "to_string: a precision of ", options.precision, " (0 to ", detail::most_digits, "), ", options.edge_items, " edge items (1 or more), lines of ", options.line_width,
-            " characters (16 or more)");
+    require(options.precision >= 0 && options.precision <= detail::most_digits && options.edge_items >= 1 && options.line_width >= 16,
+            ErrorCode::invalid_argument, "to_string: a precision of ", options.precision, " (0 to ", detail::most_digits, "), ", options.edge_items,
+            " edge items (1 or more), lines of ", options.line_width, " characters (16 or more)");
     if (x.rank() == 0) return detail::scalar_text(x.item());
     if (x.numel() == 0) return "[]";
     return detail::TensorText<T>(x, options)();

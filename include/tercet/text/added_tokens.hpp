@@ -25,7 +25,7 @@ struct AddedToken {
     bool normalized = false;   // looked for in the normalized text
 };
 
-namespace detail {
+namespace detail::text {
 
 /// A part of a text: an added token's, or (index < 0) what lies between them.
 struct TextPart {
@@ -133,6 +133,6 @@ private:
     bool starts_[256] = {};
 };
 
-}  // namespace detail
+}  // namespace detail::text
 
 }  // namespace tercet::inline TERCET_ABI

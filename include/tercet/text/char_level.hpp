@@ -39,7 +39,7 @@ public:
         CharVocabulary v;
         for (const auto& entry : file.at("chars").elements()) {
             const std::string& text = entry.as_string();
-            const bool one = !text.empty() && utf8_length(text) == 1;
+            const bool one = !text.empty() && utf8_count(text) == 1;
             require(one, ErrorCode::bad_tokenizer, source, ": chars[", v.points_.size(), "] = ", quote_json(text.substr(0, 40)), " is not one character");
             v.points_.push_back(utf8_decode(text, 0).point);
         }

@@ -17,7 +17,7 @@ struct DecoderStep {
     std::size_t start = 0, stop = 0;         // strip: how many characters at either end, at most
 };
 
-namespace detail {
+namespace detail::text {
 
 inline std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content) {
     std::string out;
@@ -60,7 +60,7 @@ inline int fallback_byte(std::string_view token) {
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-}  // namespace detail
+}  // namespace detail::text
 
 class Decoder {
 public:
@@ -90,12 +90,12 @@ private:
                     if (!step.pattern.empty() && tokens[i].starts_with(step.pattern)) tokens[i].erase(0, step.pattern.size());
                     else tokens[i].insert(0, 1, ' ');
                 }
-                if (step.cleanup) tokens[i] = detail::clean_up(std::move(tokens[i]));
+                if (step.cleanup) tokens[i] = detail::text::clean_up(std::move(tokens[i]));
             }
             return tokens;
         case byte_level: {
             std::string bytes;
-            for (const auto& token : tokens) detail::append_alphabet_bytes(bytes, token);
+            for (const auto& token : tokens) detail::text::append_alphabet_bytes(bytes, token);
             return {utf8_replace_invalid(bytes)};
         }
         case byte_fallback: return join_fallback_bytes(tokens);
@@ -108,13 +108,13 @@ private:
             for (auto& token : tokens) token = strip_ends(step, token);
             return tokens;
         case replace:
-            for (auto& token : tokens) token = detail::replace_all(token, step.pattern, step.content);
+            for (auto& token : tokens) token = detail::text::replace_all(token, step.pattern, step.content);
             return tokens;
         case metaspace:
-            for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = detail::replace_all(tokens[i], step.pattern, i == 0 && step.drop_first ? "" : " ");
+            for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = detail::text::replace_all(tokens[i], step.pattern, i == 0 && step.drop_first ? "" : " ");
             return tokens;
         case bpe:
-            for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = detail::replace_all(tokens[i], step.pattern, i + 1 < tokens.size() ? " " : "");
+            for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = detail::text::replace_all(tokens[i], step.pattern, i + 1 < tokens.size() ? " " : "");
             return tokens;
         }
         return tokens;
@@ -134,7 +134,7 @@ private:
             bytes.clear();
         };
         for (const auto& token : tokens) {
-            if (const int byte = detail::fallback_byte(token); byte >= 0) {
+            if (const int byte = detail::text::fallback_byte(token); byte >= 0) {
                 bytes.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
             } else {
                 flush();

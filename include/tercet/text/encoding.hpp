@@ -74,7 +74,7 @@ inline void pad(std::span<Encoding> batch, const PadOptions& options = {}) {
     }
 }
 
-namespace detail {
+namespace detail::text {
 
 /// One place of a template: the first text, the second, or added tokens.
 struct TemplatePiece {
@@ -162,6 +162,6 @@ inline std::vector<std::pair<std::size_t, std::size_t>> windows(std::size_t size
     }
 }
 
-}  // namespace detail
+}  // namespace detail::text
 
 }  // namespace tercet::inline TERCET_ABI

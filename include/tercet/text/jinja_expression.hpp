@@ -108,6 +108,7 @@ protected:
         if (rest.starts_with("}}") && sign == "-") return false;  // the end of a tag
         if (rest.starts_with("%}") && (sign == "-" || sign == "+")) return false;
         if (sign == "%" && rest.starts_with('}')) return false;
+        if (sign == "*" && rest.starts_with('*')) return false;
         at_ += sign.size();
         return true;
     }
@@ -192,7 +193,9 @@ protected:
         }
     }
     int sum() {
-        return chain({"+", "-"}, [&] { return chain({"~"}, [&] { return chain({"**", "*", "//", "/", "%"}, [&] { return unary(true); }); }); });
+        const auto power = [&] { return chain({"**"}, [&] { return unary(true); }); };
+        const auto product = [&] { return chain({"*", "//", "/", "%"}, power); };
+        return chain({"+", "-"}, [&] { return chain({"~"}, product); });
     }
     int unary(bool filters) {
         const Nesting nesting(*this);

@@ -140,7 +140,7 @@ inline Result apply_filter(std::string_view name, const JinjaValue& value, const
         return replaced ? (other ? *other : JinjaValue("")) : value;
     }
     if (name == "length" || name == "count") {
-        if (const auto* text = value.as_string()) return JinjaValue(static_cast<std::int64_t>(utf8_length(*text)));
+        if (const auto* text = value.as_string()) return JinjaValue(static_cast<std::int64_t>(utf8_count(*text)));
         const auto items = elements_of(value);
         return items ? Result(JinjaValue(static_cast<std::int64_t>(items->size()))) : std::nullopt;
     }

@@ -310,7 +310,7 @@ inline Result call_method(const JinjaValue& self, std::string_view name, const A
     if (name == "replace" && arguments.get(1) && arguments.get(1)->as_string()) return JinjaValue(replace(text, *first->as_string(), *arguments.get(1)->as_string()));
     if (name == "find") {
         const auto hit = text.find(*first->as_string());
-        return JinjaValue(hit == std::string::npos ? std::int64_t{-1} : static_cast<std::int64_t>(utf8_length(std::string_view(text).substr(0, hit))));
+        return JinjaValue(hit == std::string::npos ? std::int64_t{-1} : static_cast<std::int64_t>(utf8_count(std::string_view(text).substr(0, hit))));
     }
     if (name == "count" && !first->as_string()->empty()) {
         std::int64_t count = 0;

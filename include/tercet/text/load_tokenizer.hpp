@@ -15,7 +15,7 @@
 
 namespace tercet::inline TERCET_ABI {
 
-namespace detail {
+namespace detail::text {
 
 inline bool is_file(const std::filesystem::path& path) {
     std::error_code error;
@@ -93,12 +93,12 @@ inline void read_config(const Json& config, TokenizerParts& parts) {
     }
 }
 
-}  // namespace detail
+}  // namespace detail::text
 
 /// The tokenizer of a parsed tokenizer.json; `source` names it in messages. Throws bad_tokenizer, or unsupported naming the stage.
 inline Tokenizer tokenizer_from_json(const Json& json, std::string source) {
-    auto parts = detail::TokenizerJsonReader(json, std::move(source)).read();
-    detail::guess_roles(parts);
+    auto parts = detail::text::TokenizerJsonReader(json, std::move(source)).read();
+    detail::text::guess_roles(parts);
     return Tokenizer(std::move(parts));
 }
 
@@ -114,26 +114,26 @@ inline Tokenizer load_tokenizer(const std::string& path, const LoadOptions& opti
     std::error_code error;
     if (fs::is_directory(path, error)) {
         const auto inner = fs::path(path) / "tokenizer.json";
-        require(detail::is_file(inner), detail::is_file(fs::path(path) / "tokenizer.model") ? ErrorCode::unsupported : ErrorCode::bad_tokenizer, path,
-                detail::is_file(fs::path(path) / "tokenizer.model") ? ": a SentencePiece tokenizer.model is not supported" : ": no tokenizer.json in this directory");
+        require(detail::text::is_file(inner), detail::text::is_file(fs::path(path) / "tokenizer.model") ? ErrorCode::unsupported : ErrorCode::bad_tokenizer, path,
+                detail::text::is_file(fs::path(path) / "tokenizer.model") ? ": a SentencePiece tokenizer.model is not supported" : ": no tokenizer.json in this directory");
         return load_tokenizer(inner.string(), options);
     }
     if (path.ends_with(".gguf")) return tokenizer_from_gguf(Gguf::open(path, options));
     require(!path.ends_with(".model"), ErrorCode::unsupported, path, ": a SentencePiece model is not supported");
 
-    auto parts = detail::TokenizerJsonReader(parse_json(read_text_file(path), path), path).read();
+    auto parts = detail::text::TokenizerJsonReader(parse_json(read_text_file(path), path), path).read();
     const auto beside = [&](const char* name) { return (fs::path(path).parent_path() / name).string(); };
     bool roles = false;
     for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"}) {
         const auto file = beside(name);
-        if (!detail::is_file(file)) continue;
+        if (!detail::text::is_file(file)) continue;
         const auto config = parse_json(read_text_file(file), file);
-        if (std::string_view(name) == "tokenizer_config.json") detail::read_config(config, parts);
-        else detail::read_roles(config, parts);
+        if (std::string_view(name) == "tokenizer_config.json") detail::text::read_config(config, parts);
+        else detail::text::read_roles(config, parts);
         roles = true;
     }
-    if (!roles) detail::guess_roles(parts);
-    if (const auto file = beside("chat_template.jinja"); detail::is_file(file)) parts.chat_template = read_text_file(file);
+    if (!roles) detail::text::guess_roles(parts);
+    if (const auto file = beside("chat_template.jinja"); detail::text::is_file(file)) parts.chat_template = read_text_file(file);
     return Tokenizer(std::move(parts));
 }
 

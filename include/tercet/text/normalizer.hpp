@@ -44,7 +44,7 @@ struct NormalizerStep {
     bool left = true, right = true;                                                              // strip
 };
 
-namespace detail {
+namespace detail::text {
 
 struct AlignedChar {
     char32_t point;
@@ -233,7 +233,7 @@ private:
     std::size_t first_waiting_ = 0;
 };
 
-}  // namespace detail
+}  // namespace detail::text
 
 /// A sequence of steps; an empty one leaves texts as they are.
 class Normalizer {
@@ -249,7 +249,7 @@ public:
     NormalizedText apply(std::string_view text, std::uint32_t base = 0) const {
         require(text.size() < 0xffffffffu - base, ErrorCode::size_overflow, "normalizer: a text of ", text.size(), " bytes, below 4 GiB is supported");
         if (steps_.size() == 1 && steps_[0].kind == NormalizerKind::bert) return apply_bert(steps_[0], text, base);
-        std::vector<detail::AlignedChar> points;
+        std::vector<detail::text::AlignedChar> points;
         points.reserve(text.size());
         for (std::size_t i = 0; i < text.size();) {
             const auto step = utf8_decode_valid(text, i);
@@ -266,13 +266,13 @@ public:
     }
 
 private:
-    using Points = std::vector<detail::AlignedChar>;
+    using Points = std::vector<detail::text::AlignedChar>;
 
     static NormalizedText apply_bert(const NormalizerStep& options, std::string_view text, std::uint32_t base) {
         NormalizedText out;
         out.text.reserve(text.size() + text.size() / 8);
         out.spans.reserve(text.size() + text.size() / 8);
-        detail::BertCleaner cleaner(options, {base, base}, [&](char32_t c, Span from) { out.append(c, from); });
+        detail::text::BertCleaner cleaner(options, {base, base}, [&](char32_t c, Span from) { out.append(c, from); });
         for (std::size_t i = 0; i < text.size();) {
             const auto c = static_cast<unsigned char>(text[i]);
             const auto begin = base + static_cast<std::uint32_t>(i);
@@ -300,15 +300,15 @@ private:
         case bert: {
             Points out;
             out.reserve(in.size());
-            detail::BertCleaner cleaner(step, before, [&](char32_t c, Span from) { out.push_back({c, from}); });
+            detail::text::BertCleaner cleaner(step, before, [&](char32_t c, Span from) { out.push_back({c, from}); });
             for (const auto& c : in) cleaner.push(c.point, c.from);
             cleaner.finish();
             return out;
         }
         case nfd:
-        case nfkd: return detail::transform(in, detail::decompose_changes(in, step.kind == nfkd), 0, before);
+        case nfkd: return detail::text::transform(in, detail::text::decompose_changes(in, step.kind == nfkd), 0, before);
         case nfc:
-        case nfkc: return detail::transform(in, detail::compose_changes(detail::decompose_changes(in, step.kind == nfkc)), 0, before);
+        case nfkc: return detail::text::transform(in, detail::text::compose_changes(detail::text::decompose_changes(in, step.kind == nfkc)), 0, before);
         case lowercase: {
             Points out;
             out.reserve(in.size());
@@ -319,7 +319,7 @@ private:
             }
             return out;
         }
-        case strip_accents: return detail::filter(std::move(in), [](char32_t c) { return !is_combining_mark(c); });
+        case strip_accents: return detail::text::filter(std::move(in), [](char32_t c) { return !is_combining_mark(c); });
         case replace: return replace_all(step, std::move(in));
         case prepend: {
             if (in.empty()) return in;

@@ -88,7 +88,7 @@ struct PreTokenized {
     }
 };
 
-namespace detail {
+namespace detail::text {
 
 // Applies a behaviour to matches as they come; finish() before the next word.
 class Splitter {
@@ -121,7 +121,7 @@ private:
     std::vector<Word>& out_;
 };
 
-}  // namespace detail
+}  // namespace detail::text
 
 class PreTokenizer {
 public:
@@ -172,7 +172,7 @@ private:
 
     template <class Scan>
     static void scan(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out, Scan next) {
-        detail::Splitter split(step.behavior, step.invert, out);
+        detail::text::Splitter split(step.behavior, step.invert, out);
         for (const auto& word : p.words) {
             const auto text = p.text.substr(0, word.end);
             for (std::size_t at = word.begin; at < word.end;) {
@@ -186,7 +186,7 @@ private:
 
     template <class Match>
     static void cut_at(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out, Match match) {
-        detail::Splitter split(step.behavior, step.invert, out);
+        detail::text::Splitter split(step.behavior, step.invert, out);
         for (const auto& word : p.words) {
             std::size_t begin = word.begin;
             for (std::size_t at = begin; at < word.end;) {
@@ -224,12 +224,12 @@ private:
     }
 
     static void cut_numbers(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out) {
-        detail::Splitter split(step.behavior, step.invert, out);
+        detail::text::Splitter split(step.behavior, step.invert, out);
         for (const auto& word : p.words) {
             const auto text = p.text.substr(0, word.end);
             std::size_t begin = word.begin;
             for (std::size_t at = begin; at < word.end;) {
-                const std::size_t end = detail::run_end(text, at, detail::WordClass::number, step.limit);
+                const std::size_t end = detail::text::run_end(text, at, detail::text::WordClass::number, step.limit);
                 if (end > at) {
                     split(begin, at, false);
                     split(at, end, true);
@@ -244,7 +244,7 @@ private:
     }
 
     static void cut_literal(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out) {
-        detail::Splitter split(step.kind == PreTokenizerKind::metaspace ? SplitBehavior::merged_with_next : step.behavior, step.invert, out);
+        detail::text::Splitter split(step.kind == PreTokenizerKind::metaspace ? SplitBehavior::merged_with_next : step.behavior, step.invert, out);
         for (const auto& word : p.words) {
             const auto text = p.text.substr(0, word.end);
             std::size_t begin = word.begin;

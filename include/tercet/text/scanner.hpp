@@ -15,7 +15,7 @@
 
 namespace tercet::inline TERCET_ABI {
 
-namespace detail {
+namespace detail::text {
 
 // What the expressions ask of a character.
 enum class WordClass : std::uint8_t { letter, number, space, other };
@@ -69,51 +69,51 @@ inline std::size_t space_end(std::string_view text, std::size_t at, std::size_t 
     return last > at ? last : end;
 }
 
-}  // namespace detail
+}  // namespace detail::text
 
 /// The end of the word of GPT-2's expression that begins at text[at]; the text is well formed and at is inside.
 inline std::size_t scan_gpt2(std::string_view text, std::size_t at) {
-    using detail::WordClass;
+    using detail::text::WordClass;
     if (text[at] == '\'') {
-        if (const auto size = detail::contraction(text, at, false)) return at + size;
+        if (const auto size = detail::text::contraction(text, at, false)) return at + size;
     }
-    auto step = detail::classify(text, at);
+    auto step = detail::text::classify(text, at);
     std::size_t begin = at;
     if (step.point == ' ' && at + 1 < text.size()) {
-        const auto next = detail::classify(text, at + 1);
+        const auto next = detail::text::classify(text, at + 1);
         if (next.kind != WordClass::space) {
             step = next;
             ++begin;
         }
     }
-    const std::size_t end = detail::run_end(text, begin + step.size, step.kind);
-    return step.kind == WordClass::space ? detail::space_end(text, at, end) : end;
+    const std::size_t end = detail::text::run_end(text, begin + step.size, step.kind);
+    return step.kind == WordClass::space ? detail::text::space_end(text, at, end) : end;
 }
 
 /// The end of the word of the cl100k expression that begins at text[at]; `digits` is how many numbers make a word (3, or 1 for Qwen2).
 inline std::size_t scan_cl100k(std::string_view text, std::size_t at, std::size_t digits) {
-    using detail::WordClass;
+    using detail::text::WordClass;
     if (text[at] == '\'') {
-        if (const auto size = detail::contraction(text, at, true)) return at + size;
+        if (const auto size = detail::text::contraction(text, at, true)) return at + size;
     }
-    const auto step = detail::classify(text, at);
+    const auto step = detail::text::classify(text, at);
     const std::size_t after = at + step.size;
-    if (step.kind == WordClass::letter) return detail::run_end(text, after, WordClass::letter);
-    if (step.kind == WordClass::number) return detail::run_end(text, after, WordClass::number, digits - 1);
+    if (step.kind == WordClass::letter) return detail::text::run_end(text, after, WordClass::letter);
+    if (step.kind == WordClass::number) return detail::text::run_end(text, after, WordClass::number, digits - 1);
 
-    const auto next = after < text.size() ? detail::classify(text, after) : detail::ClassifiedStep{0, 0, WordClass::space};
+    const auto next = after < text.size() ? detail::text::classify(text, after) : detail::text::ClassifiedStep{0, 0, WordClass::space};
     const bool line_break = step.point == '\r' || step.point == '\n';
-    if (!line_break && next.kind == WordClass::letter) return detail::run_end(text, after + next.size, WordClass::letter);
+    if (!line_break && next.kind == WordClass::letter) return detail::text::run_end(text, after + next.size, WordClass::letter);
     if (step.kind == WordClass::other || (step.point == ' ' && next.kind == WordClass::other)) {
-        std::size_t end = detail::run_end(text, after, WordClass::other);
+        std::size_t end = detail::text::run_end(text, after, WordClass::other);
         while (end < text.size() && (text[end] == '\r' || text[end] == '\n')) ++end;
         return end;
     }
-    const std::size_t end = detail::run_end(text, after, WordClass::space);
+    const std::size_t end = detail::text::run_end(text, after, WordClass::space);
     for (std::size_t i = end; i > at; --i) {
         if (text[i - 1] == '\r' || text[i - 1] == '\n') return i;
     }
-    return detail::space_end(text, at, end);
+    return detail::text::space_end(text, at, end);
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -45,7 +45,7 @@ struct TokenizerParts {
     PreTokenizer pre_tokenizer;
     Decoder decoder;
     std::vector<AddedToken> added;
-    detail::Template single, pair;        // empty: nothing is added
+    detail::text::Template single, pair;        // empty: nothing is added
     bool trim_offsets = false;            // offsets leave out the whitespace that a token covers
     bool trim_keeps_prefix_space = true;  // … but for one space at the very front
     SpecialIds special;
@@ -116,10 +116,10 @@ public:
         require(options.stride >= 0 && (cut.size() == limit || limit == 0 || stride < limit), ErrorCode::invalid_argument, "encode_windows: a stride of ",
                 options.stride, " in windows of ", limit, " tokens");
         std::vector<Encoding> out;
-        for (const auto& [begin, end] : detail::windows(cut.size(), limit, stride, options.truncate_left)) {
+        for (const auto& [begin, end] : detail::text::windows(cut.size(), limit, stride, options.truncate_left)) {
             const Encoding part = cut.slice(begin, end);
             const Encoding* other = options.pair ? (cut_first ? &second : &part) : nullptr;
-            out.push_back(detail::apply_template(template_for(options), cut_first || !options.pair ? part : first, other, options.add_special));
+            out.push_back(detail::text::apply_template(template_for(options), cut_first || !options.pair ? part : first, other, options.add_special));
         }
         return out;
     }
@@ -132,7 +132,7 @@ public:
         for (const TokenId id : ids) {
             const auto text = token(id);
             if (skip_special && is_special(id)) continue;
-            if (bytes_only) detail::append_alphabet_bytes(bytes, text);
+            if (bytes_only) detail::text::append_alphabet_bytes(bytes, text);
             else tokens.emplace_back(text);
         }
         return bytes_only ? utf8_replace_invalid(bytes) : p_.decoder.decode(std::move(tokens));
@@ -327,15 +327,15 @@ private:
         return out;
     }
 
-    const detail::Template& template_for(const EncodeOptions& options) const { return options.pair ? p_.pair : p_.single; }
+    const detail::text::Template& template_for(const EncodeOptions& options) const { return options.pair ? p_.pair : p_.single; }
 
     // How many tokens of each text stay within the limit.
     std::pair<std::size_t, std::size_t> shares(std::size_t n1, std::size_t n2, const EncodeOptions& options) const {
         if (options.max_length == 0) return {n1, n2};
-        const std::size_t added = options.add_special ? detail::added_tokens(template_for(options)) : 0;
+        const std::size_t added = options.add_special ? detail::text::added_tokens(template_for(options)) : 0;
         require(options.max_length >= static_cast<index_t>(added), ErrorCode::invalid_argument, "encode: max_length ", options.max_length, ", but ", added,
                 " tokens are added around the text");
-        return detail::truncated_sizes(n1, n2, options.pair.has_value(), static_cast<std::size_t>(options.max_length) - added, options.truncation);
+        return detail::text::truncated_sizes(n1, n2, options.pair.has_value(), static_cast<std::size_t>(options.max_length) - added, options.truncation);
     }
 
     Encoding finish(Encoding first, const Encoding* second, const EncodeOptions& options) const {
@@ -345,14 +345,14 @@ private:
             return options.truncate_left ? from.slice(from.size() - n, from.size()) : from.slice(0, n);
         };
         if (n1 < first.size()) first = cut(first, n1);
-        if (!second) return pieces.empty() ? first : detail::apply_template(pieces, first, nullptr, options.add_special);
+        if (!second) return pieces.empty() ? first : detail::text::apply_template(pieces, first, nullptr, options.add_special);
         const Encoding cut_second = cut(*second, n2);
-        return detail::apply_template(pieces, first, &cut_second, options.add_special);
+        return detail::text::apply_template(pieces, first, &cut_second, options.add_special);
     }
 
     TokenizerParts p_;
     TokenId size_ = 0;
-    detail::AddedTokenTrie raw_, normalized_;
+    detail::text::AddedTokenTrie raw_, normalized_;
     std::vector<int> by_id_;          // index into added, or -1
     std::vector<std::string> shown_;  // the added tokens as they are found and decoded: normalized where they say so
     Vocabulary added_names_;          // content -> index into added
@@ -380,7 +380,7 @@ private:
     std::string push_bytes(TokenId id) {
         const auto token = tokenizer_->token(id);
         if (skip_special_ && tokenizer_->is_special(id)) return {};
-        detail::append_alphabet_bytes(held_, token);
+        detail::text::append_alphabet_bytes(held_, token);
         std::size_t at = 0;
         while (at < held_.size()) {
             const auto step = utf8_decode(held_, at);

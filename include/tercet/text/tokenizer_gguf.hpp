@@ -11,7 +11,7 @@
 
 namespace tercet::inline TERCET_ABI {
 
-namespace detail {
+namespace detail::text {
 
 class TokenizerGgufReader {
 public:
@@ -141,12 +141,12 @@ private:
     TokenizerParts p_;
 };
 
-}  // namespace detail
+}  // namespace detail::text
 
 /// The tokenizer of a GGUF file. Throws bad_tokenizer when it has none or it lacks what its type needs, unsupported (naming the type or
 /// the pre-tokenizer) for one that this version does not have.
 inline Tokenizer tokenizer_from_gguf(const Gguf& file) {
-    return Tokenizer(detail::TokenizerGgufReader(file).read());
+    return Tokenizer(detail::text::TokenizerGgufReader(file).read());
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -11,7 +11,7 @@
 
 namespace tercet::inline TERCET_ABI {
 
-namespace detail {
+namespace detail::text {
 
 class TokenizerJsonReader {
 public:
@@ -402,6 +402,6 @@ private:
     std::vector<DecoderStep> decoder_;
 };
 
-}  // namespace detail
+}  // namespace detail::text
 
 }  // namespace tercet::inline TERCET_ABI

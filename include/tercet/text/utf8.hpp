@@ -116,7 +116,7 @@ inline void require_utf8(std::string_view text, std::string_view what) {
 }
 
 /// Code points in well-formed text.
-constexpr std::size_t utf8_length(std::string_view text) {
+constexpr std::size_t utf8_count(std::string_view text) {
     std::size_t count = 0;
     for (const char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
     return count;

@@ -36,7 +36,7 @@ public:
             out.resize(before);
             out.push_back({options_.unknown, begin, end});
         };
-        if (utf8_length(text.substr(begin, end - begin)) > options_.max_word_chars) return unknown();
+        if (utf8_count(text.substr(begin, end - begin)) > options_.max_word_chars) return unknown();
 
         // Each round hashes the rest of the word once, noting the hash at every character's end, then looks from the longest down.
         std::vector<Candidate> candidates;

@@ -106,12 +106,6 @@ void save_model(const std::string& directory, const Module& model, std::string_v
     save_weights(model, detail::join_path(directory, "model.safetensors"));
 }
 
-/// The weights of a file that save_weights, or anyone else, wrote as safetensors.
-inline Checkpoint open_weights(const std::string& path, const LoadOptions& options = {}) {
-    const Safetensors file = Safetensors::open(path, options);
-    return {path, file.tensors(), file.owner()};
-}
-
 /// Writes where a run stands as `path`, whole or not at all. Throws io.
 template <class Rule>
 void save_training(const std::string& path, const Optimizer<Rule, float>& optimizer, const TrainingState& state) {

@@ -9,7 +9,12 @@ namespace tercet::inline TERCET_ABI {
 
 namespace detail {
 
-// Σ |x|^p, or max |x| for p = ∞, in double; pieces of a fixed size, so that the sum's order does not depend on the threads. A NaN stays.
+// The larger of two, where a NaN stays.
+inline double larger(double a, double b) {
+    return b > a || std::isnan(b) ? b : a;
+}
+
+// Σ |x|^p, or max |x| for p = ∞, in double; pieces of a fixed size, so that the sum's order does not depend on the threads.
 template <Real T>
 double power_sum(const T* x, index_t n, double p) {
     constexpr index_t piece = 1 << 13;
@@ -22,14 +27,14 @@ double power_sum(const T* x, index_t n, double p) {
             for (index_t i = begin; i < end; ++i) {
                 const double size = std::abs(static_cast<double>(x[i]));
                 if (!largest) sum += p == 1 ? size : std::pow(size, p);
-                else if (!(size <= sum)) sum = size;
+                else sum = larger(sum, size);
             }
         sums[static_cast<std::size_t>(begin / piece)] = sum;
     });
     double total = 0;
     for (const double sum : sums) {
         if (!largest) total += sum;
-        else if (!(sum <= total)) total = sum;
+        else total = larger(total, sum);
     }
     return total;
 }
@@ -46,7 +51,7 @@ double gradient_norm(const std::vector<NamedTensor<T>>& parameters, double p = 2
         if (g.storage() == nullptr) continue;
         const double sum = detail::power_sum(g.data(), g.numel(), p);
         if (!std::isinf(p)) total += sum;
-        else if (!(sum <= total)) total = sum;
+        else total = detail::larger(total, sum);
     }
     return std::isinf(p) ? total : p == 2 ? std::sqrt(total) : std::pow(total, 1 / p);
 }

@@ -174,6 +174,11 @@ struct Backend {
     static void softmax_backward(T* dx, const T* dy, const T* y, index_t rows, index_t n) {
         for_rows(rows, n, [&](index_t r) { kernels<T>().softmax_backward(dx + r * n, dy + r * n, y + r * n, n); });
     }
+    /// log Σ e^x of each row in its two parts, top = max x and total = Σ e^(x − top): in their sum the smaller one loses its bits.
+    template <Real T>
+    static void exp_sum(T* top, T* total, const T* x, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { total[r] = kernels<T>().exp_sum(top + r, x + r * n, n); });
+    }
     template <Real T>
     static void log_sum_exp(T* y, const T* x, index_t rows, index_t n) {
         for_rows(rows, n, [&](index_t r) { y[r] = kernels<T>().log_sum_exp(x + r * n, n); });

@@ -49,6 +49,7 @@ struct Kernels {
     // One row of n each.
     void (*softmax)(T* y, const T* x, index_t n);                       // a row of −∞ gives zeros
     void (*softmax_backward)(T* dx, const T* dy, const T* y, index_t n);
+    T (*exp_sum)(T* top, const T* x, index_t n);                        // top = max x, gives Σ e^(x − top)
     T (*log_sum_exp)(const T* x, index_t n);
     void (*add_exp_minus)(T* y, const T* x, T shift, T scale, index_t n);  // y += scale · e^(x − shift)
     void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t n);  // bias may be null

@@ -1,0 +1,211 @@
+// LoRA adapters against PEFT: logits, every gradient of A and B, merged weights; and on weights of each stored type.
+#include "tercet/nn/lora.hpp"
+
+#include "support/model_golden.hpp"
+#include "support/temp_dir.hpp"
+#include "tercet/models/auto.hpp"
+#include "tercet/ops/loss.hpp"
+
+using namespace tercet;
+using golden::Expected;
+
+namespace {
+
+struct Case {
+    const char *adapter, *base;
+};
+constexpr Case cases[] = {{"llama", "llama"}, {"llama3-rslora", "llama3-rope-scaling"}};
+
+std::string adapter_folder(const std::string& name) {
+    return std::string(TERCET_TEST_DATA) + "/lora/" + name;
+}
+
+Llama load(const std::string& base, const ModelOptions& options = {}) {
+    return std::get<Llama>(load_causal_model(ModelFiles::open(golden::model_folder(base)), options));
+}
+
+// A module of one layer, to put small adapters on.
+struct OneLayer {
+    Linear layer{64, 3};
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("model.layer", self.layer);
+    }
+};
+
+// A copy of an adapter's directory in which one text of the config is replaced, and its tensors are changed.
+template <class Change>
+std::string changed(const TempDir& dir, const std::string& from, const std::string& to, const Change& change) {
+    auto config = read_text_file(adapter_folder("llama") + "/adapter_config.json");
+    const auto at = config.find(from);
+    REQUIRE(at != std::string::npos);
+    config.replace(at, from.size(), to);
+    dir.write("adapter_config.json", config);
+    const auto file = Safetensors::open(adapter_folder("llama") + "/adapter_model.safetensors");
+    auto tensors = file.tensors();
+    change(tensors);
+    write_safetensors(dir / "adapter_model.safetensors", tensors);
+    return dir.path();
+}
+std::string changed(const TempDir& dir, const std::string& from, const std::string& to) {
+    return changed(dir, from, to, [](auto&) {});
+}
+
+}  // namespace
+
+TEST_CASE("lora: logits of a model with an adapter are PEFT's, packed or dense, and its own again without") {
+    for (const auto& [adapter, base] : cases) {
+        INFO(adapter);
+        const Expected expected(adapter_folder(adapter) + "/expected.safetensors");
+        const auto ids = expected.ids("input_ids");
+        for (const bool dense : {false, true}) {
+            auto model = load(base, {.trainable = dense, .adapter = adapter_folder(adapter)});
+            const double d = golden::deviation(model(ids), expected.real("logits"));
+            CHECK(d <= 2e-5);
+            WARN(adapter << (dense ? ", dense" : ", packed") << ": logits deviate by " << d);
+            detach_lora(model);
+            CHECK(golden::deviation(model(ids), expected.real("logits_base")) <= 2e-5);
+        }
+    }
+}
+
+TEST_CASE("lora: the loss and the gradients of A and B are PEFT's, over packed weights as over dense ones") {
+    for (const auto& [name, base] : cases) {
+        for (const bool dense : {false, true}) {
+            INFO(name << (dense ? ", dense" : ", packed"));
+            const Expected expected(adapter_folder(name) + "/expected.safetensors");
+            auto model = load(base);
+            if (dense) {
+                model = load(base, {.trainable = true});
+                set_trainable(model, false);
+            }
+            const auto adapter = load_lora(adapter_folder(name), {.trainable = true});
+            attach_lora(model, adapter);
+            const auto labels = expected.ids("labels");
+            const index_t T = labels.size(1);
+            const auto loss = cross_entropy(slice(model(expected.ids("input_ids")), 1, 0, T - 1), labels.slice(1, 1, T));
+            CHECK(std::abs(loss.item() - expected.real("loss").item()) <= 1e-5);
+            loss.backward();
+            golden::check_gradients(expected, adapter);
+        }
+    }
+}
+
+TEST_CASE("lora: merged weights and their logits are PEFT's, and the terms are gone") {
+    for (const auto& [adapter, base] : cases) {
+        for (const bool dense : {false, true}) {
+            INFO(adapter << (dense ? ", dense" : ", packed"));
+            const Expected expected(adapter_folder(adapter) + "/expected.safetensors");
+            auto model = load(base, {.trainable = dense, .adapter = adapter_folder(adapter)});
+            merge_lora(model);
+            index_t compared = 0;
+            for_each_weight(model, [&](const std::string& name, const Weight& w) {
+                CHECK(w.low_rank() == nullptr);
+                if (!expected.has("merged." + name)) return;
+                CHECK(golden::deviation(w.to_dense(), expected.real("merged." + name)) <= 2e-5);
+                CHECK(w.is_dense() == dense);
+                ++compared;
+            });
+            index_t given = 0;
+            for (const auto& t : expected.tensors()) given += t.name.starts_with("merged.");
+            CHECK(compared == given);
+            CHECK(golden::deviation(model(expected.ids("input_ids")), expected.real("logits_merged")) <= 2e-5);
+        }
+    }
+}
+
+TEST_CASE("lora: a term adds scaling · B A to a weight of any type, and merging gives the same") {
+    manual_seed(3);
+    const auto x = Tensor<float>::randn({5, 64}), values = Tensor<float>::randn({3, 64});
+    const auto term = std::make_shared<const LowRank>(LowRank{Tensor<float>::randn({2, 64}), Tensor<float>::randn({3, 2}), 0.5f});
+    const auto change = matmul(x, (matmul(term->b, term->a) * 0.5f).transpose());
+    for (const auto type : {StorageType::f32, StorageType::f16, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_1}) {
+        INFO(name_of(type));
+        auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type, 3 * 64));
+        quantize(type, values.span(), *bytes);
+        OneLayer stored;
+        stored.layer.bias = Weight();
+        stored.layer.weight.set(type, {3, 64}, *bytes, bytes);
+        const auto plain = stored.layer(x);
+        stored.layer.weight.set_low_rank(term);
+        CHECK(golden::deviation(stored.layer(x), plain + change) <= 2e-5);
+        merge_lora(stored);
+        CHECK(stored.layer.weight.type() == StorageType::f32);
+        CHECK(golden::deviation(stored.layer(x), plain + change) <= 2e-5);
+    }
+    Weight turned(Shape{64, 3}, WeightOrder::in_out);  // GPT-2's order
+    turned.set(values.transpose().contiguous());
+    turned.set_low_rank(term);
+    CHECK(golden::deviation(linear(x, turned), matmul(x, values.transpose()) + change) <= 2e-5);
+    CHECK_ERROR(Weight(Shape{3}).set_low_rank(term), ErrorCode::invalid_argument);
+    CHECK_ERROR(Weight(Shape{4, 64}).set_low_rank(term), ErrorCode::shape_mismatch);
+}
+
+TEST_CASE("lora: an adapter is a module, saved as the file that it was read from") {
+    const TempDir dir;
+    const auto adapter = load_lora(adapter_folder("llama"));
+    CHECK(adapter.pairs.size() == 10);
+    CHECK(adapter.pairs[0].scaling == Catch::Approx(8.0 / 3));
+    save_weights(adapter, dir / "adapter_model.safetensors");
+    dir.write("adapter_config.json", read_text_file(adapter_folder("llama") + "/adapter_config.json"));
+    const auto again = load_lora(dir.path() + "/");
+    REQUIRE(parameter_count(again) == parameter_count(adapter));
+    for (const auto& pair : again.pairs) {
+        const auto same = std::find_if(adapter.pairs.begin(), adapter.pairs.end(), [&](const LoraPair& p) { return p.module == pair.module; });
+        REQUIRE(same != adapter.pairs.end());
+        CHECK(golden::deviation(pair.b.tensor(), same->b.tensor()) == 0);
+        CHECK_FALSE(pair.a.tensor().needs_grad());
+    }
+}
+
+TEST_CASE("lora: names without the head's prefix, and ranks and alphas of single modules") {
+    const TempDir dir;
+    const auto path = changed(dir, R"("alpha_pattern": {})", R"("alpha_pattern": {"q_proj": 3, "layers.1.mlp.down_proj": 6})", [](auto& tensors) {
+        for (auto& t : tensors) t.name = "base_model.model." + t.name.substr(std::string("base_model.model.model.").size());
+    });
+    auto model = load("llama", {.adapter = path});
+    CHECK(model.blocks[0].self_attn.q_proj.weight.low_rank()->scaling == 1.f);
+    CHECK(model.blocks[1].mlp.down_proj.weight.low_rank()->scaling == 2.f);
+    CHECK(model.blocks[0].mlp.down_proj.weight.low_rank()->scaling == Catch::Approx(8.0 / 3));
+    CHECK(model.blocks[0].self_attn.k_proj.weight.low_rank() == nullptr);
+
+    const TempDir other;
+    CHECK_ERROR(load_lora(changed(other, R"("rank_pattern": {})", R"("rank_pattern": {"q_proj": 4})")), ErrorCode::shape_mismatch);
+    CHECK_ERROR(load_lora(changed(other, R"("rank_pattern": {})", R"("rank_pattern": {".*q_proj": 3})")), ErrorCode::unsupported);
+}
+
+TEST_CASE("lora: what an adapter's files get wrong is refused by name") {
+    const TempDir dir;
+    CHECK_ERROR(load_lora(dir.path()), ErrorCode::io);
+    CHECK_ERROR(load_lora(changed(dir, R"("peft_type": "LORA")", R"("peft_type": "IA3")")), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, R"("use_dora": false)", R"("use_dora": true)")), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, R"("bias": "none")", R"("bias": "all")")), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, R"("modules_to_save": null)", R"("modules_to_save": ["lm_head"])")), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("r": 4)")), ErrorCode::shape_mismatch);
+    CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("r": 0)")), ErrorCode::shape_mismatch);
+    CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("r": "3")")), ErrorCode::bad_json);
+    CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("rr": 3)")), ErrorCode::missing_key);
+    const std::string same = R"("r": 3)";
+    CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t.clear(); })), ErrorCode::missing_tensor);
+    CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t.pop_back(); })), ErrorCode::missing_tensor);
+    CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t[0].name = "base_model.model.lm_head.weight"; })), ErrorCode::surplus_tensor);
+    CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t[0].name = "base_model.model.model.embed_tokens.lora_embedding_A"; })), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t[0].shape = {element_count(t[0].shape)}; })), ErrorCode::shape_mismatch);
+
+    auto model = load("llama");
+    const auto without_pair = changed(dir, same, same, [](auto& t) {
+        std::erase_if(t, [](const StoredTensor& tensor) { return tensor.name.find("layers.1.self_attn.v_proj") != std::string::npos; });
+    });
+    CHECK_ERROR(attach_lora(model, load_lora(without_pair)), ErrorCode::missing_tensor);
+    const auto renamed = changed(dir, same, same, [](auto& t) {
+        for (auto& tensor : t)
+            if (const auto at = tensor.name.find("layers.1."); at != std::string::npos) tensor.name.replace(at, 9, "layers.7.");
+    });
+    CHECK_ERROR(attach_lora(model, load_lora(renamed)), ErrorCode::missing_tensor);
+    const auto misplaced = changed(dir, same, same, [](auto& t) {
+        for (auto& tensor : t)
+            if (const auto at = tensor.name.find("o_proj"); at != std::string::npos) tensor.name[at] = 'k';
+    });
+    CHECK_ERROR(attach_lora(model, load_lora(misplaced)), ErrorCode::shape_mismatch);
+    for_each_weight(model, [](const std::string&, const Weight& w) { CHECK(w.low_rank() == nullptr); });  // refused as a whole
+}
