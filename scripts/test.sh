@@ -3,7 +3,7 @@
 #
 #   scripts/test.sh          every test, under each instruction set that this machine has, and the consumers of tests/package
 #   scripts/test.sh --all    also with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
-#                            OpenMP and with the built-in threads), and every header alone with both compilers
+#                            the built-in threads and with OpenMP), and every header alone with both compilers
 #
 # The last lines are ctest's own. They are kept in build/test-summary.txt too.
 set -euo pipefail

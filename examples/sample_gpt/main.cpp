@@ -66,7 +66,9 @@ int main(int argc, char** argv) {
     app.add_option("directory", s.directory, "what train_gpt --out was")->required();
     app.add_option("--prompt", s.prompt, "how the text begins")->default_str("a newline");
     app.add_option("--tokens", s.tokens, "characters to write")->capture_default_str()->check(CLI::NonNegativeNumber);
-    app.add_option("--temperature", s.sampler.temperature, "0: always the most likely character")->capture_default_str()->check(CLI::NonNegativeNumber);
+    app.add_option("--temperature", s.sampler.temperature, "0: always the most likely character")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
     app.add_option("--top-k", s.sampler.top_k, "among so many of the most likely; 0: all")->capture_default_str()->check(CLI::NonNegativeNumber);
     app.add_option("--seed", s.sampler.seed)->capture_default_str();
     app.add_option("--threads", s.threads, "0: all processors")->capture_default_str()->check(CLI::NonNegativeNumber);

@@ -14,10 +14,8 @@ int main(int argc, char** argv) {
     }
     std::string query = "How do I keep my plants alive while I am on holiday?";
     std::vector<std::string> sentences = {
-        "Ask a neighbour to water the flowers when you are away.",
-        "A self-watering pot keeps the soil moist for two weeks.",
-        "The plant was closed and its workers were sent home.",
-        "Pack light when you travel by train.",
+        "Ask a neighbour to water the flowers when you are away.", "A self-watering pot keeps the soil moist for two weeks.",
+        "The plant was closed and its workers were sent home.",    "Pack light when you travel by train.",
         "Interest rates rose again in the third quarter.",
     };
     if (argc > 3) {
@@ -30,7 +28,8 @@ int main(int argc, char** argv) {
         const auto answers = encoder.embed(sentences);  // (sentences, width)
 
         std::vector<std::pair<float, std::string>> ranked;
-        for (std::size_t i = 0; i < sentences.size(); ++i) ranked.emplace_back(cosine(question, answers[static_cast<tercet::index_t>(i)]), sentences[i]);
+        for (std::size_t i = 0; i < sentences.size(); ++i)
+            ranked.emplace_back(cosine(question, answers[static_cast<tercet::index_t>(i)]), sentences[i]);
         std::sort(ranked.rbegin(), ranked.rend());
 
         std::cout << query << '\n';

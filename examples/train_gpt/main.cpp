@@ -1,9 +1,10 @@
 // Trains a character-level GPT on a text file, and saves a directory that sample_gpt writes new text from.
 //
 //   train_gpt tinyshakespeare.txt --out shakespeare
-//   train_gpt tinyshakespeare.txt --out shakespeare --steps 2000 --resume      # goes on where the run stopped
+//   train_gpt tinyshakespeare.txt --out shakespeare --resume       # goes on where the run stopped
 //
-// The first 90 % of the text are learnt from, the rest is held out. A resumed run gives the same bits as one that was never stopped.
+// The first 90 % of the text are learnt from, the rest is held out. A run that is stopped and resumed with the same options ends with the same
+// bits as one that was never stopped.
 #include "../common/progress.hpp"
 
 #include <tercet/data/split.hpp>
@@ -65,20 +66,29 @@ void train(const Settings& s) {
     const auto ids = vocabulary.encode(text);
     const auto parts = contiguous_split(std::span<const TokenId>(ids), 0.9);
 
-    const Gpt2Config config{.vocab_size = vocabulary.size(), .context = s.context, .hidden_size = s.width, .layers = s.layers, .heads = s.heads, .dropout = s.dropout};
+    const Gpt2Config config{
+        .vocab_size = vocabulary.size(), .context = s.context, .hidden_size = s.width, .layers = s.layers, .heads = s.heads, .dropout = s.dropout};
     Gpt2 model(config);
     TrainingState state{.generator = Generator(s.seed), .notes = notes_of(s, ids.size())};
     init_gpt(model, state.generator, {.layers = s.layers});
     Optimizer optimizer(parameters_of(model), AdamW{.rate = s.rate, .beta2 = 0.99, .weight_decay = s.decay}, decay_matrices_only);
     if (s.resume) {
         const auto given = state.notes;
-        require(CharVocabulary::load(vocabulary_file) == vocabulary, ErrorCode::invalid_argument, s.text_file, ": not the characters of ", vocabulary_file);
+        require(CharVocabulary::load(vocabulary_file) == vocabulary, ErrorCode::invalid_argument, s.text_file, ": not the characters of ",
+                vocabulary_file);
         state = load_training(training_file, optimizer);
         for (const auto& [key, value] : given)
-            require(state.notes[key] == value, ErrorCode::invalid_argument, training_file, ": the run has ", key, " ", state.notes[key], ", not ", value);
+            require(state.notes[key] == value, ErrorCode::invalid_argument, training_file, ": the run has ", key, " ", state.notes[key], ", not ",
+                    value);
     }
 
     const TokenWindows training(parts.training, s.context), validation(parts.validation, s.context);
+    require(training.count() > 0 && validation.count() > 0, ErrorCode::invalid_argument, s.text_file, ": ", ids.size(),
+            " characters are too few: the tenth that is held out must fill a context of ", s.context);
+    std::error_code error;
+    std::filesystem::create_directories(s.out, error);  // what cannot be written should fail now, not after the first steps
+    require(!error, ErrorCode::io, s.out, ": cannot make the directory: ", error.message());
+
     const CosineDecay schedule{.peak = s.rate, .warmup = s.warmup, .steps = s.steps, .lowest = s.rate / 10, .stays = true};
     std::cout << text.size() << " bytes, " << vocabulary.size() << " characters, " << parts.training.size() << " tokens to learn from, "
               << parts.validation.size() << " held out; " << parameter_count(model) << " parameters, " << threads() << " threads" << std::endl;
@@ -101,7 +111,8 @@ void train(const Settings& s) {
         bar.update(state.step, "loss " + fixed(loss.item(), 3));
         if (state.step % 50 == 0 || last) {
             bar.clear();
-            std::cout << "step " << state.step << "  loss " << fixed(loss.item(), 4) << "  gradient " << fixed(norm, 2) << "  rate " << fixed(optimizer.rate(), 6) << std::endl;
+            std::cout << "step " << state.step << "  loss " << fixed(loss.item(), 4) << "  gradient " << fixed(norm, 2) << "  rate "
+                      << fixed(optimizer.rate(), 6) << std::endl;
         }
         if (state.step % s.every == 0 || last) {
             score = evaluate(model, validation, {.most_windows = last ? 0 : 400});
@@ -120,7 +131,8 @@ void train(const Settings& s) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::cout << "validation: loss " << fixed(score.mean(), 4) << ", perplexity " << fixed(perplexity(score.nats, score.tokens), 3) << ", "
               << fixed(bits_per_token(score.nats, score.tokens), 3) << " bits a character over " << score.tokens << " characters\n"
-              << fixed(1000 * seconds / static_cast<double>(state.step - first), 2) << " ms a step, evaluation included; saved in " << s.out << std::endl;
+              << fixed(1000 * seconds / static_cast<double>(state.step - first), 2) << " ms a step, evaluation included; saved in " << s.out
+              << std::endl;
 }
 
 }  // namespace

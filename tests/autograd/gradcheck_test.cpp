@@ -23,7 +23,8 @@ TEST_CASE("gradcheck finds a wrong, a missing and a NaN gradient", "[autograd]")
     const auto wrong = [](double factor) {
         return [factor](Inputs& v) {
             D y = square(v[0].detach());
-            return record(y, [x = save(v[0]), factor](const D& dy, Gradient<double>& dx) { dx.add(dy * *x * factor); }, v[0]);
+            return record(
+                y, [x = save(v[0]), factor](const D& dy, Gradient<double>& dx) { dx.add(dy * *x * factor); }, v[0]);
         };
     };
     CHECK(gradcheck(wrong(2), {line()}) < 1e-8);

@@ -32,7 +32,8 @@ double worst(const std::vector<T>& got, const std::vector<Real80>& expected) {
     double most = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
         if (std::isnan(expected[i]) && std::isnan(got[i])) continue;
-        const double off = static_cast<double>(std::fabs(static_cast<Real80>(got[i]) - expected[i]) / (std::numeric_limits<T>::epsilon() * std::max<Real80>(1, std::fabs(expected[i]))));
+        const double off = static_cast<double>(std::fabs(static_cast<Real80>(got[i]) - expected[i]) /
+                                               (std::numeric_limits<T>::epsilon() * std::max<Real80>(1, std::fabs(expected[i]))));
         most = off <= most ? most : off;  // NaN counts as the worst
         if (std::isnan(off)) return off;
     }
@@ -83,6 +84,10 @@ TEMPLATE_TEST_CASE("softmax, its backward and log-sum-exp equal their definition
                 T log_sum = 0;
                 Backend::log_sum_exp(&log_sum, x.data(), 1, n);
                 CHECK(worst<T>({log_sum}, {top + std::log(total)}) <= 2);
+                T got_top = 0, got_total = 0;
+                Backend::exp_sum(&got_top, &got_total, x.data(), 1, n);
+                CHECK(got_top == top);
+                CHECK(worst<T>({got_total}, {total}) <= 8);
             }
     });
 }
@@ -156,7 +161,8 @@ TEMPLATE_TEST_CASE("layer norm and RMS norm equal their formulas, forward and ba
                     if (centred) Backend::layer_norm(out.data(), &got_mean, &got_rstd, x.data(), w.data(), biased ? b.data() : nullptr, eps, 1, n);
                     else Backend::rms_norm(out.data(), &got_rstd, x.data(), w.data(), eps, 1, n);
                     CHECK(worst(out, y) <= allowed);
-                    if (centred) Backend::layer_norm_backward(gx.data(), gw.data(), gb.data(), dy.data(), x.data(), w.data(), &got_mean, &got_rstd, 1, n);
+                    if (centred)
+                        Backend::layer_norm_backward(gx.data(), gw.data(), gb.data(), dy.data(), x.data(), w.data(), &got_mean, &got_rstd, 1, n);
                     else Backend::rms_norm_backward(gx.data(), gw.data(), dy.data(), x.data(), w.data(), &got_rstd, 1, n);
                     CHECK(worst(gx, dx) <= allowed);
                     CHECK(worst(gw, dw) <= allowed);
@@ -220,7 +226,8 @@ TEMPLATE_TEST_CASE("rotate turns pairs of halves by their angles, and back", "[b
             std::vector<Real80> expected(x.size());
             for (index_t r = 0; r < rows; ++r)
                 for (index_t i = 0; i < half; ++i) {
-                    const auto p = static_cast<std::size_t>(r / share % positions * half + i), low = static_cast<std::size_t>(r * 2 * half + i), high = low + static_cast<std::size_t>(half);
+                    const auto p = static_cast<std::size_t>(r / share % positions * half + i), low = static_cast<std::size_t>(r * 2 * half + i),
+                               high = low + static_cast<std::size_t>(half);
                     expected[low] = static_cast<Real80>(x[low]) * c[p] - static_cast<Real80>(x[high]) * s[p];
                     expected[high] = static_cast<Real80>(x[high]) * c[p] + static_cast<Real80>(x[low]) * s[p];
                 }

@@ -43,7 +43,8 @@ TEST_CASE("kernels unpack stored rows to the same numbers as quant does", "[back
                 for (std::size_t i = 0; i < expected.size(); ++i) REQUIRE(got[i] == Approx(expected[i]).epsilon(2e-7));
                 const index_t begin = n / 2 / block * block;
                 kernels.dequantize(got.data(), row.data() + 1, type, begin, n - begin);
-                for (index_t i = begin; i < n; ++i) REQUIRE(got[static_cast<std::size_t>(i - begin)] == Approx(expected[static_cast<std::size_t>(i)]).epsilon(2e-7));
+                for (index_t i = begin; i < n; ++i)
+                    REQUIRE(got[static_cast<std::size_t>(i - begin)] == Approx(expected[static_cast<std::size_t>(i)]).epsilon(2e-7));
             }
         }
     });

@@ -34,7 +34,8 @@ std::uint16_t nearest_half(float x) {
         else high = middle - 1;
     }
     if (low == 0x7bff) return static_cast<std::uint16_t>(sign | low);
-    const double below = magnitude - value_of_half(static_cast<std::uint16_t>(low)), above = value_of_half(static_cast<std::uint16_t>(low + 1)) - magnitude;
+    const double below = magnitude - value_of_half(static_cast<std::uint16_t>(low)),
+                 above = value_of_half(static_cast<std::uint16_t>(low + 1)) - magnitude;
     const bool up = above < below || (above == below && low % 2 == 1);
     return static_cast<std::uint16_t>(sign | (up ? low + 1 : low));
 }
@@ -66,14 +67,14 @@ TEST_CASE("floats round to the nearest half, ties to even, with subnormals and o
         CHECK(f16(-1e30f).bits == 0xfc00);
         CHECK(f16(std::numeric_limits<float>::infinity()).bits == 0x7c00);
         CHECK(f16(0x1p-24f).bits == 1);
-        CHECK(f16(0x1p-25f).bits == 0);           // a tie: to even
-        CHECK(f16(0x1.000002p-25f).bits == 1);    // just above it
-        CHECK(f16(0x1.8p-24f).bits == 2);         // a tie between 1 and 2
+        CHECK(f16(0x1p-25f).bits == 0);         // a tie: to even
+        CHECK(f16(0x1.000002p-25f).bits == 1);  // just above it
+        CHECK(f16(0x1.8p-24f).bits == 2);       // a tie between 1 and 2
         CHECK(f16(-0.f).bits == 0x8000);
-        CHECK(f16(1.f + 0x1p-11f).bits == 0x3c00);        // tie, even below
-        CHECK(f16(1.f + 3 * 0x1p-11f).bits == 0x3c02);    // tie, even above
-        CHECK(f16(0x1.ff8p-15f).bits == 0x03ff);          // the largest subnormal
-        CHECK(f16(0x1.ffcp-15f).bits == 0x0400);          // halfway to the smallest normal
+        CHECK(f16(1.f + 0x1p-11f).bits == 0x3c00);                                      // tie, even below
+        CHECK(f16(1.f + 3 * 0x1p-11f).bits == 0x3c02);                                  // tie, even above
+        CHECK(f16(0x1.ff8p-15f).bits == 0x03ff);                                        // the largest subnormal
+        CHECK(f16(0x1.ffcp-15f).bits == 0x0400);                                        // halfway to the smallest normal
         CHECK(std::isnan(static_cast<float>(f16(std::bit_cast<float>(0x7f800001u)))));  // a NaN whose payload is cut off stays one
     }
     SECTION("around every half, and at random") {
@@ -132,8 +133,9 @@ TEST_CASE("bfloat16 is the upper half of a float, rounded to nearest even", "[co
 
 TEST_CASE("each element type has its name, its size, and is visited as itself", "[core]") {
     const std::pair<DType, std::pair<const char*, std::size_t>> all[] = {
-        {DType::f32, {"float32", 4}}, {DType::f64, {"float64", 8}}, {DType::bf16, {"bfloat16", 2}}, {DType::f16, {"float16", 2}}, {DType::i8, {"int8", 1}},
-        {DType::u8, {"uint8", 1}},    {DType::i32, {"int32", 4}},   {DType::i64, {"int64", 8}},     {DType::boolean, {"bool", 1}}};
+        {DType::f32, {"float32", 4}}, {DType::f64, {"float64", 8}}, {DType::bf16, {"bfloat16", 2}},
+        {DType::f16, {"float16", 2}}, {DType::i8, {"int8", 1}},     {DType::u8, {"uint8", 1}},
+        {DType::i32, {"int32", 4}},   {DType::i64, {"int64", 8}},   {DType::boolean, {"bool", 1}}};
     for (const auto& [dtype, expected] : all) {
         CHECK(name_of(dtype) == expected.first);
         CHECK(size_of(dtype) == expected.second);

@@ -12,7 +12,8 @@ TEST_CASE("messages go to the sink that is set, and nowhere without one", "[core
         std::vector<std::pair<LogLevel, std::string>> messages;
     } heard;
     log(LogLevel::info, "nobody listens");
-    set_log_sink([](void* user, LogLevel level, std::string_view message) { static_cast<Heard*>(user)->messages.emplace_back(level, message); }, &heard);
+    set_log_sink([](void* user, LogLevel level, std::string_view message) { static_cast<Heard*>(user)->messages.emplace_back(level, message); },
+                 &heard);
     log(LogLevel::warning, "loaded ", 3, " of ", 4);
     log(LogLevel::debug, "x");
     set_log_sink(nullptr);

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/huge_allocations.hpp"
 
 #include "tercet/core/memory.hpp"
 

@@ -53,9 +53,11 @@ TEST_CASE("a loop inside a loop runs on the thread it is in", "[core]") {
 TEST_CASE("an exception from a tile reaches the caller, and the next loop works", "[core]") {
     for_each_thread_count([] {
         for (int again = 0; again < 20; ++again) {
-            CHECK_THROWS_AS(parallel_for(100, [](index_t tile) {
-                if (tile == 37) throw std::runtime_error("tile 37");
-            }), std::runtime_error);
+            CHECK_THROWS_AS(parallel_for(100,
+                                         [](index_t tile) {
+                                             if (tile == 37) throw std::runtime_error("tile 37");
+                                         }),
+                            std::runtime_error);
             CHECK_ERROR(parallel_for(5, [](index_t) { fail(ErrorCode::io, "every tile"); }), ErrorCode::io);
             std::atomic<int> runs{0};
             parallel_for(50, [&](index_t) { ++runs; });
@@ -68,8 +70,7 @@ TEST_CASE("after an exception, loops are parallel again", "[core]") {
     const UseThreads use(4);
     try {
         parallel_for(4, [](index_t) -> void { throw 1; });
-    } catch (int) {
-    }
+    } catch (int) {}
     CHECK_FALSE(detail::inside_parallel);
 }
 

@@ -189,7 +189,8 @@ TEST_CASE("lora: what an adapter's files get wrong is refused by name") {
     CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t.clear(); })), ErrorCode::missing_tensor);
     CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t.pop_back(); })), ErrorCode::missing_tensor);
     CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t[0].name = "base_model.model.lm_head.weight"; })), ErrorCode::surplus_tensor);
-    CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t[0].name = "base_model.model.model.embed_tokens.lora_embedding_A"; })), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t[0].name = "base_model.model.model.embed_tokens.lora_embedding_A"; })),
+                ErrorCode::unsupported);
     CHECK_ERROR(load_lora(changed(dir, same, same, [](auto& t) { t[0].shape = {element_count(t[0].shape)}; })), ErrorCode::shape_mismatch);
 
     auto model = load("llama");

@@ -55,13 +55,16 @@ TEST_CASE("attention: values and gradients equal PyTorch's", "[ops][golden]") {
             if (c.parameters.find("scale") != nullptr) options.scale = c.parameters.at("scale").as_number();
             if (c.is("fully_masked_row_bool")) {
                 const auto seen = c.tensor<std::uint8_t>("in.mask");
-                check_golden(c, {"q", "k", "v"}, [&](const auto& in) {
-                    using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
-                    auto bias = Tensor<T>::zeros(seen.shape());
-                    for (index_t i = 0; i < bias.numel(); ++i)
-                        if (seen.data()[i] == 0) bias.mutable_data()[i] = -std::numeric_limits<T>::infinity();
-                    return attention(in[0], in[1], in[2], options, bias);
-                }, report);
+                check_golden(
+                    c, {"q", "k", "v"},
+                    [&](const auto& in) {
+                        using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
+                        auto bias = Tensor<T>::zeros(seen.shape());
+                        for (index_t i = 0; i < bias.numel(); ++i)
+                            if (seen.data()[i] == 0) bias.mutable_data()[i] = -std::numeric_limits<T>::infinity();
+                        return attention(in[0], in[1], in[2], options, bias);
+                    },
+                    report);
             } else if (c.is("fully_masked_row_nan")) {  // a softmax of nothing: NaN there, zeros here
                 const auto q = c.tensor<double>("in.q");
                 auto want = c.tensor<double>("out");
@@ -69,14 +72,19 @@ TEST_CASE("attention: values and gradients equal PyTorch's", "[ops][golden]") {
                     CHECK(std::isnan(want(0, h, 1, 0)));
                     want[0][h][1].fill(0);
                 }
-                check_close(attention(q, c.tensor<double>("in.k"), c.tensor<double>("in.v"), options, c.tensor<double>("in.mask")), want, output_tolerance<double>);
+                check_close(attention(q, c.tensor<double>("in.k"), c.tensor<double>("in.v"), options, c.tensor<double>("in.mask")), want,
+                            output_tolerance<double>);
             } else if (c.find("in.mask.f32") != nullptr) {  // the bias takes no gradient
-                check_golden(c, {"q", "k", "v"}, [&](const auto& in) {
-                    using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
-                    return attention(in[0], in[1], in[2], options, c.tensor<T>("in.mask"));
-                }, report);
+                check_golden(
+                    c, {"q", "k", "v"},
+                    [&](const auto& in) {
+                        using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
+                        return attention(in[0], in[1], in[2], options, c.tensor<T>("in.mask"));
+                    },
+                    report);
             } else {
-                check_golden(c, {"q", "k", "v"}, [&](const auto& in) { return attention(in[0], in[1], in[2], options); }, report);
+                check_golden(
+                    c, {"q", "k", "v"}, [&](const auto& in) { return attention(in[0], in[1], in[2], options); }, report);
             }
         }
     });
@@ -88,12 +96,19 @@ TEST_CASE("attention equals its definition across blocks of queries, with every 
             index_t heads, kv_heads, queries, keys, channels;
             AttentionOptions options;
         };
-        const Case cases[] = {{2, 2, 130, 130, 8, {.causal = true}}, {4, 2, 70, 90, 5, {.causal = true, .window = 17}}, {4, 1, 1, 200, 8, {.causal = true, .window = 30}}, {3, 3, 1, 5, 1, {}},
-                              {2, 1, 65, 3, 4, {}},                  {2, 2, 9, 4, 3, {.causal = true}},                 {1, 1, 140, 70, 2, {.causal = true, .window = 1}},  {1, 1, 5, 5, 3, {.scale = 2.0}},
+        const Case cases[] = {{2, 2, 130, 130, 8, {.causal = true}},
+                              {4, 2, 70, 90, 5, {.causal = true, .window = 17}},
+                              {4, 1, 1, 200, 8, {.causal = true, .window = 30}},
+                              {3, 3, 1, 5, 1, {}},
+                              {2, 1, 65, 3, 4, {}},
+                              {2, 2, 9, 4, 3, {.causal = true}},
+                              {1, 1, 140, 70, 2, {.causal = true, .window = 1}},
+                              {1, 1, 5, 5, 3, {.scale = 2.0}},
                               {70, 1, 1, 9, 3, {}}};
         for (const auto& c : cases) {
             INFO(c.heads << '/' << c.kv_heads << " heads, " << c.queries << " queries, " << c.keys << " keys");
-            const auto q = numbers({2, c.heads, c.queries, c.channels}, 1), k = numbers({2, c.kv_heads, c.keys, c.channels}, 2), v = numbers({2, c.kv_heads, c.keys, c.channels}, 3);
+            const auto q = numbers({2, c.heads, c.queries, c.channels}, 1), k = numbers({2, c.kv_heads, c.keys, c.channels}, 2),
+                       v = numbers({2, c.kv_heads, c.keys, c.channels}, 3);
             check_close(attention(q, k, v, c.options), naive(q, k, v, c.options), {1e-12, 1e-12});
             const auto bias = numbers({c.heads, 1, c.keys}, 4);
             check_close(attention(q, k, v, c.options, bias), naive(q, k, v, c.options, bias), {1e-12, 1e-12});
@@ -120,13 +135,17 @@ TEST_CASE("attention: gradients equal finite differences, also grouped, masked, 
                               {{1, 1, 66, 1}, {1, 1, 66, 1}, {.causal = true}}};
         for (const auto& c : cases) {
             INFO("queries " << c.q.back() << " x " << c.q[2] << ", keys " << c.kv[2]);
-            CHECK(gradcheck([&](Inputs& v) { return attention(v[0], v[1], v[2], c.options); }, {numbers(c.q, 1), numbers(c.kv, 2), numbers(c.kv, 3)}) <= 1e-6);
+            CHECK(gradcheck([&](Inputs& v) { return attention(v[0], v[1], v[2], c.options); },
+                            {numbers(c.q, 1), numbers(c.kv, 2), numbers(c.kv, 3)}) <= 1e-6);
         }
         const auto bias = numbers({2, 3, 4}, 5);
-        CHECK(gradcheck([&](Inputs& v) { return attention(v[0], v[1], v[2], {}, bias); }, {numbers({2, 2, 3, 4}, 1), numbers({2, 1, 4, 4}, 2), numbers({2, 1, 4, 4}, 3)}) <= 1e-6);
+        CHECK(gradcheck([&](Inputs& v) { return attention(v[0], v[1], v[2], {}, bias); },
+                        {numbers({2, 2, 3, 4}, 1), numbers({2, 1, 4, 4}, 2), numbers({2, 1, 4, 4}, 3)}) <= 1e-6);
         // As models have them: (B, T, H, D) seen as (B, H, T, D); and channels that are not neighbours.
-        CHECK(gradcheck([&](Inputs& v) { return attention(transpose(v[0], 1, 2), transpose(v[1], 1, 2), transpose(v[2], 1, 2)); }, {numbers({1, 3, 2, 2}, 1), numbers({1, 3, 2, 2}, 2), numbers({1, 3, 2, 2}, 3)}) <= 1e-6);
-        CHECK(gradcheck([&](Inputs& v) { return attention(transpose(v[0]), transpose(v[1]), transpose(v[2])); }, {numbers({1, 2, 2, 3}, 1), numbers({1, 2, 2, 3}, 2), numbers({1, 2, 2, 3}, 3)}) <= 1e-6);
+        CHECK(gradcheck([&](Inputs& v) { return attention(transpose(v[0], 1, 2), transpose(v[1], 1, 2), transpose(v[2], 1, 2)); },
+                        {numbers({1, 3, 2, 2}, 1), numbers({1, 3, 2, 2}, 2), numbers({1, 3, 2, 2}, 3)}) <= 1e-6);
+        CHECK(gradcheck([&](Inputs& v) { return attention(transpose(v[0]), transpose(v[1]), transpose(v[2])); },
+                        {numbers({1, 2, 2, 3}, 1), numbers({1, 2, 2, 3}, 2), numbers({1, 2, 2, 3}, 3)}) <= 1e-6);
     });
 }
 

@@ -32,10 +32,12 @@ TEST_CASE("dropout drops the same elements for a seed, on any number of threads"
 }
 
 TEST_CASE("dropout: the gradient passes where the element did", "[ops]") {
-    CHECK(gradcheck([](std::vector<D>& v) {
-        Generator generator(7);
-        return dropout(v[0], 0.4, generator);
-    }, {D::linspace(-1, 1, 20).reshape({4, 5})}) <= 1e-6);
+    CHECK(gradcheck(
+              [](std::vector<D>& v) {
+                  Generator generator(7);
+                  return dropout(v[0], 0.4, generator);
+              },
+              {D::linspace(-1, 1, 20).reshape({4, 5})}) <= 1e-6);
     Generator generator(1);
     auto x = D::ones({3}).requires_grad();
     const auto same = dropout(x, 0, generator);

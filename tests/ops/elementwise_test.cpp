@@ -26,12 +26,20 @@ D positive(const Shape& shape, std::uint64_t seed) {
 }
 
 using Unary = D (*)(const D&);
-const std::pair<const char*, Unary> unary_ops[] = {{"neg", neg<double>},   {"abs", abs<double>}, {"square", square<double>},   {"sqrt", sqrt<double>}, {"rsqrt", rsqrt<double>},     {"reciprocal", reciprocal<double>},
-                                                   {"exp", exp<double>},   {"log", log<double>}, {"sin", sin<double>},         {"cos", cos<double>},   {"tanh", tanh<double>},       {"erf", erf<double>},
-                                                   {"sigmoid", sigmoid<double>}, {"relu", relu<double>}, {"gelu", gelu<double>}, {"gelu_tanh", gelu_tanh<double>}, {"silu", silu<double>}};
+const std::pair<const char*, Unary> unary_ops[] = {{"neg", neg<double>},         {"abs", abs<double>},
+                                                   {"square", square<double>},   {"sqrt", sqrt<double>},
+                                                   {"rsqrt", rsqrt<double>},     {"reciprocal", reciprocal<double>},
+                                                   {"exp", exp<double>},         {"log", log<double>},
+                                                   {"sin", sin<double>},         {"cos", cos<double>},
+                                                   {"tanh", tanh<double>},       {"erf", erf<double>},
+                                                   {"sigmoid", sigmoid<double>}, {"relu", relu<double>},
+                                                   {"gelu", gelu<double>},       {"gelu_tanh", gelu_tanh<double>},
+                                                   {"silu", silu<double>}};
 
 using Binary = D (*)(const D&, const D&);
-const std::pair<const char*, Binary> binary_ops[] = {{"add", add<double>}, {"sub", sub<double>}, {"mul", mul<double>}, {"div", div<double>}, {"pow", pow<double>}, {"maximum", maximum<double>}, {"minimum", minimum<double>}};
+const std::pair<const char*, Binary> binary_ops[] = {{"add", add<double>},        {"sub", sub<double>}, {"mul", mul<double>},
+                                                     {"div", div<double>},        {"pow", pow<double>}, {"maximum", maximum<double>},
+                                                     {"minimum", minimum<double>}};
 
 }  // namespace
 
@@ -43,7 +51,10 @@ TEST_CASE("activations: values and gradients equal PyTorch's", "[ops][golden]") 
         for (const auto& c : golden_cases("activations")) {
             if (not_offered.count(c.name) != 0) continue;
             ++run;
-            const auto check = [&](const auto& f) { check_golden(c, {"x"}, [&](const auto& in) { return f(in[0]); }, report); };
+            const auto check = [&](const auto& f) {
+                check_golden(
+                    c, {"x"}, [&](const auto& in) { return f(in[0]); }, report);
+            };
             if (c.is("sin")) check([](const auto& x) { return sin(x); });
             else if (c.is("cos")) check([](const auto& x) { return cos(x); });
             else if (c.is("reciprocal")) check([](const auto& x) { return reciprocal(x); });
@@ -61,14 +72,23 @@ TEST_CASE("activations: values and gradients equal PyTorch's", "[ops][golden]") 
             else if (c.is("log")) check([](const auto& x) { return log(x); });
             else if (c.is("exp")) check([](const auto& x) { return exp(x); });
             else if (c.is("relu")) check([](const auto& x) { return relu(x); });
-            else if (c.is("quick_gelu")) check([](const auto& x) { return x * sigmoid(x * static_cast<typename std::remove_cvref_t<decltype(x)>::value_type>(1.702)); });
-            else if (c.is("relu6")) check([](const auto& x) { return relu(x) - relu(x - static_cast<typename std::remove_cvref_t<decltype(x)>::value_type>(6)); });
-            else if (c.is("clamp")) check([](const auto& x) {
-                using T = typename std::remove_cvref_t<decltype(x)>::value_type;
-                return minimum(maximum(x, Tensor<T>::scalar(T(-0.5))), Tensor<T>::scalar(T(1.25)));
-            });
-            else if (c.is("swiglu")) check_golden(c, {"x", "wg", "wu", "wd"}, [](const auto& in) { return linear(silu(linear(in[0], in[1])) * linear(in[0], in[2]), in[3]); }, report);
-            else if (c.is("geglu_tanh")) check_golden(c, {"x", "wg", "wu", "wd"}, [](const auto& in) { return linear(gelu_tanh(linear(in[0], in[1])) * linear(in[0], in[2]), in[3]); }, report);
+            else if (c.is("quick_gelu"))
+                check([](const auto& x) { return x * sigmoid(x * static_cast<typename std::remove_cvref_t<decltype(x)>::value_type>(1.702)); });
+            else if (c.is("relu6"))
+                check([](const auto& x) { return relu(x) - relu(x - static_cast<typename std::remove_cvref_t<decltype(x)>::value_type>(6)); });
+            else if (c.is("clamp"))
+                check([](const auto& x) {
+                    using T = typename std::remove_cvref_t<decltype(x)>::value_type;
+                    return minimum(maximum(x, Tensor<T>::scalar(T(-0.5))), Tensor<T>::scalar(T(1.25)));
+                });
+            else if (c.is("swiglu"))
+                check_golden(
+                    c, {"x", "wg", "wu", "wd"}, [](const auto& in) { return linear(silu(linear(in[0], in[1])) * linear(in[0], in[2]), in[3]); },
+                    report);
+            else if (c.is("geglu_tanh"))
+                check_golden(
+                    c, {"x", "wg", "wu", "wd"}, [](const auto& in) { return linear(gelu_tanh(linear(in[0], in[1])) * linear(in[0], in[2]), in[3]); },
+                    report);
             else FAIL_CHECK("case " << c.name << " is not tested");
         }
         CHECK(run == 22);
@@ -83,7 +103,8 @@ TEST_CASE("every unary op's gradient equals finite differences, also of strided,
             CHECK(gradcheck(f, {positive({3, 7}, 1)}) <= 1e-6);
             CHECK(gradcheck(f, {positive({}, 2)}) <= 1e-6);
             CHECK(gradcheck(f, {positive({0, 3}, 2)}) == 0);
-            if (std::string_view(name) != "sqrt" && std::string_view(name) != "rsqrt" && std::string_view(name) != "log" && std::string_view(name) != "reciprocal")
+            if (std::string_view(name) != "sqrt" && std::string_view(name) != "rsqrt" && std::string_view(name) != "log" &&
+                std::string_view(name) != "reciprocal")
                 CHECK(gradcheck(f, {numbers({40}, 3)}) <= 1e-6);
 
             auto strided = positive({4, 5}, 4).transpose().requires_grad();
@@ -99,7 +120,8 @@ TEST_CASE("every unary op's gradient equals finite differences, also of strided,
 
 TEST_CASE("every binary op's gradient equals finite differences, for all ways of broadcasting", "[ops]") {
     for_each_isa([] {
-        const std::pair<Shape, Shape> shapes[] = {{{3, 4}, {3, 4}}, {{2, 3, 4}, {4}}, {{3}, {2, 1}}, {{2, 1, 4}, {3, 1}}, {{}, {2, 3}}, {{1, 1}, {3}}, {{2, 3}, {}}, {{0, 3}, {3}}, {{1}, {0}}};
+        const std::pair<Shape, Shape> shapes[] = {{{3, 4}, {3, 4}}, {{2, 3, 4}, {4}}, {{3}, {2, 1}}, {{2, 1, 4}, {3, 1}}, {{}, {2, 3}},
+                                                  {{1, 1}, {3}},    {{2, 3}, {}},     {{0, 3}, {3}}, {{1}, {0}}};
         for (const auto& [name, op] : binary_ops)
             for (const auto& [a, b] : shapes) {
                 INFO(name << ' ' << a.rank() << ' ' << b.rank());

@@ -27,7 +27,8 @@ TEST_CASE("embedding: values and gradients equal PyTorch's", "[ops][golden]") {
         for (const auto& c : golden_cases("embedding")) {
             const auto ids = c.tensor<std::int64_t>("in.ids");
             const auto padding = static_cast<index_t>(c.parameters.get_or("padding_idx", -1));
-            check_golden(c, {"w"}, [&](const auto& in) { return embedding(in[0], ids, padding); }, report);
+            check_golden(
+                c, {"w"}, [&](const auto& in) { return embedding(in[0], ids, padding); }, report);
         }
     });
 }

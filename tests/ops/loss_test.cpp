@@ -34,7 +34,12 @@ TEST_CASE("cross_entropy: values and gradients equal PyTorch's", "[ops][golden]"
             ++run;
             const auto target = c.tensor<std::int64_t>("in.target");
             const auto ignore = c.parameters.get_or("ignore_index", -100);
-            check_golden(c, {"x"}, [&](const auto& in) { return c.is("nd") ? cross_entropy(transpose(in[0], 1, 2), target, ignore) : cross_entropy(in[0], target, ignore); }, report);
+            check_golden(
+                c, {"x"},
+                [&](const auto& in) {
+                    return c.is("nd") ? cross_entropy(transpose(in[0], 1, 2), target, ignore) : cross_entropy(in[0], target, ignore);
+                },
+                report);
         }
         CHECK(run == 6);
     });
@@ -45,10 +50,13 @@ TEST_CASE("mse: values and gradients equal PyTorch's", "[ops][golden]") {
     for_each_isa([&] {
         for (const auto& c : golden_cases("mse")) {
             const auto reduction = c.parameters.at("reduction").as_string();
-            check_golden(c, {"x", "t"}, [&](const auto& in) {
-                const auto distance = square(in[0] - in[1]);
-                return reduction == "mean" ? mse_loss(in[0], in[1]) : reduction == "sum" ? sum(distance) : distance;
-            }, report);
+            check_golden(
+                c, {"x", "t"},
+                [&](const auto& in) {
+                    const auto distance = square(in[0] - in[1]);
+                    return reduction == "mean" ? mse_loss(in[0], in[1]) : reduction == "sum" ? sum(distance) : distance;
+                },
+                report);
         }
     });
 }
@@ -58,10 +66,13 @@ TEST_CASE("the absolute distance, put together from ops, equals PyTorch's l1", "
     for_each_isa([&] {
         for (const auto& c : golden_cases("l1")) {
             const auto reduction = c.parameters.at("reduction").as_string();
-            check_golden(c, {"x", "t"}, [&](const auto& in) {
-                const auto distance = abs(in[0] - in[1]);
-                return reduction == "mean" ? mean(distance) : reduction == "sum" ? sum(distance) : distance;
-            }, report);
+            check_golden(
+                c, {"x", "t"},
+                [&](const auto& in) {
+                    const auto distance = abs(in[0] - in[1]);
+                    return reduction == "mean" ? mean(distance) : reduction == "sum" ? sum(distance) : distance;
+                },
+                report);
         }
     });
 }
@@ -70,7 +81,11 @@ TEST_CASE("losses: gradients equal finite differences, also strided, one row, wi
     for_each_isa([] {
         const auto targets = Ids::copy({2, 0, -100, 4}, {4});
         CHECK(gradcheck([&](Inputs& v) { return cross_entropy(v[0], targets); }, {numbers({4, 5}, 1)}) <= 1e-6);
-        CHECK(gradcheck([&](Inputs& v) { return cross_entropy(reshape(v[0], {2, 2, 5}), targets.reshape({2, 2})) * 3.0; }, {numbers({4, 5}, 1)}) <= 1e-6);
+        CHECK(gradcheck(
+                  [&](Inputs& v) {
+                      return cross_entropy(reshape(v[0], {2, 2, 5}), targets.reshape({2, 2})) * 3.0;
+                  },
+                  {numbers({4, 5}, 1)}) <= 1e-6);
         CHECK(gradcheck([&](Inputs& v) { return cross_entropy(transpose(v[0]), targets); }, {numbers({5, 4}, 1)}) <= 1e-6);
         CHECK(gradcheck([&](Inputs& v) { return cross_entropy(v[0], Ids::scalar(3)); }, {numbers({5}, 1)}) <= 1e-6);
         CHECK(gradcheck([&](Inputs& v) { return cross_entropy(v[0], Ids::zeros({3})); }, {numbers({3, 1}, 1)}) <= 1e-6);

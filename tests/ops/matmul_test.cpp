@@ -24,13 +24,26 @@ TEST_CASE("matmul: values and gradients equal PyTorch's", "[ops][golden]") {
     GoldenReport report("matmul");
     for_each_isa([&] {
         for (const auto& c : golden_cases("matmul")) {
-            if (c.is("transposed_a")) check_golden(c, {"a", "b"}, [](const auto& in) { return matmul(transpose(in[0]), in[1]); }, report);
-            else if (c.is("transposed_b")) check_golden(c, {"a", "b"}, [](const auto& in) { return matmul(in[0], transpose(in[1])); }, report);
-            else if (c.is("permuted_views")) check_golden(c, {"a", "b"}, [](const auto& in) { return matmul(permute(in[0], {1, 0, 2}), permute(in[1], {2, 1, 0})); }, report);
+            if (c.is("transposed_a"))
+                check_golden(
+                    c, {"a", "b"}, [](const auto& in) { return matmul(transpose(in[0]), in[1]); }, report);
+            else if (c.is("transposed_b"))
+                check_golden(
+                    c, {"a", "b"}, [](const auto& in) { return matmul(in[0], transpose(in[1])); }, report);
+            else if (c.is("permuted_views"))
+                check_golden(
+                    c, {"a", "b"},
+                    [](const auto& in) {
+                        return matmul(permute(in[0], {1, 0, 2}), permute(in[1], {2, 1, 0}));
+                    },
+                    report);
             else if (c.is("2d_big")) {  // sums of 65 products: measured 6e-6 apart
                 check_golden_as<float>(c, {"a", "b"}, [](const auto& in) { return matmul(in[0], in[1]); }, report, {{1e-5, 1e-5}, {1e-5, 1e-4}});
-                check_golden_as<double>(c, {"a", "b"}, [](const auto& in) { return matmul(in[0], in[1]); }, report);
-            } else check_golden(c, {"a", "b"}, [](const auto& in) { return matmul(in[0], in[1]); }, report);
+                check_golden_as<double>(
+                    c, {"a", "b"}, [](const auto& in) { return matmul(in[0], in[1]); }, report);
+            } else
+                check_golden(
+                    c, {"a", "b"}, [](const auto& in) { return matmul(in[0], in[1]); }, report);
         }
     });
 }
@@ -39,22 +52,31 @@ TEST_CASE("linear: values and gradients equal PyTorch's", "[ops][golden]") {
     GoldenReport report("linear");
     for_each_isa([&] {
         for (const auto& c : golden_cases("linear")) {
-            if (c.is("nobias_3d")) check_golden(c, {"x", "w"}, [](const auto& in) { return linear(in[0], in[1]); }, report);
-            else if (c.is("conv1d_gpt2")) check_golden(c, {"x", "w", "b"}, [](const auto& in) { return linear(in[0], transpose(in[1]), in[2]); }, report);
-            else check_golden(c, {"x", "w", "b"}, [](const auto& in) { return linear(in[0], in[1], in[2]); }, report);
+            if (c.is("nobias_3d"))
+                check_golden(
+                    c, {"x", "w"}, [](const auto& in) { return linear(in[0], in[1]); }, report);
+            else if (c.is("conv1d_gpt2"))
+                check_golden(
+                    c, {"x", "w", "b"}, [](const auto& in) { return linear(in[0], transpose(in[1]), in[2]); }, report);
+            else
+                check_golden(
+                    c, {"x", "w", "b"}, [](const auto& in) { return linear(in[0], in[1], in[2]); }, report);
         }
     });
 }
 
 TEST_CASE("matmul: gradients equal finite differences, batched, broadcast, strided, one row, empty", "[ops]") {
     for_each_isa([] {
-        const std::pair<Shape, Shape> shapes[] = {{{2, 3}, {3, 4}}, {{1, 3}, {3, 1}}, {{3}, {3}}, {{3}, {3, 2}}, {{2, 3}, {3}}, {{2, 1, 2, 3}, {4, 3, 2}}, {{3, 2}, {2, 2, 2}}, {{2, 2, 3}, {3, 2}}, {{2, 2, 3}, {3}},
-                                                  {{3}, {2, 3, 2}}, {{2, 0}, {0, 3}}, {{0, 2}, {2, 3}}, {{0, 2, 3}, {3, 2}}, {{1, 2, 3}, {3, 2}}};
+        const std::pair<Shape, Shape> shapes[] = {{{2, 3}, {3, 4}},    {{1, 3}, {3, 1}},          {{3}, {3}},          {{3}, {3, 2}},
+                                                  {{2, 3}, {3}},       {{2, 1, 2, 3}, {4, 3, 2}}, {{3, 2}, {2, 2, 2}}, {{2, 2, 3}, {3, 2}},
+                                                  {{2, 2, 3}, {3}},    {{3}, {2, 3, 2}},          {{2, 0}, {0, 3}},    {{0, 2}, {2, 3}},
+                                                  {{0, 2, 3}, {3, 2}}, {{1, 2, 3}, {3, 2}}};
         for (const auto& [a, b] : shapes) {
             INFO("ranks " << a.rank() << " and " << b.rank());
             CHECK(gradcheck([](Inputs& v) { return matmul(v[0], v[1]); }, {numbers(a, 1), numbers(b, 2)}) <= 1e-6);
         }
-        CHECK(gradcheck([](Inputs& v) { return matmul(transpose(v[0]), transpose(v[1], 0, 2)); }, {numbers({2, 3, 4}, 1), numbers({5, 3, 2}, 2)}) <= 1e-6);
+        CHECK(gradcheck([](Inputs& v) { return matmul(transpose(v[0]), transpose(v[1], 0, 2)); }, {numbers({2, 3, 4}, 1), numbers({5, 3, 2}, 2)}) <=
+              1e-6);
         CHECK(gradcheck([](Inputs& v) { return matmul(v[0], transpose(v[0])); }, {numbers({3, 4}, 1)}) <= 1e-6);
     });
 }
@@ -66,7 +88,8 @@ TEST_CASE("linear: gradients equal finite differences, with and without bias, st
             CHECK(gradcheck([](Inputs& v) { return linear(v[0], v[1], v[2]); }, {numbers(x, 1), numbers({5, 3}, 2), numbers({5}, 3)}) <= 1e-6);
             CHECK(gradcheck([](Inputs& v) { return linear(v[0], v[1]); }, {numbers(x, 1), numbers({5, 3}, 2)}) <= 1e-6);
         }
-        CHECK(gradcheck([](Inputs& v) { return linear(transpose(v[0]), transpose(v[1]), v[2]); }, {numbers({3, 4}, 1), numbers({3, 5}, 2), numbers({5}, 3)}) <= 1e-6);
+        CHECK(gradcheck([](Inputs& v) { return linear(transpose(v[0]), transpose(v[1]), v[2]); },
+                        {numbers({3, 4}, 1), numbers({3, 5}, 2), numbers({5}, 3)}) <= 1e-6);
         // Two uses of one weight: the second adds to what the first wrote.
         CHECK(gradcheck([](Inputs& v) { return linear(linear(v[0], v[1]), v[1]); }, {numbers({2, 3}, 1), numbers({3, 3}, 2)}) <= 1e-6);
     });

@@ -31,16 +31,23 @@ TEST_CASE("layer_norm: values and gradients equal PyTorch's", "[ops][golden]") {
                 return layer_norm(in[0], in[1], in[2], static_cast<T>(eps));
             };
             if (c.is("no_affine")) {
-                check_golden(c, {"x"}, [&](const auto& in) {
-                    using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
-                    const index_t n = in[0].size(-1);
-                    return layer_norm(in[0], Tensor<T>::ones({n}), Tensor<T>::zeros({n}), static_cast<T>(eps));
-                }, report);
+                check_golden(
+                    c, {"x"},
+                    [&](const auto& in) {
+                        using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
+                        const index_t n = in[0].size(-1);
+                        return layer_norm(in[0], Tensor<T>::ones({n}), Tensor<T>::zeros({n}), static_cast<T>(eps));
+                    },
+                    report);
             } else if (c.is("two_axes")) {
-                check_golden(c, {"x", "w", "b"}, [&](const auto& in) {
-                    using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
-                    return reshape(layer_norm(reshape(in[0], {2, 15}), reshape(in[1], {15}), reshape(in[2], {15}), static_cast<T>(eps)), {2, 3, 5});
-                }, report);
+                check_golden(
+                    c, {"x", "w", "b"},
+                    [&](const auto& in) {
+                        using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
+                        return reshape(layer_norm(reshape(in[0], {2, 15}), reshape(in[1], {15}), reshape(in[2], {15}), static_cast<T>(eps)),
+                                       {2, 3, 5});
+                    },
+                    report);
             } else if (c.is("big_offset")) {  // measured between float and double: 2e-5 and 8e-5
                 check_golden_as<float>(c, {"x", "w", "b"}, norm, report, {{4e-5, 1e-5}, {1.6e-4, 1e-4}});
                 check_golden_as<double>(c, {"x", "w", "b"}, norm, report, {{1e-11, 1e-10}, {1e-11, 1e-10}});
@@ -60,10 +67,13 @@ TEST_CASE("rms_norm: values and gradients equal PyTorch's", "[ops][golden]") {
         for (const auto& c : golden_cases("rms_norm")) {
             const double eps = c.parameters.at("eps").as_number();
             const bool offset = c.parameters.at("weight_offset").as_int() == 1;
-            check_golden(c, {"x", "w"}, [&](const auto& in) {
-                using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
-                return rms_norm(in[0], offset ? in[1] + T(1) : in[1], static_cast<T>(eps));
-            }, report);
+            check_golden(
+                c, {"x", "w"},
+                [&](const auto& in) {
+                    using T = typename std::remove_cvref_t<decltype(in[0])>::value_type;
+                    return rms_norm(in[0], offset ? in[1] + T(1) : in[1], static_cast<T>(eps));
+                },
+                report);
         }
     });
 }
@@ -79,8 +89,13 @@ TEST_CASE("norms: gradients equal finite differences, also on strided, one-row, 
         }
         CHECK(gradcheck([](Inputs& v) { return rms_norm(v[0], v[1]); }, {numbers({4, 1}, 1), numbers({1}, 2)}) <= 1e-6);
         CHECK(gradcheck([](Inputs& v) { return layer_norm(v[0], v[1], v[2], 0.1); }, {numbers({4, 1}, 1), numbers({1}, 2), numbers({1}, 3)}) <= 1e-6);
-        CHECK(gradcheck([](Inputs& v) { return layer_norm(transpose(v[0]), v[1], v[2]); }, {numbers({5, 3}, 1), numbers({5}, 2), numbers({5}, 3)}) <= 1e-6);
-        CHECK(gradcheck([](Inputs& v) { return rms_norm(transpose(v[0]), slice(v[1], 0, Range{0, {}, 2})); }, {numbers({5, 3}, 1), numbers({10}, 2)}) <= 1e-6);
+        CHECK(gradcheck([](Inputs& v) { return layer_norm(transpose(v[0]), v[1], v[2]); }, {numbers({5, 3}, 1), numbers({5}, 2), numbers({5}, 3)}) <=
+              1e-6);
+        CHECK(gradcheck(
+                  [](Inputs& v) {
+                      return rms_norm(transpose(v[0]), slice(v[1], 0, Range{0, {}, 2}));
+                  },
+                  {numbers({5, 3}, 1), numbers({10}, 2)}) <= 1e-6);
     });
 }
 

@@ -40,7 +40,8 @@ TEST_CASE("softmax: values and gradients equal PyTorch's", "[ops][golden]") {
                 want[0].fill(0);
                 check_close(softmax(c.tensor<double>("in.x")), want, output_tolerance<double>);
             } else {
-                check_golden(c, {"x"}, [&](const auto& in) { return over(in[0], dim, [](const auto& x) { return softmax(x); }); }, report);
+                check_golden(
+                    c, {"x"}, [&](const auto& in) { return over(in[0], dim, [](const auto& x) { return softmax(x); }); }, report);
             }
         }
     });
@@ -51,7 +52,8 @@ TEST_CASE("log_softmax: values and gradients equal PyTorch's", "[ops][golden]") 
     for_each_isa([&] {
         for (const auto& c : golden_cases("log_softmax")) {
             const auto dim = static_cast<index_t>(c.parameters.at("dim").as_int());
-            check_golden(c, {"x"}, [&](const auto& in) { return over(in[0], dim, [](const auto& x) { return log_softmax(x); }); }, report);
+            check_golden(
+                c, {"x"}, [&](const auto& in) { return over(in[0], dim, [](const auto& x) { return log_softmax(x); }); }, report);
         }
     });
 }

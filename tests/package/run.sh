@@ -18,7 +18,7 @@ cd "$work"
 
 compile() { "${CXX:-c++}" -std=c++20 -I"$source/include" "$@"; }
 
-# Only these may stand in a consumer's compile command: language, threads, OpenMP, include folders, input and output.
+# Only these may stand in a consumer's compile command: language, threads, include folders, input and output.
 check_flags() {
     local word skip='' bad=()
     read -ra words <<<"$(sed -n 's/.*"command": "\(.*\)",\{0,1\}$/\1/p' "$1/compile_commands.json" | grep 'CMakeFiles/app\.dir/app\.cpp' | head -1)"
@@ -27,7 +27,7 @@ check_flags() {
         if [ -n "$skip" ]; then skip='' && continue; fi
         case $word in
             -o | -c | -isystem) skip=1 ;;
-            -std=* | -fopenmp* | -pthread | -I*) ;;
+            -std=* | -pthread | -I*) ;;
             *) bad+=("$word") ;;
         esac
     done

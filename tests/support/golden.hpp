@@ -27,7 +27,9 @@ namespace golden {
 using namespace tercet;
 
 template <class T>
-inline const std::string suffix = std::is_same_v<T, float> ? ".f32" : std::is_same_v<T, double> ? ".f64" : "";
+inline const std::string suffix = std::is_same_v<T, float>    ? ".f32"
+                                  : std::is_same_v<T, double> ? ".f64"
+                                                              : "";
 
 struct GoldenCase {
     std::string name;

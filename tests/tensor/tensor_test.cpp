@@ -394,7 +394,8 @@ TEST_CASE("copy_from broadcasts, and may copy a tensor onto itself", "[tensor]")
     CHECK_NOTHROW(nothing.copy_from(Tensor<int>::zeros({1})));
 }
 
-TEMPLATE_TEST_CASE("every element type converts to every other", "[tensor]", float, double, bf16, f16, std::int8_t, std::uint8_t, std::int32_t, std::int64_t, bool) {
+TEMPLATE_TEST_CASE("every element type converts to every other", "[tensor]", float, double, bf16, f16, std::int8_t, std::uint8_t, std::int32_t,
+                   std::int64_t, bool) {
     const auto convert = [](auto zero) {
         using From = decltype(zero);
         const auto x = Tensor<double>::copy({0, 1, 2, 100}, {2, 2}).template to<From>();
@@ -405,7 +406,8 @@ TEMPLATE_TEST_CASE("every element type converts to every other", "[tensor]", flo
         if (std::is_same_v<From, bool> || std::is_same_v<TestType, bool>) CHECK(back == std::vector<double>{0, 1, 1, 1});
         else CHECK(back == std::vector<double>{0, 2, 1, 100});
     };
-    for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i8, DType::u8, DType::i32, DType::i64, DType::boolean}) visit(dtype, convert);
+    for (const DType dtype : {DType::f32, DType::f64, DType::bf16, DType::f16, DType::i8, DType::u8, DType::i32, DType::i64, DType::boolean})
+        visit(dtype, convert);
 }
 
 TEST_CASE("conversion cuts fractions, rounds to halves, and clips what does not fit", "[tensor]") {

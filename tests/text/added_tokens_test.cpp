@@ -20,7 +20,8 @@ using Parts = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("added tokens: the leftmost match wins, and of those the longest", "[text]") {
-    CHECK(split({{.id = 0, .content = "<a>"}, {.id = 1, .content = "<a><b>"}, {.id = 2, .content = "b>c"}}, "x<a><b>c<a>") == Parts{"x", "1:<a><b>", "c", "0:<a>"});
+    CHECK(split({{.id = 0, .content = "<a>"}, {.id = 1, .content = "<a><b>"}, {.id = 2, .content = "b>c"}}, "x<a><b>c<a>") ==
+          Parts{"x", "1:<a><b>", "c", "0:<a>"});
     CHECK(split({{.id = 0, .content = "abc"}, {.id = 1, .content = "bcd"}}, "abcd") == Parts{"0:abc", "d"});
     CHECK(split({}, "abc") == Parts{"abc"});
     CHECK(split({{.id = 0, .content = "a"}}, "") == Parts{});

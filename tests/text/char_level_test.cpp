@@ -19,9 +19,12 @@ TEST_CASE("character vocabulary: reads the reference's file and gives its ids") 
 }
 
 TEST_CASE("character vocabulary: ids are ranks of the distinct code points of a text") {
-    const auto v = CharVocabulary::of_text("ba\xf0\x9f\x98\x80" "a\xc3\xa9\n");  // b a 😀 a é \n
+    const auto v = CharVocabulary::of_text(
+        "ba\xf0\x9f\x98\x80"
+        "a\xc3\xa9\n");  // b a 😀 a é \n
     CHECK(v.size() == 5);
-    CHECK(v.encode("\n" "ab\xc3\xa9\xf0\x9f\x98\x80") == std::vector<TokenId>{0, 1, 2, 3, 4});
+    CHECK(v.encode("\n"
+                   "ab\xc3\xa9\xf0\x9f\x98\x80") == std::vector<TokenId>{0, 1, 2, 3, 4});
     CHECK(v.decode(std::vector<TokenId>{4, 3, 0}) == "\xf0\x9f\x98\x80\xc3\xa9\n");
     CHECK(v.find(U'b') == 2);
     CHECK(v.find(U'c') == no_token);

@@ -44,7 +44,8 @@ TEST_CASE("chat: templates of several model families render as Jinja2 does", "[t
 }
 
 TEST_CASE("chat: a tokenizer brings its template and special tokens", "[text]") {
-    constexpr std::string_view json = R"({"added_tokens": [{"id": 1, "content": "<s>", "special": true}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})";
+    constexpr std::string_view json =
+        R"({"added_tokens": [{"id": 1, "content": "<s>", "special": true}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})";
     const std::vector<ChatMessage> messages{{"user", "hi"}};
     CHECK_ERROR(render_chat(tokenizer_from_json(json, "tiny"), messages), ErrorCode::bad_tokenizer);
     CHECK(render_chat("{{ bos_token }}{{ messages[0].content }}", {{"user", "hi"}}, {.bos_token = "<s>"}) == "<s>hi");
@@ -63,9 +64,28 @@ TEST_CASE("templates: whitespace around tags", "[text]") {
 }
 
 TEST_CASE("templates: errors name line and column", "[text]") {
-    for (const std::string_view bad : {"{{", "{{ 1 ", "{% if x %}", "{% nonsense %}", "{{ 'x }}", "{% for x %}{% endfor %}", "{{ x|nofilter }}", "{{ x is notest }}",
-                                       "{{ 1 + 'a' }}", "{{ x.y.z }}", "{{ f() }}", "{# x", "{{ [1, }}", "{% set x.y = 1 %}", "{{ 1 // 0 }}", "{% endif %}", "{{ -'a' }}",
-                                       "{{ 99999999999999999999 }}", "{{ 'a'[::0] }}", "{{ range(1, 2, 0) }}", "{% for a, b in [1] %}{% endfor %}", "{{ x y }}"}) {
+    for (const std::string_view bad : {"{{",
+                                       "{{ 1 ",
+                                       "{% if x %}",
+                                       "{% nonsense %}",
+                                       "{{ 'x }}",
+                                       "{% for x %}{% endfor %}",
+                                       "{{ x|nofilter }}",
+                                       "{{ x is notest }}",
+                                       "{{ 1 + 'a' }}",
+                                       "{{ x.y.z }}",
+                                       "{{ f() }}",
+                                       "{# x",
+                                       "{{ [1, }}",
+                                       "{% set x.y = 1 %}",
+                                       "{{ 1 // 0 }}",
+                                       "{% endif %}",
+                                       "{{ -'a' }}",
+                                       "{{ 99999999999999999999 }}",
+                                       "{{ 'a'[::0] }}",
+                                       "{{ range(1, 2, 0) }}",
+                                       "{% for a, b in [1] %}{% endfor %}",
+                                       "{{ x y }}"}) {
         INFO(bad);
         CHECK_ERROR(render(bad), ErrorCode::bad_tokenizer);
     }
@@ -78,7 +98,8 @@ TEST_CASE("templates: errors name line and column", "[text]") {
 
 TEST_CASE("templates: hostile ones run into limits", "[text]") {
     CHECK_ERROR(render("{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}"), ErrorCode::bad_tokenizer);
-    CHECK_ERROR(render("{% set ns = namespace(s='xxxxxxxxxxxxxxxx') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}"), ErrorCode::bad_tokenizer);
+    CHECK_ERROR(render("{% set ns = namespace(s='xxxxxxxxxxxxxxxx') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}"),
+                ErrorCode::bad_tokenizer);
     CHECK_ERROR(render("{% set ns = namespace(l=[]) %}{% for i in range(1000) %}{% set ns.l = [ns.l] %}{% endfor %}"), ErrorCode::bad_tokenizer);
     CHECK_ERROR(render("{% set ns = namespace() %}{% set ns.me = ns %}"), ErrorCode::bad_tokenizer);
     CHECK_ERROR(render("{% set ns = namespace() %}{% set ns.me = [ns] %}"), ErrorCode::bad_tokenizer);

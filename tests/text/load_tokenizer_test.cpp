@@ -39,7 +39,8 @@ TEST_CASE("load_tokenizer: a directory's configs give roles, length and chat tem
     directory.write("tokenizer.json", tiny);
     CHECK(load_tokenizer(directory.path.string()).special().bos == 3);  // guessed from the usual spellings
     directory.write("tokenizer_config.json", R"({"eos_token": {"content": "</s>"}, "pad_token": "</s>", "bos_token": null, "model_max_length": 512,
-        "tokenizer_class": "LlamaTokenizerFast", "add_eos_token": true, "chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "y"}]})");
+        "tokenizer_class": "LlamaTokenizerFast", "add_eos_token": true,
+        "chat_template": [{"name": "tool_use", "template": "x"}, {"name": "default", "template": "y"}]})");
     const auto tokenizer = load_tokenizer(directory.path.string());
     CHECK((tokenizer.special().bos == no_token && tokenizer.special().eos == 4 && tokenizer.special().pad == 4));
     CHECK(tokenizer.recommended_length() == 512);
@@ -97,7 +98,8 @@ TEST_CASE("tokenizer_from_json: stages without an equivalent are refused by name
     CHECK_ERROR(parse(with("decoder", R"({"type": "CTC"})")), ErrorCode::unsupported);
     CHECK_ERROR(parse(with("post_processor", R"({"type": "Other"})")), ErrorCode::unsupported);
     CHECK_ERROR(parse(with("post_processor", R"({"type": "BertProcessing", "sep": ["x"]})")), ErrorCode::missing_key);
-    CHECK_ERROR(parse(with("post_processor", R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}], "special_tokens": {}})")),
+    CHECK_ERROR(parse(with("post_processor",
+                           R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}], "special_tokens": {}})")),
                 ErrorCode::missing_key);
 #ifndef TERCET_NO_EXCEPTIONS
     CHECK_THROWS_WITH(parse(with("pre_tokenizer", R"({"type": "Split", "pattern": {"Regex": "a+"}, "behavior": "Isolated"})")),
@@ -106,9 +108,12 @@ TEST_CASE("tokenizer_from_json: stages without an equivalent are refused by name
 }
 
 TEST_CASE("tokenizer_from_json: hostile added tokens cost no memory", "[text]") {
-    CHECK_ERROR(parse(R"({"added_tokens": [{"id": 2000000000, "content": "x"}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})"), ErrorCode::bad_tokenizer);
-    CHECK_ERROR(parse(R"({"added_tokens": [{"id": -1, "content": "x"}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})"), ErrorCode::bad_tokenizer);
-    CHECK_ERROR(parse(R"({"added_tokens": [{"id": 1, "content": ")" + std::string(5000, 'x') + R"("}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})"),
+    CHECK_ERROR(parse(R"({"added_tokens": [{"id": 2000000000, "content": "x"}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})"),
+                ErrorCode::bad_tokenizer);
+    CHECK_ERROR(parse(R"({"added_tokens": [{"id": -1, "content": "x"}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})"),
+                ErrorCode::bad_tokenizer);
+    CHECK_ERROR(parse(R"({"added_tokens": [{"id": 1, "content": ")" + std::string(5000, 'x') +
+                      R"("}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})"),
                 ErrorCode::bad_tokenizer);
     CHECK(parse(R"({"added_tokens": [{"id": 7, "content": "x"}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}})").vocab_size() == 8);
 }

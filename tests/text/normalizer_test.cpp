@@ -37,7 +37,9 @@ TEST_CASE("normalizer: lower-casing, accents, replacing, prepending, stripping",
     CHECK(normalized({.kind = strip_accents}, "e\u0301\u00e9") == "e\u00e9");
     CHECK(normalized({.kind = replace, .pattern = " ", .content = "__"}, " a b") == "__a__b");
     CHECK(normalized({.kind = replace, .pattern = "aa", .content = ""}, "aaaab") == "b");
-    CHECK(normalized({.kind = prepend, .content = "\u2581"}, "a") == "\u2581" "a");
+    CHECK(normalized({.kind = prepend, .content = "\u2581"}, "a") ==
+          "\u2581"
+          "a");
     CHECK(normalized({.kind = prepend, .content = "\u2581"}, "") == "");
     CHECK(normalized({.kind = strip}, " \t a b \n") == "a b");
     CHECK(normalized({.kind = strip, .right = false}, " a ") == "a ");

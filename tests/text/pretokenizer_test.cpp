@@ -46,7 +46,8 @@ TEST_CASE("pre-tokenizer: each kind of step", "[text]") {
     CHECK(cut({{.kind = whitespace}}, "Hey, you__!  x") == Words{"Hey", ",", "you__", "!", "x"});
     CHECK(cut({{.kind = whitespace_split, .behavior = SplitBehavior::removed}}, " a\tb\u3000c ") == Words{"a", "b", "c"});
     CHECK(cut({{.kind = metaspace, .pattern = "\u2581"}}, "Hey  you") == Words{"\u2581Hey", "\u2581", "\u2581you"});
-    CHECK(cut({{.kind = metaspace, .pattern = "\u2581", .split = false, .prepend = PrependScheme::never}}, "a b") == Words{"a\u2581" "b"});
+    CHECK(cut({{.kind = metaspace, .pattern = "\u2581", .split = false, .prepend = PrependScheme::never}}, "a b") == Words{"a\u2581"
+                                                                                                                           "b"});
     CHECK(cut({{.kind = prefix_space}, {.kind = gpt2}}, "a b") == Words{" a", " b"});
     CHECK(cut({{.kind = gpt2}, {.kind = byte_level}}, "a \u00e9", false) == Words{"a", "\u0120\u00c3\u00a9"});
     CHECK(cut({{.kind = gpt2}, {.kind = byte_level}}, "a \u00e9", true) == Words{"a", " \u00e9"});

@@ -127,10 +127,16 @@ TEST_CASE("tokenizer_from_gguf: what is missing or unknown is refused", "[text]"
     CHECK_ERROR(File{}.text("tokenizer.ggml.model", "gpt2").tokenizer(), ErrorCode::bad_tokenizer);
     CHECK_ERROR(File{}.text("tokenizer.ggml.model", "gpt2").list("tokenizer.ggml.tokens", {"a"}).tokenizer(), ErrorCode::bad_tokenizer);
     CHECK_ERROR(File{}.text("tokenizer.ggml.model", "gpt2").list("tokenizer.ggml.tokens", {"\xff"}).tokenizer(), ErrorCode::bad_tokenizer);
-    CHECK_ERROR(File{}.text("tokenizer.ggml.model", "bert").list("tokenizer.ggml.tokens", {"\u2581" "a"}).tokenizer(), ErrorCode::bad_tokenizer);
-    CHECK_ERROR(bpe("some-new-model").tokenizer(), ErrorCode::unsupported);
-    CHECK_ERROR(File{}.text("tokenizer.ggml.model", "gpt2").list("tokenizer.ggml.tokens", {"a"}).numbers("tokenizer.ggml.token_type", {1, 1}).tokenizer(),
+    CHECK_ERROR(File{}
+                    .text("tokenizer.ggml.model", "bert")
+                    .list("tokenizer.ggml.tokens", {"\u2581"
+                                                    "a"})
+                    .tokenizer(),
                 ErrorCode::bad_tokenizer);
+    CHECK_ERROR(bpe("some-new-model").tokenizer(), ErrorCode::unsupported);
+    CHECK_ERROR(
+        File{}.text("tokenizer.ggml.model", "gpt2").list("tokenizer.ggml.tokens", {"a"}).numbers("tokenizer.ggml.token_type", {1, 1}).tokenizer(),
+        ErrorCode::bad_tokenizer);
     CHECK_ERROR(File{}.text("tokenizer.ggml.model", "gpt2").list("tokenizer.ggml.tokens", {"a"}).list("tokenizer.ggml.merges", {"a"}).tokenizer(),
                 ErrorCode::bad_tokenizer);
 }

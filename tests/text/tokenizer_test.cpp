@@ -30,7 +30,8 @@ TEST_CASE("tokenizer: ids, offsets and decoded text of every awkward string equa
             CHECK(tokenizer.encode_ids(text) == encoding.ids);
             const bool bert = name == "minilm";
             CHECK(tokenizer.decode(encoding.ids, bert) == expected.at("decoded").at(i).as_string());
-            if (const auto* with_special = expected.find("decoded_with_special")) CHECK(tokenizer.decode(encoding.ids, false) == with_special->at(i).as_string());
+            if (const auto* with_special = expected.find("decoded_with_special"))
+                CHECK(tokenizer.decode(encoding.ids, false) == with_special->at(i).as_string());
             if (const auto* plain = expected.find("ids_no_special")) CHECK(tokenizer.encode_ids(text, false) == ids_of(plain->at(i)));
             if (const auto* as_text = expected.find("ids_special_as_text")) CHECK(tokenizer.encode_ids(text, false, true) == ids_of(as_text->at(i)));
         }
@@ -65,7 +66,9 @@ TEST_CASE("tokenizer: truncation of pairs, padding and windows equal Hugging Fac
         if (!c.at("b").is_null()) options.pair = c.at("b").as_string();
         options.max_length = static_cast<index_t>(c.at("max_length").as_int());
         const auto& strategy = c.at("strategy").as_string();
-        options.truncation = strategy == "only_first" ? Truncation::only_first : strategy == "only_second" ? Truncation::only_second : Truncation::longest_first;
+        options.truncation = strategy == "only_first"    ? Truncation::only_first
+                             : strategy == "only_second" ? Truncation::only_second
+                                                         : Truncation::longest_first;
         const auto& a = c.at("a").as_string();
         INFO(a << " / " << strategy << " / " << options.max_length);
         if (c.find("error")) {
@@ -109,7 +112,8 @@ TEST_CASE("tokenizer: truncation of pairs, padding and windows equal Hugging Fac
 
 TEST_CASE("tokenizer: windows over one text of a pair, a stride without progress, and both texts too long", "[text]") {
     const auto tokenizer = load_tokenizer(tokenizer_data("minilm/tokenizer.json"));
-    const auto windows = tokenizer.encode_windows("who?", {.pair = "a b c d e f g", .max_length = 9, .truncation = Truncation::only_second, .stride = 1});
+    const auto windows =
+        tokenizer.encode_windows("who?", {.pair = "a b c d e f g", .max_length = 9, .truncation = Truncation::only_second, .stride = 1});
     REQUIRE(windows.size() == 2);
     CHECK(windows[1].ids == tokenizer.encode("who?", {.pair = "d e f g"}).ids);
     CHECK_ERROR((tokenizer.encode_windows("a b c d e f", {.max_length = 4, .stride = 2})), ErrorCode::invalid_argument);
@@ -133,7 +137,8 @@ TEST_CASE("tokenizer: the vocabulary and its special tokens", "[text]") {
     CHECK((bert.id_of("hello") == 7592 && bert.id_of("[CLS]") == 101 && bert.id_of("no such token") == no_token));
     CHECK(bert.token(7592) == "hello");
     CHECK((bert.is_special(101) && !bert.is_special(7592) && !bert.is_special(-1)));
-    CHECK((bert.special().cls == 101 && bert.special().sep == 102 && bert.special().pad == 0 && bert.special().unk == 100 && bert.special().mask == 103));
+    CHECK((bert.special().cls == 101 && bert.special().sep == 102 && bert.special().pad == 0 && bert.special().unk == 100 &&
+           bert.special().mask == 103));
     CHECK(bert.recommended_length() == 128);
     const auto gpt2 = load_tokenizer(tokenizer_data("gpt2/tokenizer.json"));
     CHECK((gpt2.special().bos == 50256 && gpt2.special().eos == 50256 && gpt2.special().unk == no_token));

@@ -11,7 +11,8 @@ TEST_CASE("utf8: every code point survives encoding and decoding", "[text]") {
         utf8_append(bytes, c);
         const auto step = utf8_decode(bytes, 0);
         const auto fast = utf8_decode_valid(bytes, 0);
-        if (!(step.valid && step.point == c && step.size == bytes.size() && fast.point == c && fast.size == bytes.size() && utf8_size(c) == bytes.size()))
+        if (!(step.valid && step.point == c && step.size == bytes.size() && fast.point == c && fast.size == bytes.size() &&
+              utf8_size(c) == bytes.size()))
             FAIL("code point " << static_cast<std::uint32_t>(c));
     }
     CHECK(utf8_encode(U"a\u00e9\u20ac\U0001f600") == "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80");
@@ -21,8 +22,8 @@ TEST_CASE("utf8: every code point survives encoding and decoding", "[text]") {
 }
 
 TEST_CASE("utf8: overlong forms, surrogates, values past the end and cut sequences are malformed", "[text]") {
-    for (const std::string_view bad : {"\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\x80",
-                                       "\xff", "\xe2\x82", "\xf0\x9f\x98", "abcdefghij\xc3"}) {
+    for (const std::string_view bad : {"\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                       "\xf5\x80\x80\x80", "\x80", "\xff", "\xe2\x82", "\xf0\x9f\x98", "abcdefghij\xc3"}) {
         CHECK(utf8_first_error(bad) != std::string_view::npos);
         CHECK_ERROR(require_utf8(bad, "a text"), ErrorCode::bad_text);
         CHECK_ERROR(utf8_points(bad), ErrorCode::bad_text);

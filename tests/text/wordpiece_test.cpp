@@ -8,7 +8,8 @@ namespace {
 
 std::vector<TokenId> cut(const Vocabulary& v, const WordPieceOptions& options, std::string_view word) {
     std::vector<Token> tokens;
-    WordPiece(options).encode(v, word, 0, static_cast<std::uint32_t>(word.size()), tokens);
+    WordPieceScratch scratch;
+    WordPiece(options).encode(v, word, 0, static_cast<std::uint32_t>(word.size()), scratch, tokens);
     std::vector<TokenId> ids;
     std::uint32_t at = 0;
     for (const auto& t : tokens) {

@@ -173,8 +173,8 @@ TEST_CASE("optimizer: groups free biases of decay, scale a rate, and freeze with
         if (name == "slow") return ParameterGroup{0.5, 0};
         return decay_matrices_only(name, shape);
     };
-    Optimizer optimizer(std::vector<NamedTensor<float>>{{"matrix", matrix}, {"bias", bias}, {"frozen", frozen}, {"slow", slow}}, Sgd{.rate = 0.1, .weight_decay = 0.5},
-                        grouping);
+    Optimizer optimizer(std::vector<NamedTensor<float>>{{"matrix", matrix}, {"bias", bias}, {"frozen", frozen}, {"slow", slow}},
+                        Sgd{.rate = 0.1, .weight_decay = 0.5}, grouping);
     for (const auto& [name, x] : optimizer.parameters()) give_gradient(x, Tensor<float>::ones(x.shape()));
     optimizer.step();
     CHECK(matrix(0, 0) == Approx(1 - 0.1 * 1.5));

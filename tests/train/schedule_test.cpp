@@ -19,19 +19,38 @@ index_t whole(const Json& j, const char* key) {
 const std::map<std::string, Rate (*)(const Json&, double)>& table() {
     static const std::map<std::string, Rate (*)(const Json&, double)> t{
         {"constant", [](const Json&, double base) -> Rate { return ConstantRate{base}; }},
-        {"constant_warmup_hf", [](const Json& j, double base) -> Rate { return ConstantRate{base, whole(j, "warmup")}; }},
-        {"linear_warmup_decay_hf", [](const Json& j, double base) -> Rate { return LinearDecay{base, whole(j, "warmup"), whole(j, "total")}; }},
-        {"cosine_warmup_hf", [](const Json& j, double base) -> Rate { return CosineDecay{base, whole(j, "warmup"), whole(j, "total")}; }},
+        {"constant_warmup_hf",
+         [](const Json& j, double base) -> Rate {
+             return ConstantRate{base, whole(j, "warmup")};
+         }},
+        {"linear_warmup_decay_hf",
+         [](const Json& j, double base) -> Rate {
+             return LinearDecay{base, whole(j, "warmup"), whole(j, "total")};
+         }},
+        {"cosine_warmup_hf",
+         [](const Json& j, double base) -> Rate {
+             return CosineDecay{base, whole(j, "warmup"), whole(j, "total")};
+         }},
         {"cosine_restarts_warmup_hf",
-         [](const Json& j, double base) -> Rate { return CosineRestarts{base, whole(j, "warmup"), whole(j, "total"), whole(j, "cycles")}; }},
+         [](const Json& j, double base) -> Rate {
+             return CosineRestarts{base, whole(j, "warmup"), whole(j, "total"), whole(j, "cycles")};
+         }},
         {"polynomial_warmup_hf",
          [](const Json& j, double base) -> Rate {
              return PolynomialDecay{base, whole(j, "warmup"), whole(j, "total"), j.at("lr_end").as_number(), j.at("power").as_number()};
          }},
-        {"inverse_sqrt_hf", [](const Json& j, double base) -> Rate { return InverseRoot{base, whole(j, "warmup")}; }},
-        {"cosine_annealing", [](const Json& j, double base) -> Rate { return CosineDecay{base, 0, whole(j, "T_max"), j.at("eta_min").as_number()}; }},
+        {"inverse_sqrt_hf",
+         [](const Json& j, double base) -> Rate {
+             return InverseRoot{base, whole(j, "warmup")};
+         }},
+        {"cosine_annealing",
+         [](const Json& j, double base) -> Rate {
+             return CosineDecay{base, 0, whole(j, "T_max"), j.at("eta_min").as_number()};
+         }},
         {"cosine_annealing_warm_restarts",
-         [](const Json& j, double base) -> Rate { return WarmRestarts{base, whole(j, "T_0"), whole(j, "T_mult"), j.at("eta_min").as_number()}; }},
+         [](const Json& j, double base) -> Rate {
+             return WarmRestarts{base, whole(j, "T_0"), whole(j, "T_mult"), j.at("eta_min").as_number()};
+         }},
         {"one_cycle_cos",
          [](const Json& j, double) -> Rate {
              return OneCycle{j.at("max_lr").as_number(), whole(j, "total_steps"), j.at("pct_start").as_number(), j.at("div_factor").as_number(),
@@ -39,24 +58,36 @@ const std::map<std::string, Rate (*)(const Json&, double)>& table() {
          }},
         {"one_cycle_linear",
          [](const Json& j, double) -> Rate {
-             return OneCycle{j.at("max_lr").as_number(), whole(j, "total_steps"), j.at("pct_start").as_number(), j.at("div_factor").as_number(),
+             return OneCycle{j.at("max_lr").as_number(),           whole(j, "total_steps"),
+                             j.at("pct_start").as_number(),        j.at("div_factor").as_number(),
                              j.at("final_div_factor").as_number(), true};
          }},
-        {"exponential", [](const Json& j, double base) -> Rate { return ExponentialDecay{base, j.at("gamma").as_number()}; }},
-        {"step", [](const Json& j, double base) -> Rate { return StepDecay{base, j.at("gamma").as_number(), whole(j, "step_size")}; }},
+        {"exponential",
+         [](const Json& j, double base) -> Rate {
+             return ExponentialDecay{base, j.at("gamma").as_number()};
+         }},
+        {"step",
+         [](const Json& j, double base) -> Rate {
+             return StepDecay{base, j.at("gamma").as_number(), whole(j, "step_size")};
+         }},
         {"multi_step",
          [](const Json& j, double base) -> Rate {
              StepDecay s{base, j.at("gamma").as_number()};
              for (const auto& m : j.at("milestones").elements()) s.milestones.push_back(static_cast<index_t>(m.as_int()));
              return s;
          }},
-        {"polynomial", [](const Json& j, double base) -> Rate { return PolynomialDecay{base, 0, whole(j, "total_iters"), 0, j.at("power").as_number()}; }},
+        {"polynomial",
+         [](const Json& j, double base) -> Rate {
+             return PolynomialDecay{base, 0, whole(j, "total_iters"), 0, j.at("power").as_number()};
+         }},
         {"linear",
          [](const Json& j, double base) -> Rate {
              return LinearFactor{base, j.at("start_factor").as_number(), j.at("end_factor").as_number(), whole(j, "total_iters")};
          }},
         {"cyclic_triangular2",
-         [](const Json& j, double) -> Rate { return Triangular{j.at("lr_min").as_number(), j.at("lr_max").as_number(), whole(j, "step_size_up"), true}; }},
+         [](const Json& j, double) -> Rate {
+             return Triangular{j.at("lr_min").as_number(), j.at("lr_max").as_number(), whole(j, "step_size_up"), true};
+         }},
     };
     return t;
 }

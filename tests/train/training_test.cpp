@@ -64,7 +64,8 @@ TEST_CASE("training: a tiny GPT starts without knowledge and learns a rhyme in a
     CHECK(result.after.mean() < 0.6 * result.before.mean());
     CHECK(result.after.tokens == result.before.tokens);
     CHECK(perplexity(result.after.nats, result.after.tokens) < 8);
-    WARN("loss " << result.losses.front() << " -> " << result.losses.back() << ", held out " << result.before.mean() << " -> " << result.after.mean());
+    WARN("loss " << result.losses.front() << " -> " << result.losses.back() << ", held out " << result.before.mean() << " -> "
+                 << result.after.mean());
 }
 
 TEST_CASE("training: one to four threads give the same bits") {

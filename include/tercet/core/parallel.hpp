@@ -113,10 +113,7 @@ public:
         if (!only) return loop.work();
         {
             const std::lock_guard lock(mutex_);
-            while (static_cast<int>(workers_.size()) < threads - 1) {
-                const int number = static_cast<int>(workers_.size());
-                workers_.emplace_back([this, number] { serve(number); });
-            }
+            hire(threads - 1);
             loop_ = &loop;
             wanted_ = threads - 1;
             generation_.fetch_add(1, std::memory_order_release);
@@ -136,6 +133,18 @@ public:
 
 private:
     static constexpr int spins = 20000;  // a fraction of a millisecond: the gap between two loops of a decoding step
+
+    // As many workers as are wanted, or as the system gives: a loop gets done without any.
+    void hire(int count) {
+#ifndef TERCET_NO_EXCEPTIONS
+        try {
+#endif
+            for (int number = static_cast<int>(workers_.size()); number < count; ++number) workers_.emplace_back([this, number] { serve(number); });
+#ifndef TERCET_NO_EXCEPTIONS
+        } catch (const std::exception&) {  // no more threads, or no memory for them
+        }
+#endif
+    }
 
     void serve(int number) {
         for (std::uint64_t seen = 0;;) {

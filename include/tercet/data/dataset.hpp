@@ -35,8 +35,8 @@ public:
         TokenId *inputs = out.inputs.mutable_data(), *targets = out.targets.mutable_data();
         for (index_t b = 0; b < B; ++b) {
             const index_t begin = begins[static_cast<std::size_t>(b)];
-            require(begin >= 0 && begin < starts(), ErrorCode::index_out_of_range, "a window of ", context_, " and one at ", begin, " of ", tokens_.size(),
-                    " tokens");
+            require(begin >= 0 && begin < starts(), ErrorCode::index_out_of_range, "a window of ", context_, " and one at ", begin, " of ",
+                    tokens_.size(), " tokens");
             std::copy_n(tokens_.data() + begin, context_, inputs + b * context_);
             std::copy_n(tokens_.data() + begin + 1, context_, targets + b * context_);
         }

@@ -17,7 +17,7 @@ namespace tercet::inline TERCET_ABI {
 struct BeamOptions {
     index_t beams = 4;
     index_t max_tokens = 128;
-    double length_penalty = 1;               // above 0: longer ones gain, since log-probabilities are negative
+    double length_penalty = 1;  // above 0: longer ones gain, since log-probabilities are negative
     std::vector<std::int32_t> end_tokens{};
     std::function<bool(std::span<const std::int32_t> ids)> stop{};  // of the new ids: whether the hypothesis ends here; none: never
     std::stop_token cancel{};
@@ -31,7 +31,7 @@ struct Hypothesis {
 };
 
 struct BeamResult {
-    std::vector<Hypothesis> hypotheses;  // best first, at most as many as beams
+    std::vector<Hypothesis> hypotheses;                // best first, at most as many as beams
     double prompt_tokens_per_s = 0, tokens_per_s = 0;  // tokens_per_s: steps of the search, each one token in every beam
 };
 
@@ -62,7 +62,8 @@ struct BeamCandidate {
 };
 
 // Adds the extensions of one beam to the best `keep` of those before it; the lower beam and id win ties.
-inline void add_extensions(std::vector<BeamCandidate>& best, std::span<const double> log_probabilities, double before, index_t beam, std::size_t keep) {
+inline void add_extensions(std::vector<BeamCandidate>& best, std::span<const double> log_probabilities, double before, index_t beam,
+                           std::size_t keep) {
     const auto better = [](const BeamCandidate& a, const BeamCandidate& b) { return a.log_probability > b.log_probability; };
     for (std::size_t i = 0; i < log_probabilities.size(); ++i) {
         const BeamCandidate candidate{before + log_probabilities[i], beam, static_cast<std::int32_t>(i)};
@@ -79,7 +80,8 @@ inline void add_extensions(std::vector<BeamCandidate>& best, std::span<const dou
 inline BeamResult beam_search(const CausalModel& model, std::span<const std::int32_t> prompt, const BeamOptions& options) {
     require(options.beams >= 1 && options.beams <= 1024, ErrorCode::invalid_argument, "beam search: ", options.beams, " beams, not in [1, 1024]");
     require(options.max_tokens >= 0, ErrorCode::invalid_argument, "beam search: max_tokens ", options.max_tokens, " is negative");
-    require(std::abs(options.length_penalty) <= 10, ErrorCode::invalid_argument, "beam search: length_penalty ", options.length_penalty, " is not in [-10, 10]");
+    require(std::abs(options.length_penalty) <= 10, ErrorCode::invalid_argument, "beam search: length_penalty ", options.length_penalty,
+            " is not in [-10, 10]");
     require(!prompt.empty(), ErrorCode::invalid_argument, "beam search: the prompt is empty");
     using Clock = std::chrono::steady_clock;
     const auto seconds_since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
@@ -88,8 +90,12 @@ inline BeamResult beam_search(const CausalModel& model, std::span<const std::int
     const index_t room = limit > 0 ? std::max<index_t>(0, limit - prompt_size + 1) : options.max_tokens, most = std::min(options.max_tokens, room);
     if (options.max_tokens == 0) return {{Hypothesis{}}};
 
-    const auto is_end = [&](std::int32_t id) { return std::find(options.end_tokens.begin(), options.end_tokens.end(), id) != options.end_tokens.end(); };
-    const auto penalised = [&](double log_probability, index_t tokens) { return log_probability / std::pow(static_cast<double>(tokens), options.length_penalty); };
+    const auto is_end = [&](std::int32_t id) {
+        return std::find(options.end_tokens.begin(), options.end_tokens.end(), id) != options.end_tokens.end();
+    };
+    const auto penalised = [&](double log_probability, index_t tokens) {
+        return log_probability / std::pow(static_cast<double>(tokens), options.length_penalty);
+    };
     const auto beams = static_cast<std::size_t>(options.beams), keep = beams * std::max<std::size_t>(2, 1 + options.end_tokens.size());
 
     struct Running {
@@ -118,7 +124,10 @@ inline BeamResult beam_search(const CausalModel& model, std::span<const std::int
             const auto& c = candidates[i];
             auto ids = running[static_cast<std::size_t>(c.beam)].ids;
             ids.push_back(c.id);
-            const Finish why = is_end(c.id) ? Finish::eos : options.stop && options.stop(ids) ? Finish::stop : made >= most ? Finish::length : Finish::running;
+            const Finish why = is_end(c.id)                        ? Finish::eos
+                               : options.stop && options.stop(ids) ? Finish::stop
+                               : made >= most                      ? Finish::length
+                                                                   : Finish::running;
             if (why == Finish::running) {
                 if (next.size() == beams) continue;
                 next.push_back({std::move(ids), c.log_probability});

@@ -32,50 +32,14 @@ constexpr std::string_view name_of(Finish finish) {
     return names[static_cast<std::size_t>(finish)];
 }
 
-namespace detail {
-
-// Turns ids that come one at a time into text: each piece is what the newest id added to the text of the ids before it, held back
-// while it ends inside a character.
-class StreamDecoder {
-public:
-    explicit StreamDecoder(const Tokenizer* tokenizer) : tokenizer_(tokenizer) {}
-
-    std::string push(std::int32_t id) {
-        if (tokenizer_ == nullptr || !tokenizer_->has(id)) return {};  // a model may have more ids than its tokenizer, to fill its table up
-        ids_.push_back(id);
-        const std::string whole = decoded();
-        if (whole.ends_with("\xEF\xBF\xBD")) return {};  // U+FFFD: the rest of a character is still to come
-        return take(whole);
-    }
-    /// What is left at the end.
-    std::string flush() { return tokenizer_ == nullptr || ids_.empty() ? std::string() : take(decoded()); }
-
-private:
-    std::string decoded() const { return tokenizer_->decode(ids_, true); }
-    std::string take(const std::string& whole) {
-        std::string piece = whole.substr(std::min(given_, whole.size()));
-        given_ = whole.size();
-        if (ids_.size() > 16) {  // keep a few ids as context for the next: some decoders treat the first differently
-            ids_.erase(ids_.begin(), ids_.end() - 4);
-            given_ = decoded().size();
-        }
-        return piece;
-    }
-
-    const Tokenizer* tokenizer_;
-    std::vector<std::int32_t> ids_;
-    std::size_t given_ = 0;
-};
-
-}  // namespace detail
-
 /// One running generation. A range of text pieces; or call next() for one token at a time.
 class Generation {
 public:
     /// The model and tokenizer (may be null) must outlive this, or be kept by `keep`.
     Generation(const CausalModel& model, const Tokenizer* tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt, GenerateOptions options,
                std::shared_ptr<const void> keep = {})
-        : session_(model), decoder_(tokenizer), end_tokens_(std::move(end_tokens)), seen_(std::move(prompt)), options_(std::move(options)), generator_(options_.seed), keep_(std::move(keep)) {
+        : session_(model), end_tokens_(std::move(end_tokens)), seen_(std::move(prompt)), options_(std::move(options)), generator_(options_.seed), keep_(std::move(keep)) {
+        if (tokenizer != nullptr) stream_.emplace(*tokenizer);
         check(options_.sampler());
         require(options_.max_tokens >= 0, ErrorCode::invalid_argument, "generate: max_tokens ", options_.max_tokens, " is negative");
         require(!seen_.empty(), ErrorCode::invalid_argument, "generate: the prompt is empty");
@@ -97,7 +61,7 @@ public:
         (made == 0 ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
         seen_.push_back(id);
-        held_ += decoder_.push(id);
+        if (stream_) held_ += stream_->push(id);
         if (const auto at = first_stop(); at != std::string::npos) {
             piece_ = held_.substr(0, at);
             held_.clear();
@@ -152,7 +116,7 @@ public:
 private:
     bool end(Finish why) {
         finish_ = why;
-        held_ += decoder_.flush();
+        if (stream_) held_ += stream_->finish();
         const auto at = first_stop();
         if (at != std::string::npos) held_.resize(at);
         release(held_.size());
@@ -183,7 +147,7 @@ private:
     }
 
     Session session_;
-    detail::StreamDecoder decoder_;
+    std::optional<TokenStream> stream_;
     std::vector<std::int32_t> end_tokens_, seen_;
     GenerateOptions options_;
     Generator generator_;

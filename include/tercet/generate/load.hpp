@@ -148,7 +148,8 @@ inline CausalLm load_causal_lm(std::span<const std::byte> gguf, const ModelOptio
 /// A sentence encoder from a directory as the sentence-transformers library lays it out.
 inline TextEncoder load_text_encoder(const std::string& path, const ModelOptions& options = {}) {
     const auto files = ModelFiles::open(path, {options.map, options.stop});
-    return TextEncoder(load_bert(files, options), load_tokenizer(files.directory()), sentence_config(files));
+    auto model = load_bert(files, options);  // first of the three: what it is comes before what is missing beside it
+    return TextEncoder(std::move(model), load_tokenizer(files.directory()), sentence_config(files));
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -87,7 +87,7 @@ inline std::int32_t sample_token(std::span<const float> logits, const SamplerOpt
     if (options.top_p < 1) {
         double sum = 0;
         std::size_t count = 0;
-        while (count < weights.size() && sum < options.top_p * total) sum += weights[count++];
+        while (count < weights.size() && (count == 0 || sum < options.top_p * total)) sum += weights[count++];
         weights.resize(count);
         total = sum;
     }

@@ -26,7 +26,7 @@ struct LoraPair {
 
 /// A set of low-rank terms. Names of its weights: base_model.model.<module>.lora_A.weight, …
 struct LoraAdapter {
-    std::string source;                // for messages
+    std::string source;  // for messages
     std::vector<LoraPair> pairs;
     std::vector<std::string> targets{};  // every layer whose name ends so has a pair; empty where the config says it otherwise
 
@@ -75,8 +75,8 @@ inline void check_lora_config(const Json& config, const std::string& source) {
     }
     for (const char* key : {"modules_to_save", "layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens"}) {
         const Json* value = config.find(key);
-        require(value == nullptr || value->is_null() || ((value->is_array() || value->is_object()) && value->size() == 0), ErrorCode::unsupported, source, ": ", key,
-                " is not supported");
+        require(value == nullptr || value->is_null() || ((value->is_array() || value->is_object()) && value->size() == 0), ErrorCode::unsupported,
+                source, ": ", key, " is not supported");
     }
     const std::string bias = config.get_or("bias", "none");
     require(bias == "none", ErrorCode::unsupported, source, ": trained biases (bias ", excerpt(bias), ") are not supported");
@@ -89,7 +89,8 @@ inline std::pair<std::string, int> lora_place(const StoredTensor& t, const std::
     for (const int factor : {0, 1}) {
         const auto ending = endings[factor];
         if (!name.starts_with(prefix) || !name.ends_with(ending) || name.size() <= prefix.size() + ending.size()) continue;
-        require(t.shape.rank() == 2 && element_count(t.shape) > 0, ErrorCode::shape_mismatch, source, ": tensor ", excerpt(name), " ", t.shape, " is no factor of a low-rank term");
+        require(t.shape.rank() == 2 && element_count(t.shape) > 0, ErrorCode::shape_mismatch, source, ": tensor ", excerpt(name), " ", t.shape,
+                " is no factor of a low-rank term");
         return {std::string(name.substr(prefix.size(), name.size() - prefix.size() - ending.size())), factor};
     }
     const bool known = name.find("lora_embedding_") != std::string_view::npos || name.find("lora_magnitude_vector") != std::string_view::npos;
@@ -133,10 +134,11 @@ inline LoraAdapter load_lora(const std::string& directory, const LoraLoading& ho
     const double rank = static_cast<double>(config.at("r").as_int()), alpha = config.get_or("lora_alpha", 8.0);
     const bool stabilised = config.get_or("use_rslora", false);
     for (auto& pair : adapter.pairs) {
-        const double r = detail::pattern_or(config, "rank_pattern", pair.module, rank), scale = detail::pattern_or(config, "alpha_pattern", pair.module, alpha);
+        const double r = detail::pattern_or(config, "rank_pattern", pair.module, rank),
+                     scale = detail::pattern_or(config, "alpha_pattern", pair.module, alpha);
         const index_t rows = pair.a.shape()[0], columns = pair.b.shape()[1];
-        require(static_cast<double>(rows) == r && static_cast<double>(columns) == r, ErrorCode::shape_mismatch, adapter.source, ": ", pair.module, ": the config's rank is ", r,
-                ", the factors are A ", pair.a.shape(), " and B ", pair.b.shape());
+        require(static_cast<double>(rows) == r && static_cast<double>(columns) == r, ErrorCode::shape_mismatch, adapter.source, ": ", pair.module,
+                ": the config's rank is ", r, ", the factors are A ", pair.a.shape(), " and B ", pair.b.shape());
         pair.scaling = static_cast<float>(scale / (stabilised ? std::sqrt(r) : r));
     }
     const auto absent = [&](const char* key) { return config.find(key) == nullptr || config.find(key)->is_null(); };
@@ -160,8 +162,8 @@ void attach_lora(Module& model, const LoraAdapter& adapter) {
         Weight* w = detail::find_layer(matrices, pair.module);
         require(w != nullptr, ErrorCode::missing_tensor, adapter.source, ": the model has no layer '", pair.module, "'");
         const Shape &a = pair.a.shape(), &b = pair.b.shape();
-        require(a[1] == w->in_features() && b[0] == w->out_features() && a[0] == b[1], ErrorCode::shape_mismatch, adapter.source, ": ", pair.module, ": the factors A ", a, " and B ",
-                b, " do not fit the model's layer, ", w->in_features(), " -> ", w->out_features());
+        require(a[1] == w->in_features() && b[0] == w->out_features() && a[0] == b[1], ErrorCode::shape_mismatch, adapter.source, ": ", pair.module,
+                ": the factors A ", a, " and B ", b, " do not fit the model's layer, ", w->in_features(), " -> ", w->out_features());
         found.emplace_back(w, std::make_shared<const LowRank>(LowRank{pair.a.tensor(), pair.b.tensor(), pair.scaling}));
         adapted.emplace(w, true);
     }
@@ -169,7 +171,8 @@ void attach_lora(Module& model, const LoraAdapter& adapter) {
         if (w.shape().rank() != 2 || adapted.contains(&w) || !name.ends_with(".weight")) return;
         const std::string module = name.substr(0, name.size() - 7);
         for (const auto& target : adapter.targets)
-            require(!detail::names_layer(target, module), ErrorCode::missing_tensor, adapter.source, ": the factors for the targeted layer '", module, "' are not there");
+            require(!detail::names_layer(target, module), ErrorCode::missing_tensor, adapter.source, ": the factors for the targeted layer '", module,
+                    "' are not there");
     });
     for (auto& [w, term] : found) w->set_low_rank(std::move(term));
 }

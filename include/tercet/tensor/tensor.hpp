@@ -179,7 +179,8 @@ public:
     /// One element; negative indices count from the back. Throws index_out_of_range.
     template <std::convertible_to<index_t>... Index>
     T operator()(Index... index) const {
-        return storage_->data()[offset_of({static_cast<index_t>(index)...})];
+        const index_t where = offset_of({static_cast<index_t>(index)...});
+        return storage_->data()[where];
     }
     /// One element, to be written to.
     template <std::convertible_to<index_t>... Index>

@@ -15,12 +15,12 @@
 namespace tercet::inline TERCET_ABI {
 
 struct BpeOptions {
-    std::string unknown;              // token for characters outside the vocabulary; empty: they are dropped
-    std::string continuing_prefix;    // of symbols that do not begin a word
-    std::string end_of_word_suffix;   // of the symbol that ends a word
-    bool fuse_unknown = false;        // neighbouring unknown characters are one token
-    bool byte_fallback = false;       // characters outside the vocabulary become <0x..> tokens, one a byte
-    bool ignore_merges = false;       // a word that is a token stays whole
+    std::string unknown;             // token for characters outside the vocabulary; empty: they are dropped
+    std::string continuing_prefix;   // of symbols that do not begin a word
+    std::string end_of_word_suffix;  // of the symbol that ends a word
+    bool fuse_unknown = false;       // neighbouring unknown characters are one token
+    bool byte_fallback = false;      // characters outside the vocabulary become <0x..> tokens, one a byte
+    bool ignore_merges = false;      // a word that is a token stays whole
 };
 
 /// What encode() needs room for; one a thread, used again from word to word.
@@ -57,7 +57,11 @@ public:
             joined.assign(left).append(right, options_.continuing_prefix.size());
             const TokenId a = vocabulary.find(left), b = vocabulary.find(right), merged = vocabulary.find(joined);
             require(a != no_token && b != no_token && merged != no_token, ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '",
-                    right, "'): '", a == no_token ? left : b == no_token ? right : joined, "' is not in the vocabulary");
+                    right, "'): '",
+                    a == no_token   ? left
+                    : b == no_token ? right
+                                    : joined,
+                    "' is not in the vocabulary");
             insert({key_of(a, b), static_cast<std::uint32_t>(rank), merged});
         }
         std::string symbol;

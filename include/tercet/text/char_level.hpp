@@ -40,7 +40,8 @@ public:
         for (const auto& entry : file.at("chars").elements()) {
             const std::string& text = entry.as_string();
             const bool one = !text.empty() && utf8_count(text) == 1;
-            require(one, ErrorCode::bad_tokenizer, source, ": chars[", v.points_.size(), "] = ", quote_json(text.substr(0, 40)), " is not one character");
+            require(one, ErrorCode::bad_tokenizer, source, ": chars[", v.points_.size(), "] = ", quote_json(text.substr(0, 40)),
+                    " is not one character");
             v.points_.push_back(utf8_decode(text, 0).point);
         }
         v.index(source);
@@ -60,7 +61,8 @@ public:
     TokenId size() const { return static_cast<TokenId>(points_.size()); }
     /// The id of a code point, or no_token.
     TokenId find(char32_t point) const {
-        const auto at = std::lower_bound(by_point_.begin(), by_point_.end(), point, [this](TokenId id, char32_t p) { return points_[position(id)] < p; });
+        const auto at =
+            std::lower_bound(by_point_.begin(), by_point_.end(), point, [this](TokenId id, char32_t p) { return points_[position(id)] < p; });
         return at != by_point_.end() && points_[position(*at)] == point ? *at : no_token;
     }
 
@@ -74,8 +76,8 @@ public:
         for (std::size_t i = 0; i < text.size();) {
             const auto step = utf8_decode_valid(text, i);
             const TokenId id = step.point < 128 ? ascii[step.point] : find(step.point);
-            require(id != no_token, ErrorCode::index_out_of_range, "the character ", quote_json(text.substr(i, step.size)), " at byte ", i, " is not among the ",
-                    size(), " of the vocabulary");
+            require(id != no_token, ErrorCode::index_out_of_range, "the character ", quote_json(text.substr(i, step.size)), " at byte ", i,
+                    " is not among the ", size(), " of the vocabulary");
             ids.push_back(id);
             i += step.size;
         }
@@ -104,8 +106,8 @@ private:
         std::sort(by_point_.begin(), by_point_.end(), [this](TokenId a, TokenId b) { return points_[position(a)] < points_[position(b)]; });
         for (std::size_t i = 1; i < by_point_.size(); ++i) {
             const char32_t point = points_[position(by_point_[i])];
-            require(points_[position(by_point_[i - 1])] != point, ErrorCode::bad_tokenizer, source, ": the character ", quote_json(utf8_encode({&point, 1})),
-                    " stands there twice");
+            require(points_[position(by_point_[i - 1])] != point, ErrorCode::bad_tokenizer, source, ": the character ",
+                    quote_json(utf8_encode({&point, 1})), " stands there twice");
         }
     }
 

@@ -12,14 +12,14 @@
 namespace tercet::inline TERCET_ABI {
 
 struct ChatMessage {
-    std::string role;     // "system", "user", "assistant", as the template knows them
+    std::string role;  // "system", "user", "assistant", as the template knows them
     std::string content;
 };
 
 struct ChatOptions {
     bool add_generation_prompt = true;  // end with the beginning of the assistant's answer
     std::string bos_token = {}, eos_token = {}, unk_token = {}, pad_token = {};
-    JinjaValue::Map variables = {};     // further variables of the template
+    JinjaValue::Map variables = {};  // further variables of the template
 };
 
 /// The text of a conversation. Throws bad_tokenizer, naming line and column, for a template that cannot be used, invalid_argument when the template
@@ -37,7 +37,9 @@ inline std::string render_chat(std::string_view chat_template, std::span<const C
     const auto set = [&](const char* name, JinjaValue value) { variables.members.emplace_back(name, std::move(value)); };
     set("messages", std::move(list));
     set("add_generation_prompt", options.add_generation_prompt);
-    for (const auto& [name, text] : {std::pair{"bos_token", &options.bos_token}, {"eos_token", &options.eos_token}, {"unk_token", &options.unk_token},
+    for (const auto& [name, text] : {std::pair{"bos_token", &options.bos_token},
+                                     {"eos_token", &options.eos_token},
+                                     {"unk_token", &options.unk_token},
                                      {"pad_token", &options.pad_token}})
         if (!text->empty()) set(name, *text);
     set("tools", JinjaValue::None{});
@@ -54,7 +56,10 @@ inline std::string render_chat(const Tokenizer& tokenizer, std::span<const ChatM
     ChatOptions options;
     options.add_generation_prompt = add_generation_prompt;
     const auto& roles = tokenizer.special();
-    for (auto [text, id] : {std::pair{&options.bos_token, roles.bos}, {&options.eos_token, roles.eos}, {&options.unk_token, roles.unk}, {&options.pad_token, roles.pad}})
+    for (auto [text, id] : {std::pair{&options.bos_token, roles.bos},
+                            {&options.eos_token, roles.eos},
+                            {&options.unk_token, roles.unk},
+                            {&options.pad_token, roles.pad}})
         if (tokenizer.has(id)) *text = tokenizer.token(id);
     return render_chat(tokenizer.chat_template(), messages, options);
 }

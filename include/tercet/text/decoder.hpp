@@ -28,9 +28,9 @@ inline std::string replace_all(std::string_view text, std::string_view pattern, 
 }
 
 inline std::string clean_up(std::string text) {
-    constexpr std::pair<std::string_view, std::string_view> rules[] = {{" .", "."},     {" ?", "?"},   {" !", "!"},           {" ,", ","},
-                                                                       {" ' ", "'"},    {" n't", "n't"}, {" 'm", "'m"},       {" do not", " don't"},
-                                                                       {" 's", "'s"},   {" 've", "'ve"}, {" 're", "'re"}};
+    constexpr std::pair<std::string_view, std::string_view> rules[] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+                                                                       {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+                                                                       {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
     if (text.find(' ') == std::string::npos) return text;
     for (const auto& [pattern, content] : rules) text = replace_all(text, pattern, content);
     return text;
@@ -55,7 +55,9 @@ inline void append_alphabet_bytes(std::string& out, std::string_view token) {
 // <0xAB> -> 0xAB, or -1.
 inline int fallback_byte(std::string_view token) {
     if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
-    const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+    const auto digit = [](char c) {
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    };
     const int high = digit(token[3]), low = digit(token[4]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
@@ -111,10 +113,12 @@ private:
             for (auto& token : tokens) token = detail::text::replace_all(token, step.pattern, step.content);
             return tokens;
         case metaspace:
-            for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = detail::text::replace_all(tokens[i], step.pattern, i == 0 && step.drop_first ? "" : " ");
+            for (std::size_t i = 0; i < tokens.size(); ++i)
+                tokens[i] = detail::text::replace_all(tokens[i], step.pattern, i == 0 && step.drop_first ? "" : " ");
             return tokens;
         case bpe:
-            for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = detail::text::replace_all(tokens[i], step.pattern, i + 1 < tokens.size() ? " " : "");
+            for (std::size_t i = 0; i < tokens.size(); ++i)
+                tokens[i] = detail::text::replace_all(tokens[i], step.pattern, i + 1 < tokens.size() ? " " : "");
             return tokens;
         }
         return tokens;
@@ -146,8 +150,10 @@ private:
     }
 
     static std::string strip_ends(const DecoderStep& step, std::string_view token) {
-        for (std::size_t i = 0; i < step.start && !step.pattern.empty() && token.starts_with(step.pattern); ++i) token.remove_prefix(step.pattern.size());
-        for (std::size_t i = 0; i < step.stop && !step.pattern.empty() && token.ends_with(step.pattern); ++i) token.remove_suffix(step.pattern.size());
+        for (std::size_t i = 0; i < step.start && !step.pattern.empty() && token.starts_with(step.pattern); ++i)
+            token.remove_prefix(step.pattern.size());
+        for (std::size_t i = 0; i < step.stop && !step.pattern.empty() && token.ends_with(step.pattern); ++i)
+            token.remove_suffix(step.pattern.size());
         return std::string(token);
     }
 

@@ -54,7 +54,8 @@ struct PadOptions {
 
 /// Pads each encoding to one length; longer ones are left as they are. Throws invalid_argument for a negative length.
 inline void pad(std::span<Encoding> batch, const PadOptions& options = {}) {
-    require(options.length >= 0 && options.multiple_of >= 0, ErrorCode::invalid_argument, "pad: length ", options.length, ", multiple of ", options.multiple_of);
+    require(options.length >= 0 && options.multiple_of >= 0, ErrorCode::invalid_argument, "pad: length ", options.length, ", multiple of ",
+            options.multiple_of);
     auto length = static_cast<std::size_t>(options.length);
     if (length == 0) {
         for (const auto& encoding : batch) length = std::max(length, encoding.size());
@@ -78,8 +79,8 @@ namespace detail::text {
 
 /// One place of a template: the first text, the second, or added tokens.
 struct TemplatePiece {
-    int sequence = -1;          // 0 or 1, or -1 for tokens
-    std::vector<TokenId> ids;   // when sequence is -1
+    int sequence = -1;         // 0 or 1, or -1 for tokens
+    std::vector<TokenId> ids;  // when sequence is -1
     TokenId type_id = 0;
 };
 

@@ -125,14 +125,16 @@ private:
     static bool holds_namespace(const JinjaValue& value) {
         if (const auto* list = value.as_list()) return std::any_of(list->begin(), list->end(), holds_namespace);
         if (const auto* map = value.as_map())
-            return map->is_namespace || std::any_of(map->members.begin(), map->members.end(), [](const auto& m) { return holds_namespace(m.second); });
+            return map->is_namespace ||
+                   std::any_of(map->members.begin(), map->members.end(), [](const auto& m) { return holds_namespace(m.second); });
         return value.as_function() && value.as_function()->self && holds_namespace(*value.as_function()->self);
     }
 
     void unpack(const Node& n, const std::vector<std::string>& names, JinjaValue value) {
         if (names.size() == 1) return set(names[0], std::move(value));
         const auto* list = value.as_list();
-        if (!list || list->size() != names.size()) program_.fail_at(n.position, "cannot unpack " + std::string(value.kind()) + " into that many names");
+        if (!list || list->size() != names.size())
+            program_.fail_at(n.position, "cannot unpack " + std::string(value.kind()) + " into that many names");
         for (std::size_t i = 0; i < names.size(); ++i) set(names[i], (*list)[i]);
     }
 
@@ -154,8 +156,13 @@ private:
             step(n);
             scopes_.back().members.clear();
             const auto at = static_cast<std::int64_t>(i), size = static_cast<std::int64_t>(count);
-            JinjaValue::Map state{{{"index", at + 1}, {"index0", at}, {"first", i == 0}, {"last", i + 1 == count}, {"length", size},
-                                   {"revindex", size - at}, {"revindex0", size - at - 1}}};
+            JinjaValue::Map state{{{"index", at + 1},
+                                   {"index0", at},
+                                   {"first", i == 0},
+                                   {"last", i + 1 == count},
+                                   {"length", size},
+                                   {"revindex", size - at},
+                                   {"revindex0", size - at - 1}}};
             if (i > 0) state.members.emplace_back("previtem", (*items)[i - 1]);
             if (i + 1 < count) state.members.emplace_back("nextitem", (*items)[i + 1]);
             set("loop", std::move(state));
@@ -288,7 +295,10 @@ private:
             const auto& name = macro.names[i];
             const auto* named = arguments.named.find(name);
             const int fallback = macro.kids[i + 1];
-            locals.members.emplace_back(name, i < arguments.positional.size() ? arguments.positional[i] : named ? *named : fallback >= 0 ? evaluate(fallback) : JinjaValue{});
+            locals.members.emplace_back(name, i < arguments.positional.size() ? arguments.positional[i]
+                                              : named                         ? *named
+                                              : fallback >= 0                 ? evaluate(fallback)
+                                                                              : JinjaValue{});
         }
         // A macro sees what stands at the top of the template and its own parameters.
         std::vector<JinjaValue::Map> outer;

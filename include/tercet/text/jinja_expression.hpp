@@ -10,18 +10,41 @@
 namespace tercet::inline TERCET_ABI::detail::jinja {
 
 enum class Kind : std::uint8_t {
-    text, output, block, for_loop, branch, assign, assign_block, macro, loop_break, loop_continue,  // statements
-    literal, name, list, map, attribute, index, slice, call, keyword, filter, test, negate, logical_not, binary, conditional
+    text,
+    output,
+    block,
+    for_loop,
+    branch,
+    assign,
+    assign_block,
+    macro,
+    loop_break,
+    loop_continue,  // statements
+    literal,
+    name,
+    list,
+    map,
+    attribute,
+    index,
+    slice,
+    call,
+    keyword,
+    filter,
+    test,
+    negate,
+    logical_not,
+    binary,
+    conditional
 };
 
 struct Node {
     Kind kind = Kind::text;
-    std::size_t position = 0;      // in the template, for messages
-    std::string text;              // text, name, operator
-    JinjaValue value;              // literal
-    std::vector<int> kids;         // -1 where a part is left out
+    std::size_t position = 0;        // in the template, for messages
+    std::string text;                // text, name, operator
+    JinjaValue value;                // literal
+    std::vector<int> kids;           // -1 where a part is left out
     std::vector<std::string> names;  // loop or assignment targets, macro parameters
-    bool flag = false;             // test: negated
+    bool flag = false;               // test: negated
 };
 
 struct Program {
@@ -140,7 +163,9 @@ protected:
         return add(Kind::conditional, position, {condition, value, otherwise});
     }
 
-    int binary(int left, int right, std::size_t position, std::string_view sign) { return add(Kind::binary, position, {left, right}, std::string(sign)); }
+    int binary(int left, int right, std::size_t position, std::string_view sign) {
+        return add(Kind::binary, position, {left, right}, std::string(sign));
+    }
 
     int or_expression() {
         int left = and_expression();
@@ -226,7 +251,8 @@ protected:
                     skip_blanks();
                     const char c = at_ < source().size() ? source()[at_] : ' ';
                     const bool operand = c == '\'' || c == '"' || (c >= '0' && c <= '9') ||
-                                         (!next.empty() && next != "and" && next != "or" && next != "not" && next != "if" && next != "else" && next != "is" && next != "in");
+                                         (!next.empty() && next != "and" && next != "or" && next != "not" && next != "if" && next != "else" &&
+                                          next != "is" && next != "in");
                     if (operand) kids.push_back(postfix(primary()));
                 }
                 value = add(Kind::test, position, std::move(kids), name);
@@ -362,8 +388,9 @@ protected:
         const std::size_t position = at_;
         std::size_t end = at_;
         bool fraction = false;
-        while (end < source().size() && ((source()[end] >= '0' && source()[end] <= '9') || source()[end] == '_' ||
-                                         (!fraction && source()[end] == '.' && end + 1 < source().size() && source()[end + 1] >= '0' && source()[end + 1] <= '9'))) {
+        while (end < source().size() &&
+               ((source()[end] >= '0' && source()[end] <= '9') || source()[end] == '_' ||
+                (!fraction && source()[end] == '.' && end + 1 < source().size() && source()[end + 1] >= '0' && source()[end + 1] <= '9'))) {
             fraction = fraction || source()[end] == '.';
             ++end;
         }

@@ -115,7 +115,8 @@ inline Result apply_list_filter(std::string_view name, const JinjaValue& value, 
         for (std::size_t i = 1; i < items.size(); ++i) {
             if (!apply_operator("<", key(items[0]), key(items[i]))) return std::nullopt;
         }
-        std::stable_sort(items.begin(), items.end(), [&](const JinjaValue& a, const JinjaValue& b) { return apply_operator("<", key(a), key(b))->truth(); });
+        std::stable_sort(items.begin(), items.end(),
+                         [&](const JinjaValue& a, const JinjaValue& b) { return apply_operator("<", key(a), key(b))->truth(); });
         if (name != "sort") return items.empty() ? JinjaValue{} : name == "min" ? items.front() : items.back();
         if (const auto* reverse = arguments.get(0, "reverse"); reverse && reverse->truth()) std::reverse(items.begin(), items.end());
         return JinjaValue(std::move(items));
@@ -174,9 +175,12 @@ inline Result apply_filter(std::string_view name, const JinjaValue& value, const
     }
     if (name == "abs" || name == "round") {
         if (!value.is_number()) return std::nullopt;
-        if (name == "abs") return value.as_integer() ? JinjaValue(*value.as_integer() < 0 ? -*value.as_integer() : *value.as_integer()) : JinjaValue(std::fabs(value.number()));
+        if (name == "abs")
+            return value.as_integer() ? JinjaValue(*value.as_integer() < 0 ? -*value.as_integer() : *value.as_integer())
+                                      : JinjaValue(std::fabs(value.number()));
         const auto* digits = arguments.get(0, "precision");
-        const double scale = std::pow(10.0, digits && digits->as_integer() ? static_cast<double>(std::clamp<std::int64_t>(*digits->as_integer(), -15, 15)) : 0.0);
+        const double scale =
+            std::pow(10.0, digits && digits->as_integer() ? static_cast<double>(std::clamp<std::int64_t>(*digits->as_integer(), -15, 15)) : 0.0);
         return JinjaValue(std::nearbyint(value.number() * scale) / scale);
     }
     constexpr std::string_view text_filters[] = {"trim", "upper", "lower", "title", "capitalize", "replace", "escape", "e", "indent"};

@@ -30,7 +30,9 @@ struct Arguments {
 
 using Result = std::optional<JinjaValue>;
 
-inline bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+inline bool is_blank(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
 inline std::string_view strip(std::string_view text, bool left, bool right, const JinjaValue* which = nullptr) {
     const std::string set = which && which->as_string() ? *which->as_string() : std::string{};
@@ -43,7 +45,8 @@ inline std::string_view strip(std::string_view text, bool left, bool right, cons
 inline std::string replace(std::string_view text, std::string_view pattern, std::string_view content) {
     std::string out;
     std::size_t at = 0;
-    for (std::size_t hit; !pattern.empty() && out.size() <= 16u << 20 && (hit = text.find(pattern, at)) != std::string_view::npos; at = hit + pattern.size())
+    for (std::size_t hit; !pattern.empty() && out.size() <= 16u << 20 && (hit = text.find(pattern, at)) != std::string_view::npos;
+         at = hit + pattern.size())
         out.append(text.substr(at, hit - at)).append(content);
     return out.append(text.substr(at));
 }
@@ -240,7 +243,8 @@ inline std::optional<bool> apply_test(std::string_view name, const JinjaValue& v
 inline bool is_method(const JinjaValue& value, std::string_view name) {
     const auto any = [&](std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), name) != names.end(); };
     if (value.as_string())
-        return any({"strip", "lstrip", "rstrip", "split", "startswith", "endswith", "upper", "lower", "title", "capitalize", "replace", "find", "join", "count"});
+        return any({"strip", "lstrip", "rstrip", "split", "startswith", "endswith", "upper", "lower", "title", "capitalize", "replace", "find",
+                    "join", "count"});
     if (value.as_map()) return any({"items", "keys", "values", "get"});
     return false;
 }
@@ -271,7 +275,8 @@ inline Result call_method(const JinjaValue& self, std::string_view name, const A
     if (name == "title" || name == "capitalize") return JinjaValue(capitalize(text, name == "title"));
     if (name == "split") {
         JinjaValue::List out;
-        std::int64_t left = arguments.get(1, "maxsplit") && arguments.get(1, "maxsplit")->as_integer() ? *arguments.get(1, "maxsplit")->as_integer() : -1;
+        std::int64_t left =
+            arguments.get(1, "maxsplit") && arguments.get(1, "maxsplit")->as_integer() ? *arguments.get(1, "maxsplit")->as_integer() : -1;
         std::string_view rest = text;
         if (!first || !first->as_string()) {
             for (rest = strip(rest, true, true); !rest.empty(); rest = strip(rest, true, false)) {
@@ -303,11 +308,14 @@ inline Result call_method(const JinjaValue& self, std::string_view name, const A
     }
     if (!first) return std::nullopt;
     if (name == "startswith" || name == "endswith") {
-        const auto test = [&](const JinjaValue& v) { return v.as_string() && (name == "startswith" ? text.starts_with(*v.as_string()) : text.ends_with(*v.as_string())); };
+        const auto test = [&](const JinjaValue& v) {
+            return v.as_string() && (name == "startswith" ? text.starts_with(*v.as_string()) : text.ends_with(*v.as_string()));
+        };
         return JinjaValue(first->as_list() ? std::any_of(first->as_list()->begin(), first->as_list()->end(), test) : test(*first));
     }
     if (!first->as_string()) return std::nullopt;
-    if (name == "replace" && arguments.get(1) && arguments.get(1)->as_string()) return JinjaValue(replace(text, *first->as_string(), *arguments.get(1)->as_string()));
+    if (name == "replace" && arguments.get(1) && arguments.get(1)->as_string())
+        return JinjaValue(replace(text, *first->as_string(), *arguments.get(1)->as_string()));
     if (name == "find") {
         const auto hit = text.find(*first->as_string());
         return JinjaValue(hit == std::string::npos ? std::int64_t{-1} : static_cast<std::int64_t>(utf8_count(std::string_view(text).substr(0, hit))));
@@ -344,4 +352,3 @@ inline Result call_global(std::string_view name, const Arguments& arguments) {
 }
 
 }  // namespace tercet::inline TERCET_ABI::detail::jinja
-

@@ -169,8 +169,8 @@ private:
             out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, *i).ptr);
         } else if (const auto* d = as_float()) {
             out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, *d).ptr);
-            if (std::string_view(buffer, static_cast<std::size_t>(std::to_chars(buffer, buffer + sizeof buffer, *d).ptr - buffer)).find_first_of(".en") ==
-                std::string_view::npos)
+            if (std::string_view(buffer, static_cast<std::size_t>(std::to_chars(buffer, buffer + sizeof buffer, *d).ptr - buffer))
+                    .find_first_of(".en") == std::string_view::npos)
                 out += ".0";
         } else if (const auto* l = as_list()) {
             out += '[';

@@ -36,8 +36,13 @@ inline void read_role(const Json& config, std::string_view key, const TokenizerP
 
 inline void read_roles(const Json& config, TokenizerParts& parts) {
     auto& roles = parts.special;
-    for (auto [key, role] : {std::pair{"bos_token", &roles.bos}, {"eos_token", &roles.eos}, {"unk_token", &roles.unk}, {"pad_token", &roles.pad},
-                             {"cls_token", &roles.cls}, {"sep_token", &roles.sep}, {"mask_token", &roles.mask}})
+    for (auto [key, role] : {std::pair{"bos_token", &roles.bos},
+                             {"eos_token", &roles.eos},
+                             {"unk_token", &roles.unk},
+                             {"pad_token", &roles.pad},
+                             {"cls_token", &roles.cls},
+                             {"sep_token", &roles.sep},
+                             {"mask_token", &roles.mask}})
         read_role(config, key, parts, *role);
 }
 
@@ -114,8 +119,10 @@ inline Tokenizer load_tokenizer(const std::string& path, const LoadOptions& opti
     std::error_code error;
     if (fs::is_directory(path, error)) {
         const auto inner = fs::path(path) / "tokenizer.json";
-        require(detail::text::is_file(inner), detail::text::is_file(fs::path(path) / "tokenizer.model") ? ErrorCode::unsupported : ErrorCode::bad_tokenizer, path,
-                detail::text::is_file(fs::path(path) / "tokenizer.model") ? ": a SentencePiece tokenizer.model is not supported" : ": no tokenizer.json in this directory");
+        require(detail::text::is_file(inner),
+                detail::text::is_file(fs::path(path) / "tokenizer.model") ? ErrorCode::unsupported : ErrorCode::bad_tokenizer, path,
+                detail::text::is_file(fs::path(path) / "tokenizer.model") ? ": a SentencePiece tokenizer.model is not supported"
+                                                                          : ": no tokenizer.json in this directory");
         return load_tokenizer(inner.string(), options);
     }
     if (path.ends_with(".gguf")) return tokenizer_from_gguf(Gguf::open(path, options));

@@ -40,8 +40,8 @@ enum class NormalizerKind : std::uint8_t { bert, nfc, nfd, nfkc, nfkd, lowercase
 struct NormalizerStep {
     NormalizerKind kind = NormalizerKind::nfc;
     bool clean_text = true, handle_chinese_chars = true, strip_accents = true, lowercase = true;  // bert
-    std::string pattern = {}, content = {};                                                      // replace; prepend has content only
-    bool left = true, right = true;                                                              // strip
+    std::string pattern = {}, content = {};                                                       // replace; prepend has content only
+    bool left = true, right = true;                                                               // strip
 };
 
 namespace detail::text {
@@ -247,7 +247,8 @@ public:
     /// Normalizes well-formed UTF-8; origins count bytes from `base`, where the text begins in a longer one.
     /// Throws size_overflow for a text of 4 GiB or more.
     NormalizedText apply(std::string_view text, std::uint32_t base = 0) const {
-        require(text.size() < 0xffffffffu - base, ErrorCode::size_overflow, "normalizer: a text of ", text.size(), " bytes, below 4 GiB is supported");
+        require(text.size() < 0xffffffffu - base, ErrorCode::size_overflow, "normalizer: a text of ", text.size(),
+                " bytes, below 4 GiB is supported");
         if (steps_.size() == 1 && steps_[0].kind == NormalizerKind::bert) return apply_bert(steps_[0], text, base);
         std::vector<detail::text::AlignedChar> points;
         points.reserve(text.size());
@@ -308,7 +309,8 @@ private:
         case nfd:
         case nfkd: return detail::text::transform(in, detail::text::decompose_changes(in, step.kind == nfkd), 0, before);
         case nfc:
-        case nfkc: return detail::text::transform(in, detail::text::compose_changes(detail::text::decompose_changes(in, step.kind == nfkc)), 0, before);
+        case nfkc:
+            return detail::text::transform(in, detail::text::compose_changes(detail::text::decompose_changes(in, step.kind == nfkc)), 0, before);
         case lowercase: {
             Points out;
             out.reserve(in.size());

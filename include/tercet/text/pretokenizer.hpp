@@ -42,18 +42,18 @@ inline constexpr ByteAlphabet byte_alphabet{};
 enum class SplitBehavior : std::uint8_t { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 
 enum class PreTokenizerKind : std::uint8_t {
-    bert,             // at whitespace, then around each punctuation character
-    gpt2,             // GPT-2's expression
-    cl100k,           // cl100k's, with `limit` numbers a word
-    byte_level,       // the byte alphabet; must be preceded by gpt2 where use_regex is set
-    digits,           // around numbers, each on its own when the behaviour is isolated
-    number_run,       // \p{N}{1,limit}
-    literal,          // a literal pattern
-    punctuation,      // each punctuation character
-    whitespace,       // \w+|[^\w\s]+
-    whitespace_split, // at whitespace
-    metaspace,        // spaces become `pattern`, the meta symbol
-    prefix_space,     // a space in front of each word that has none
+    bert,              // at whitespace, then around each punctuation character
+    gpt2,              // GPT-2's expression
+    cl100k,            // cl100k's, with `limit` numbers a word
+    byte_level,        // the byte alphabet; must be preceded by gpt2 where use_regex is set
+    digits,            // around numbers, each on its own when the behaviour is isolated
+    number_run,        // \p{N}{1,limit}
+    literal,           // a literal pattern
+    punctuation,       // each punctuation character
+    whitespace,        // \w+|[^\w\s]+
+    whitespace_split,  // at whitespace
+    metaspace,         // spaces become `pattern`, the meta symbol
+    prefix_space,      // a space in front of each word that has none
 };
 
 enum class PrependScheme : std::uint8_t { always, first, never };
@@ -139,7 +139,8 @@ public:
                 p.raw_bytes = true;
                 break;
             }
-            if (step.kind == PreTokenizerKind::byte_level || step.kind == PreTokenizerKind::metaspace || step.kind == PreTokenizerKind::prefix_space) {
+            if (step.kind == PreTokenizerKind::byte_level || step.kind == PreTokenizerKind::metaspace ||
+                step.kind == PreTokenizerKind::prefix_space) {
                 rewrite(p, step);
                 if (step.kind != PreTokenizerKind::metaspace || !step.split) continue;
             }

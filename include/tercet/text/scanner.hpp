@@ -22,7 +22,7 @@ enum class WordClass : std::uint8_t { letter, number, space, other };
 
 constexpr WordClass word_class_of(char32_t c) {
     const auto flags = unicode::flags_of(c);
-    return flags & unicode::letter ? WordClass::letter
+    return flags & unicode::letter   ? WordClass::letter
            : flags & unicode::number ? WordClass::number
            : flags & unicode::space  ? WordClass::space
                                      : WordClass::other;

@@ -18,13 +18,13 @@
 namespace tercet::inline TERCET_ABI {
 
 struct EncodeOptions {
-    bool add_special = true;               // the tokens that the model expects around a text
-    bool special_as_text = false;          // special tokens written in the text are read as ordinary text
+    bool add_special = true;                    // the tokens that the model expects around a text
+    bool special_as_text = false;               // special tokens written in the text are read as ordinary text
     std::optional<std::string_view> pair = {};  // the second text of a pair
-    index_t max_length = 0;                // at most this many tokens, added ones included; 0: no limit
+    index_t max_length = 0;                     // at most this many tokens, added ones included; 0: no limit
     Truncation truncation = Truncation::longest_first;
-    bool truncate_left = false;            // what goes is cut off at the beginning
-    index_t stride = 0;                    // encode_windows: how many tokens neighbouring windows share
+    bool truncate_left = false;  // what goes is cut off at the beginning
+    index_t stride = 0;          // encode_windows: how many tokens neighbouring windows share
 };
 
 /// Ids of the tokens that have a role; no_token where a tokenizer has none.
@@ -45,12 +45,12 @@ struct TokenizerParts {
     PreTokenizer pre_tokenizer;
     Decoder decoder;
     std::vector<AddedToken> added;
-    detail::text::Template single, pair;        // empty: nothing is added
+    detail::text::Template single, pair;  // empty: nothing is added
     bool trim_offsets = false;            // offsets leave out the whitespace that a token covers
     bool trim_keeps_prefix_space = true;  // … but for one space at the very front
     SpecialIds special;
-    index_t max_length = 0;               // as the files recommend; encode() takes it from its options only
-    std::string chat_template;            // empty when the files have none
+    index_t max_length = 0;     // as the files recommend; encode() takes it from its options only
+    std::string chat_template;  // empty when the files have none
 };
 
 class Tokenizer {
@@ -113,8 +113,8 @@ public:
         const auto& cut = cut_first ? first : second;
         const std::size_t limit = cut_first ? n1 : n2;
         const auto stride = static_cast<std::size_t>(std::max<index_t>(options.stride, 0));
-        require(options.stride >= 0 && (cut.size() == limit || limit == 0 || stride < limit), ErrorCode::invalid_argument, "encode_windows: a stride of ",
-                options.stride, " in windows of ", limit, " tokens");
+        require(options.stride >= 0 && (cut.size() == limit || limit == 0 || stride < limit), ErrorCode::invalid_argument,
+                "encode_windows: a stride of ", options.stride, " in windows of ", limit, " tokens");
         std::vector<Encoding> out;
         for (const auto& [begin, end] : detail::text::windows(cut.size(), limit, stride, options.truncate_left)) {
             const Encoding part = cut.slice(begin, end);
@@ -215,6 +215,7 @@ private:
         std::vector<Token> tokens;
         std::vector<Seen> seen;
         BpeScratch scratch;
+        WordPieceScratch candidates;
     };
 
     Raw raw_encode(std::string_view text, const EncodeOptions& options, bool offsets = true) const {
@@ -257,7 +258,8 @@ private:
                 p.spans = p_.normalizer.empty() ? nullptr : normal.spans.data();
                 p.base = base;
                 p.words.push_back({static_cast<std::uint32_t>(inner.begin), static_cast<std::uint32_t>(inner.end)});
-                if (inner.index >= 0) put(p_.added[static_cast<std::size_t>(inner.index)].id, {p.origin(inner.begin).begin, p.origin(inner.end - 1).end});
+                if (inner.index >= 0)
+                    put(p_.added[static_cast<std::size_t>(inner.index)].id, {p.origin(inner.begin).begin, p.origin(inner.end - 1).end});
                 else cut(p);
             }
         }
@@ -288,7 +290,7 @@ private:
             }
             const std::size_t first = tokens.size();
             if (p_.model == TokenModel::bpe) p_.bpe.encode(p_.vocabulary, p.text, begin, end, p.raw_bytes, work.scratch, tokens);
-            else p_.wordpiece.encode(p_.vocabulary, p.text, begin, end, tokens);
+            else p_.wordpiece.encode(p_.vocabulary, p.text, begin, end, work.candidates, tokens);
             if (seen) *seen = {begin, end - begin, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(tokens.size() - first)};
         }
     }
@@ -333,9 +335,10 @@ private:
     std::pair<std::size_t, std::size_t> shares(std::size_t n1, std::size_t n2, const EncodeOptions& options) const {
         if (options.max_length == 0) return {n1, n2};
         const std::size_t added = options.add_special ? detail::text::added_tokens(template_for(options)) : 0;
-        require(options.max_length >= static_cast<index_t>(added), ErrorCode::invalid_argument, "encode: max_length ", options.max_length, ", but ", added,
-                " tokens are added around the text");
-        return detail::text::truncated_sizes(n1, n2, options.pair.has_value(), static_cast<std::size_t>(options.max_length) - added, options.truncation);
+        require(options.max_length >= static_cast<index_t>(added), ErrorCode::invalid_argument, "encode: max_length ", options.max_length, ", but ",
+                added, " tokens are added around the text");
+        return detail::text::truncated_sizes(n1, n2, options.pair.has_value(), static_cast<std::size_t>(options.max_length) - added,
+                                             options.truncation);
     }
 
     Encoding finish(Encoding first, const Encoding* second, const EncodeOptions& options) const {

@@ -58,8 +58,8 @@ private:
 
     void read_added() {
         const auto types = file_.integers_or("tokenizer.ggml.token_type", {});
-        require(types.empty() || types.size() == static_cast<std::size_t>(p_.vocabulary.size()), ErrorCode::bad_tokenizer, p_.source, ": ", types.size(),
-                " token types for ", p_.vocabulary.size(), " tokens");
+        require(types.empty() || types.size() == static_cast<std::size_t>(p_.vocabulary.size()), ErrorCode::bad_tokenizer, p_.source, ": ",
+                types.size(), " token types for ", p_.vocabulary.size(), " tokens");
         constexpr std::int64_t unknown = 2, control = 3, user_defined = 4;
         for (std::size_t i = 0; i < types.size(); ++i) {
             if (types[i] != unknown && types[i] != control && types[i] != user_defined) continue;
@@ -92,11 +92,14 @@ private:
     void read_bpe() {
         using enum PreTokenizerKind;
         const auto pre = file_.string_or("tokenizer.ggml.pre", "default");
-        const auto is_one_of = [&](std::initializer_list<std::string_view> names) { return std::find(names.begin(), names.end(), pre) != names.end(); };
+        const auto is_one_of = [&](std::initializer_list<std::string_view> names) {
+            return std::find(names.begin(), names.end(), pre) != names.end();
+        };
         std::vector<PreTokenizerStep> steps;
         BpeOptions options;
         bool add_bos = false;
-        if (is_one_of({"default", "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v1-en", "jina-v2-es", "jina-v2-de", "gigachat", "mpt", "olmo", "jais", "trillion"})) {
+        if (is_one_of({"default", "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v1-en", "jina-v2-es", "jina-v2-de", "gigachat", "mpt", "olmo", "jais",
+                       "trillion"})) {
             steps = {{.kind = gpt2}};
         } else if (is_one_of({"smollm", "starcoder", "refact", "command-r", "codeshell"})) {
             steps = {{.kind = digits}, {.kind = gpt2}};
@@ -118,8 +121,8 @@ private:
         std::vector<std::pair<std::string, std::string>> merges;
         for (const auto& merge : file_.strings("tokenizer.ggml.merges")) {
             const auto space = merge.find(' ', 1);
-            require(space != std::string::npos && space + 1 < merge.size(), ErrorCode::bad_tokenizer, p_.source, ": merge ", merges.size(), " ('", merge,
-                    "') is not two tokens");
+            require(space != std::string::npos && space + 1 < merge.size(), ErrorCode::bad_tokenizer, p_.source, ": merge ", merges.size(), " ('",
+                    merge, "') is not two tokens");
             merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
         }
         p_.bpe = Bpe(p_.vocabulary, merges, std::move(options), p_.source);

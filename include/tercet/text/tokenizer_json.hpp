@@ -31,7 +31,8 @@ public:
         read_added();
         read_model(*model);
         if (const Json* post = find(root_, "post_processor")) read_post_processor(*post);
-        if (const Json* truncation = find(root_, "truncation")) p_.max_length = static_cast<index_t>(truncation->get_or("max_length", std::int64_t{0}));
+        if (const Json* truncation = find(root_, "truncation"))
+            p_.max_length = static_cast<index_t>(truncation->get_or("max_length", std::int64_t{0}));
         return std::move(p_);
     }
 
@@ -187,7 +188,9 @@ private:
 
     std::string literal_of(const Json& stage) const {
         const Json* text = pattern_string(stage);
-        if (!text) fail(ErrorCode::unsupported, p_.source, ": replacing the regular expression '", stage.at("pattern").get_or("Regex", std::string("?")), "' is not supported");
+        if (!text)
+            fail(ErrorCode::unsupported, p_.source, ": replacing the regular expression '", stage.at("pattern").get_or("Regex", std::string("?")),
+                 "' is not supported");
         const auto literal = text->as_string();
         require(literal.size() <= 256, ErrorCode::unsupported, p_.source, ": a pattern of ", literal.size(), " bytes, at most 256 are supported");
         return literal;

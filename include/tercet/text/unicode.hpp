@@ -41,13 +41,27 @@ inline constexpr char32_t vowel_count = 21, tail_count = 28, syllable_count = 11
 }  // namespace detail::unicode
 
 // Categories as the regular expressions of pre-tokenizers see them: \p{L}, \p{N}, \p{M}, \p{P}, \p{S}, \s, \w.
-constexpr bool is_letter(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::letter; }
-constexpr bool is_number(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::number; }
-constexpr bool is_mark(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::mark; }
-constexpr bool is_punctuation(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::punctuation; }
-constexpr bool is_symbol(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::symbol; }
-constexpr bool is_space(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::space; }
-constexpr bool is_word(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::word; }
+constexpr bool is_letter(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::letter;
+}
+constexpr bool is_number(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::number;
+}
+constexpr bool is_mark(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::mark;
+}
+constexpr bool is_punctuation(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::punctuation;
+}
+constexpr bool is_symbol(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::symbol;
+}
+constexpr bool is_space(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::space;
+}
+constexpr bool is_word(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::word;
+}
 
 /// Numeric as the Digits pre-tokenizer has it: \p{N} and the numbers that Unicode 17 added.
 constexpr bool is_numeric(char32_t c) {
@@ -55,8 +69,12 @@ constexpr bool is_numeric(char32_t c) {
 }
 
 // Categories as BERT's steps see them.
-constexpr bool is_bert_punctuation(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::bert_punctuation; }
-constexpr bool is_bert_nonspacing(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::bert_nonspacing; }
+constexpr bool is_bert_punctuation(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::bert_punctuation;
+}
+constexpr bool is_bert_nonspacing(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::bert_nonspacing;
+}
 constexpr bool is_bert_control(char32_t c) {
     return c != '\t' && c != '\n' && c != '\r' && (detail::unicode::flags_of(c) & detail::unicode::bert_other);
 }
@@ -68,7 +86,9 @@ constexpr bool is_cjk_ideograph(char32_t c) {
 }
 
 /// A mark that StripAccents removes.
-constexpr bool is_combining_mark(char32_t c) { return detail::unicode::flags_of(c) & detail::unicode::mark9; }
+constexpr bool is_combining_mark(char32_t c) {
+    return detail::unicode::flags_of(c) & detail::unicode::mark9;
+}
 
 /// The lower-case form; `second` is 0 but for U+0130, which becomes i and U+0307.
 struct Lowered {
@@ -80,7 +100,8 @@ constexpr Lowered to_lower(char32_t c) {
     if (c == 0x130) return {'i', 0x307};
     using namespace detail::unicode;
     const auto key = static_cast<std::uint32_t>(c);
-    const auto* run = std::upper_bound(std::begin(lower_runs), std::end(lower_runs), key, [](std::uint32_t k, const CaseRun& r) { return k < r.first; });
+    const auto* run =
+        std::upper_bound(std::begin(lower_runs), std::end(lower_runs), key, [](std::uint32_t k, const CaseRun& r) { return k < r.first; });
     if (run == std::begin(lower_runs)) return {c, 0};
     --run;
     if (key > run->last || (key - run->first) % run->step != 0) return {c, 0};
@@ -103,8 +124,8 @@ namespace detail::unicode {
 
 constexpr const Decomposition* find_decomposition(char32_t c) {
     const auto key = static_cast<std::uint32_t>(c);
-    const auto* entry =
-        std::lower_bound(std::begin(decompositions), std::end(decompositions), key, [](const Decomposition& d, std::uint32_t k) { return d.point < k; });
+    const auto* entry = std::lower_bound(std::begin(decompositions), std::end(decompositions), key,
+                                         [](const Decomposition& d, std::uint32_t k) { return d.point < k; });
     return entry != std::end(decompositions) && entry->point == key ? entry : nullptr;
 }
 

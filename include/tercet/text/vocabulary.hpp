@@ -43,8 +43,8 @@ public:
         TokenId top = -1;
         for (const auto& [text, id] : tokens) {
             require(id >= 0, ErrorCode::bad_tokenizer, source, ": token '", text, "' has the id ", id);
-            require(static_cast<std::size_t>(id) <= tokens.size() * 16 + 65536, ErrorCode::bad_tokenizer, source, ": token '", text, "' has the id ", id,
-                    " in a vocabulary of ", tokens.size(), " tokens");
+            require(static_cast<std::size_t>(id) <= tokens.size() * 16 + 65536, ErrorCode::bad_tokenizer, source, ": token '", text, "' has the id ",
+                    id, " in a vocabulary of ", tokens.size(), " tokens");
             bytes += text.size();
             top = std::max(top, id);
         }
@@ -87,7 +87,8 @@ public:
         const std::size_t mask = slots_.size() - 1;
         for (std::size_t i = hash.value() & mask; slots_[i] != no_token; i = (i + 1) & mask) {
             const auto candidate = token(slots_[i]);
-            if (candidate.size() == prefix.size() + text.size() && candidate.starts_with(prefix) && candidate.substr(prefix.size()) == text) return slots_[i];
+            if (candidate.size() == prefix.size() + text.size() && candidate.starts_with(prefix) && candidate.substr(prefix.size()) == text)
+                return slots_[i];
         }
         return no_token;
     }

@@ -13,10 +13,19 @@
 namespace tercet::inline TERCET_ABI {
 
 struct WordPieceOptions {
-    std::string first_prefix = "";      // of tokens that begin a word
-    std::string next_prefix = "##";     // of tokens that continue one
-    std::size_t max_word_chars = 100;   // longer words are unknown
+    std::string first_prefix = "";     // of tokens that begin a word
+    std::string next_prefix = "##";    // of tokens that continue one
+    std::size_t max_word_chars = 100;  // longer words are unknown
     TokenId unknown = no_token;
+};
+
+/// What encode() needs room for; one a thread, used again from word to word.
+struct WordPieceScratch {
+    struct Candidate {
+        TextHash hash;
+        std::uint32_t end;
+    };
+    std::vector<Candidate> candidates;
 };
 
 class WordPiece {
@@ -30,7 +39,8 @@ public:
     const WordPieceOptions& options() const { return options_; }
 
     /// Appends the tokens of text[begin, end), one word. At most max_word_chars² lookups.
-    void encode(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, std::vector<Token>& out) const {
+    void encode(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, WordPieceScratch& scratch,
+                std::vector<Token>& out) const {
         const std::size_t before = out.size();
         const auto unknown = [&] {
             out.resize(before);
@@ -39,8 +49,7 @@ public:
         if (utf8_count(text.substr(begin, end - begin)) > options_.max_word_chars) return unknown();
 
         // Each round hashes the rest of the word once, noting the hash at every character's end, then looks from the longest down.
-        std::vector<Candidate> candidates;
-        candidates.reserve(std::min<std::size_t>(end - begin, options_.max_word_chars));
+        auto& candidates = scratch.candidates;
         for (std::uint32_t at = begin; at < end;) {
             const bool first = at == begin;
             const std::string_view prefix = first ? options_.first_prefix : options_.next_prefix;
@@ -66,11 +75,6 @@ public:
     }
 
 private:
-    struct Candidate {
-        TextHash hash;
-        std::uint32_t end;
-    };
-
     WordPieceOptions options_;
     TextHash first_, next_;
 };

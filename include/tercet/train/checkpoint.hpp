@@ -76,8 +76,8 @@ Int metadata_integer(const Safetensors& file, const std::string& key) {
     const std::string& text = at->second;
     Int value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    require(error == std::errc() && end == text.data() + text.size() && value >= 0, ErrorCode::bad_header, file.source(), ": the metadata's '", key, "' is ",
-            quote_json(text.substr(0, 40)), ", not a count");
+    require(error == std::errc() && end == text.data() + text.size() && value >= 0, ErrorCode::bad_header, file.source(), ": the metadata's '", key,
+            "' is ", quote_json(text.substr(0, 40)), ", not a count");
     return value;
 }
 
@@ -87,7 +87,8 @@ const StoredTensor& training_tensor(const Safetensors& file, const std::string& 
     require(stored != nullptr, ErrorCode::missing_tensor, file.source(), ": tensor '", name, "' of the run is not there");
     require(stored->shape == like.shape(), ErrorCode::shape_mismatch, file.source(), ": tensor '", name, "': the run expects shape ", like.shape(),
             ", the file has ", stored->shape);
-    require(stored->type == type, ErrorCode::dtype_mismatch, file.source(), ": tensor '", name, "': expected ", type, ", the file has ", stored->type);
+    require(stored->type == type, ErrorCode::dtype_mismatch, file.source(), ": tensor '", name, "': expected ", type, ", the file has ",
+            stored->type);
     return *stored;
 }
 

@@ -69,8 +69,8 @@ struct Sgd {
     void check() const {
         require(rate >= 0 && momentum >= 0 && weight_decay >= 0, ErrorCode::invalid_argument, "sgd: rate ", rate, ", momentum ", momentum,
                 " and weight decay ", weight_decay, " must not be negative");
-        require(!nesterov || (momentum > 0 && dampening == 0), ErrorCode::invalid_argument,
-                "sgd: nesterov needs momentum and no dampening, got ", momentum, " and ", dampening);
+        require(!nesterov || (momentum > 0 && dampening == 0), ErrorCode::invalid_argument, "sgd: nesterov needs momentum and no dampening, got ",
+                momentum, " and ", dampening);
     }
 
     template <Real T>
@@ -105,8 +105,8 @@ struct AdamW {
 
     /// Throws invalid_argument for options outside their ranges.
     void check() const {
-        require(rate >= 0 && eps >= 0 && weight_decay >= 0, ErrorCode::invalid_argument, "adamw: rate ", rate, ", eps ", eps,
-                " and weight decay ", weight_decay, " must not be negative");
+        require(rate >= 0 && eps >= 0 && weight_decay >= 0, ErrorCode::invalid_argument, "adamw: rate ", rate, ", eps ", eps, " and weight decay ",
+                weight_decay, " must not be negative");
         require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, ErrorCode::invalid_argument, "adamw: betas ", beta1, " and ", beta2,
                 " must be in [0, 1)");
     }
@@ -137,7 +137,8 @@ template <class Rule, Real T = float>
 class Optimizer {
 public:
     /// Throws invalid_argument for options outside their ranges, a tensor that is not contiguous, or one that needs no gradients.
-    Optimizer(std::vector<NamedTensor<T>> parameters, const Rule& rule, const Grouping& grouping = {}) : parameters_(std::move(parameters)), rule_(rule) {
+    Optimizer(std::vector<NamedTensor<T>> parameters, const Rule& rule, const Grouping& grouping = {})
+        : parameters_(std::move(parameters)), rule_(rule) {
         rule_.check();
         for (const auto& [name, tensor] : parameters_) {
             require(tensor.needs_grad() && tensor.is_contiguous(), ErrorCode::invalid_argument, "optimizer: '", name, "' ", tensor.shape(),
@@ -195,7 +196,8 @@ public:
     }
     /// Throws shape_mismatch unless there is one count for each tensor.
     void set_steps(std::span<const std::int64_t> steps) {
-        require(steps.size() == slots_.size(), ErrorCode::shape_mismatch, "optimizer: ", steps.size(), " step counts for ", slots_.size(), " tensors");
+        require(steps.size() == slots_.size(), ErrorCode::shape_mismatch, "optimizer: ", steps.size(), " step counts for ", slots_.size(),
+                " tensors");
         for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].steps = steps[i];
     }
 

@@ -1,0 +1,35 @@
+#include "models.hpp"
+
+namespace cli {
+
+using namespace tercet;
+
+void require_head(const ModelFiles& files, std::span<const std::string_view> endings) {
+    const Json* architectures = files.config().find("architectures");
+    if (architectures == nullptr || architectures->is_null()) return;
+    for (const auto& architecture : architectures->elements()) {
+        const auto& name = architecture.as_string();
+        const bool known = std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
+        require(known, ErrorCode::unsupported, files.directory(), "/config.json: the architecture '", name, "' is not supported by this command yet");
+    }
+}
+
+CausalLm open_causal(const std::string& path, const std::string& adapter) {
+    ModelOptions options;
+    options.adapter = adapter;
+    if (!is_gguf(path)) require_head(ModelFiles::open(path), language_models);
+    return load_causal_lm(path, options);
+}
+
+void require_f32_activations(const std::string& type) {
+    require(type == "f32", ErrorCode::unsupported, "--activations ", type, ": activations of that type are not supported yet");
+}
+
+std::string text_of(const CausalLm& llm, std::span<const std::int32_t> ids) {
+    if (!llm.has_tokenizer()) return {};
+    std::vector<std::int32_t> known;
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), [&](std::int32_t id) { return llm.tokenizer().has(id); });
+    return llm.tokenizer().decode(known);
+}
+
+}  // namespace cli

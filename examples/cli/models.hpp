@@ -1,0 +1,26 @@
+// Opening models for the commands.
+#pragma once
+
+#include <tercet/generate/load.hpp>
+
+namespace cli {
+
+/// Throws unsupported when config.json says that the model was saved with a head that is not read here: its "architectures" must be
+/// absent, or end in one of these.
+void require_head(const tercet::ModelFiles& files, std::span<const std::string_view> endings);
+
+/// How the names of the language models end: with their head, or without one that the embeddings stand in for.
+inline constexpr std::string_view language_models[] = {"ForCausalLM", "LMHeadModel", "LlamaModel", "MistralModel",
+                                                       "Qwen2Model",  "Qwen3Model",  "GPT2Model"};
+inline constexpr std::string_view encoders[] = {"BertModel"};
+
+/// A language model with its tokenizer, if it has one; `adapter` is a LoRA adapter's directory, or empty.
+tercet::CausalLm open_causal(const std::string& path, const std::string& adapter = {});
+
+/// Throws unsupported for any type of activations but f32.
+void require_f32_activations(const std::string& type);
+
+/// The text of ids, special tokens left out; of ids that the tokenizer lacks there is none. Empty without a tokenizer.
+std::string text_of(const tercet::CausalLm& llm, std::span<const std::int32_t> ids);
+
+}  // namespace cli
