@@ -83,7 +83,8 @@ TEST_CASE("causal models: greedy continuations are transformers', token for toke
         const auto prompt = expected.ids("prompt_ids").to_vector(), whole = expected.ids("greedy_ids").to_vector();
         Generation generation(model, nullptr, {}, prompt, {.max_tokens = static_cast<index_t>(whole.size() - prompt.size()), .temperature = 0});
         generation.finish_text();
-        CHECK(std::vector<std::int32_t>(generation.ids().begin(), generation.ids().end()) == std::vector<std::int32_t>(whole.begin() + static_cast<std::ptrdiff_t>(prompt.size()), whole.end()));
+        CHECK(std::vector<std::int32_t>(generation.ids().begin(), generation.ids().end()) ==
+              std::vector<std::int32_t>(whole.begin() + static_cast<std::ptrdiff_t>(prompt.size()), whole.end()));
         CHECK(generation.finish() == Finish::length);
     }
 }

@@ -49,7 +49,8 @@ TEST_CASE("pool: each way over the tokens that the mask keeps") {
     CHECK(pool(hidden, mask, Pooling::mean).to_vector() == std::vector<float>{2, 4});
     CHECK(pool(hidden, mask, Pooling::cls).to_vector() == std::vector<float>{1, 2});
     CHECK(pool(hidden, mask, Pooling::max).to_vector() == std::vector<float>{3, 6});
-    CHECK(golden::deviation(pool(hidden, mask, Pooling::mean_sqrt_length), Tensor<float>::copy({4 / std::sqrt(2.f), 8 / std::sqrt(2.f)}, {1, 2})) < 1e-6);
+    CHECK(golden::deviation(pool(hidden, mask, Pooling::mean_sqrt_length), Tensor<float>::copy({4 / std::sqrt(2.f), 8 / std::sqrt(2.f)}, {1, 2})) <
+          1e-6);
     CHECK(pool(hidden, Tensor<std::uint8_t>::zeros({1, 3}), Pooling::mean).to_vector() == std::vector<float>{0, 0});
     CHECK_ERROR(pool(hidden, Tensor<std::uint8_t>::zeros({1, 2}), Pooling::mean), ErrorCode::shape_mismatch);
 }

@@ -10,8 +10,8 @@ namespace {
 
 // A config.json with one entry replaced or added.
 Json llama_json(const std::string& key = "model_type", const std::string& value = "\"llama\"") {
-    std::map<std::string, std::string> entries = {{"model_type", "\"llama\""}, {"vocab_size", "10"},          {"hidden_size", "8"},
-                                                  {"intermediate_size", "16"}, {"num_hidden_layers", "1"},    {"num_attention_heads", "2"}};
+    std::map<std::string, std::string> entries = {{"model_type", "\"llama\""}, {"vocab_size", "10"},       {"hidden_size", "8"},
+                                                  {"intermediate_size", "16"}, {"num_hidden_layers", "1"}, {"num_attention_heads", "2"}};
     entries[key] = value;
     std::string text;
     for (const auto& [k, v] : entries) text += (text.empty() ? "{" : ", ") + quote_json(k) + ": " + v;
@@ -49,7 +49,14 @@ TEST_CASE("config: numbers out of range and variants that are not built are refu
     CHECK_ERROR(read("hidden_act", "\"relu\""), ErrorCode::unsupported);
     CHECK_ERROR(read("hidden_act", "\"mish\""), ErrorCode::unsupported);
     CHECK_ERROR(llama_config(parse_json(R"({"model_type": "llama"})", "config.json"), "config.json"), ErrorCode::missing_key);
-    CHECK_ERROR(gpt2_config(parse_json(R"({"vocab_size": 5, "n_positions": 4, "n_embd": 6, "n_layer": 1, "n_head": 4})", "config.json"), "config.json"), ErrorCode::invalid_argument);
-    CHECK_ERROR(bert_config(parse_json(R"({"vocab_size": 5, "hidden_size": 4, "intermediate_size": 6, "num_hidden_layers": 1, "num_attention_heads": 2, "position_embedding_type": "relative_key"})",
-                                       "config.json"), "config.json"), ErrorCode::unsupported);
+    CHECK_ERROR(
+        gpt2_config(parse_json(R"({"vocab_size": 5, "n_positions": 4, "n_embd": 6, "n_layer": 1, "n_head": 4})", "config.json"), "config.json"),
+        ErrorCode::invalid_argument);
+    CHECK_ERROR(
+        bert_config(
+            parse_json(
+                R"({"vocab_size": 5, "hidden_size": 4, "intermediate_size": 6, "num_hidden_layers": 1, "num_attention_heads": 2, "position_embedding_type": "relative_key"})",
+                "config.json"),
+            "config.json"),
+        ErrorCode::unsupported);
 }

@@ -45,20 +45,23 @@ struct Converter {
     StorageType type;
     std::vector<std::vector<std::byte>> kept{};
 
-    static std::string renamed(const std::string& name, std::span<const detail::NamePair> names, std::span<const detail::NamePair> block_names, const std::string& blocks) {
+    static std::string renamed(const std::string& name, std::span<const detail::NamePair> names, std::span<const detail::NamePair> block_names,
+                               const std::string& blocks) {
         const auto dot = name.rfind('.');
         const std::string stem = name.substr(0, dot), ending = name.substr(dot);
         for (const auto& n : names)
             if (n.checkpoint == stem) return std::string(n.gguf) + ending;
         const auto number_end = stem.find('.', blocks.size());
         for (const auto& n : block_names)
-            if (n.checkpoint == stem.substr(number_end + 1)) return "blk." + stem.substr(blocks.size(), number_end - blocks.size() + 1) + std::string(n.gguf) + ending;
+            if (n.checkpoint == stem.substr(number_end + 1))
+                return "blk." + stem.substr(blocks.size(), number_end - blocks.size() + 1) + std::string(n.gguf) + ending;
         FAIL("no GGUF name for " << name);
         return {};
     }
     StoredTensor operator()(const StoredTensor& t, index_t heads, index_t kv_heads) {
         auto values = detail::dense_from(t);
-        if (gpt2 && t.shape.rank() == 2 && t.name.find("wte") == std::string::npos && t.name.find("wpe") == std::string::npos) values = values.transpose().contiguous();
+        if (gpt2 && t.shape.rank() == 2 && t.name.find("wte") == std::string::npos && t.name.find("wpe") == std::string::npos)
+            values = values.transpose().contiguous();
         const bool q = t.name.find("q_proj") != std::string::npos, k = t.name.find("k_proj") != std::string::npos;
         if (q || k) {
             const Shape shape = values.shape();
@@ -68,7 +71,8 @@ struct Converter {
         const auto stored = as_blocks ? type : StorageType::f32;
         kept.emplace_back(bytes_of(stored, values.numel()));
         quantize(stored, values.span(), kept.back());
-        const auto name = gpt2 ? renamed(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.") : renamed(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
+        const auto name = gpt2 ? renamed(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.")
+                               : renamed(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
         return {name, stored, values.shape(), kept.back()};
     }
 };
@@ -79,8 +83,15 @@ std::string llama_gguf(StorageType type) {
     convert.kept.reserve(100);
     std::vector<StoredTensor> tensors;
     for (const auto& t : files.tensors()) tensors.push_back(convert(t, 4, 2));
-    return gguf_bytes({{"general.architecture", "llama"}, {"llama.embedding_length", 32u}, {"llama.feed_forward_length", 56u}, {"llama.block_count", 2u}, {"llama.attention.head_count", 4u},
-                       {"llama.attention.head_count_kv", 2u}, {"llama.context_length", 64u}, {"llama.attention.layer_norm_rms_epsilon", 1e-5f}, {"llama.rope.freq_base", 10000.f}},
+    return gguf_bytes({{"general.architecture", "llama"},
+                       {"llama.embedding_length", 32u},
+                       {"llama.feed_forward_length", 56u},
+                       {"llama.block_count", 2u},
+                       {"llama.attention.head_count", 4u},
+                       {"llama.attention.head_count_kv", 2u},
+                       {"llama.context_length", 64u},
+                       {"llama.attention.layer_norm_rms_epsilon", 1e-5f},
+                       {"llama.rope.freq_base", 10000.f}},
                       tensors);
 }
 
@@ -110,8 +121,13 @@ TEST_CASE("gguf: a gpt2 file gives the reference's logits") {
     convert.kept.reserve(100);
     std::vector<StoredTensor> tensors;
     for (const auto& t : files.tensors()) tensors.push_back(convert(t, 4, 4));
-    const auto heap = on_heap(gguf_bytes({{"general.architecture", "gpt2"}, {"gpt2.embedding_length", 32u}, {"gpt2.feed_forward_length", 128u}, {"gpt2.block_count", 2u},
-                                          {"gpt2.attention.head_count", 4u}, {"gpt2.context_length", 64u}, {"gpt2.attention.layer_norm_epsilon", 1e-5f}},
+    const auto heap = on_heap(gguf_bytes({{"general.architecture", "gpt2"},
+                                          {"gpt2.embedding_length", 32u},
+                                          {"gpt2.feed_forward_length", 128u},
+                                          {"gpt2.block_count", 2u},
+                                          {"gpt2.attention.head_count", 4u},
+                                          {"gpt2.context_length", 64u},
+                                          {"gpt2.attention.layer_norm_epsilon", 1e-5f}},
                                          tensors));
     const auto model = load_causal_model(Gguf::parse(heap.span(), "gpt2.gguf"));
     CHECK(golden::deviation(forward(model, expected.ids("input_ids")), expected.real("logits")) <= 2e-5);

@@ -35,8 +35,10 @@ TEST_CASE("MiniLM: embeddings, cosines and hidden states equal the reference", "
     const auto cosines = expected.real("cosine");
     double worst = 0;
     for (index_t i = 0; i < 24; ++i) {
-        CHECK(encoder.tokenizer().encode(sentences[static_cast<std::size_t>(i)]).ids == list_of<TokenId>(json.at("ids").at(static_cast<std::size_t>(i))));
-        for (index_t j = 0; j < 24; ++j) worst = std::max(worst, std::abs(static_cast<double>(cosine(embeddings[i], embeddings[j])) - static_cast<double>(cosines(i, j))));
+        CHECK(encoder.tokenizer().encode(sentences[static_cast<std::size_t>(i)]).ids ==
+              list_of<TokenId>(json.at("ids").at(static_cast<std::size_t>(i))));
+        for (index_t j = 0; j < 24; ++j)
+            worst = std::max(worst, std::abs(static_cast<double>(cosine(embeddings[i], embeddings[j])) - static_cast<double>(cosines(i, j))));
     }
     CHECK(worst <= 1e-6);
     CHECK(golden::deviation(encoder.embed(sentences[3]), expected.real("embeddings")[3]) <= 2e-6);
@@ -45,7 +47,8 @@ TEST_CASE("MiniLM: embeddings, cosines and hidden states equal the reference", "
     for (std::size_t i = 0; i < which.size(); ++i) {
         const auto ids = encoder.tokenizer().encode(sentences[static_cast<std::size_t>(which[i])]).ids;
         const auto row = Tensor<std::int32_t>::copy(std::span<const TokenId>(ids), {1, static_cast<index_t>(ids.size())});
-        const auto name = "last_hidden_state." + std::to_string(expected.has("last_hidden_state." + std::to_string(which[i])) ? static_cast<std::size_t>(which[i]) : i);
+        const auto name = "last_hidden_state." +
+                          std::to_string(expected.has("last_hidden_state." + std::to_string(which[i])) ? static_cast<std::size_t>(which[i]) : i);
         const double d = golden::deviation(encoder.model()(row).last_hidden_state[0], expected.real(name));
         CHECK(d <= 2e-5);
         WARN("MiniLM " << name << " deviates by " << d);
@@ -86,7 +89,8 @@ TEST_CASE("SmolLM2: logits, greedy continuations and log-probabilities equal the
     const auto want = expected.real("passage_logprobs");
     double worst_probability = 0;
     for (index_t t = 0; t + 1 < passage.size(1); ++t)
-        worst_probability = std::max(worst_probability, std::abs(static_cast<double>(log_probs(0, t, passage(0, t + 1))) - static_cast<double>(want(t))));
+        worst_probability =
+            std::max(worst_probability, std::abs(static_cast<double>(log_probs(0, t, passage(0, t + 1))) - static_cast<double>(want(t))));
     CHECK(worst_probability <= 3e-4);
     WARN("SmolLM2 log-probabilities of the passage deviate by " << worst_probability);
 }

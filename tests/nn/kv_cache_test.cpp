@@ -8,7 +8,9 @@ TEST_CASE("kv cache: tokens come back in order however they were added, past sev
     const auto keys = Tensor<float>::randn({2, 3, 300, 4}), values = Tensor<float>::randn({2, 3, 300, 4});
     KvCache cache(1);
     KvCache::View view;
-    for (index_t begin = 0, step = 1; begin < 300; begin += step, step = step % 37 + 9) view = cache.append(0, keys.slice(2, begin, std::min<index_t>(300, begin + step)), values.slice(2, begin, std::min<index_t>(300, begin + step)));
+    for (index_t begin = 0, step = 1; begin < 300; begin += step, step = step % 37 + 9)
+        view =
+            cache.append(0, keys.slice(2, begin, std::min<index_t>(300, begin + step)), values.slice(2, begin, std::min<index_t>(300, begin + step)));
     CHECK(cache.size() == 300);
     CHECK(view.key.to_vector() == keys.to_vector());
     CHECK(view.value.to_vector() == values.to_vector());

@@ -33,8 +33,8 @@ TEST_CASE("module: weights are named by their path, in the order of visit, those
     const Stack stack;
     std::vector<std::string> names;
     for_each_weight(stack, [&](const std::string& name, const Weight&) { names.push_back(name); });
-    CHECK(names == std::vector<std::string>{"layers.0.first.weight", "layers.0.first.bias", "layers.0.second.weight", "layers.1.first.weight", "layers.1.first.bias", "layers.1.second.weight",
-                                            "norm.weight", "norm.bias"});
+    CHECK(names == std::vector<std::string>{"layers.0.first.weight", "layers.0.first.bias", "layers.0.second.weight", "layers.1.first.weight",
+                                            "layers.1.first.bias", "layers.1.second.weight", "norm.weight", "norm.bias"});
     CHECK(parameter_count(stack) == 2 * (6 + 2 + 4) + 4);
 }
 

@@ -26,7 +26,8 @@ public:
         const auto& t = stored(name);
         REQUIRE(t.type == StorageType::i64);
         auto out = Tensor<std::int32_t>::empty(t.shape);
-        for (index_t i = 0; i < out.numel(); ++i) out.mutable_data()[i] = static_cast<std::int32_t>(detail::load_unaligned<std::int64_t>(t.bytes.data() + 8 * i));
+        for (index_t i = 0; i < out.numel(); ++i)
+            out.mutable_data()[i] = static_cast<std::int32_t>(detail::load_unaligned<std::int64_t>(t.bytes.data() + 8 * i));
         return out;
     }
 

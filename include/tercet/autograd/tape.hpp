@@ -103,7 +103,8 @@ template <Real T>
 struct GradientNode final : Node {
     using Closure = std::function<void(const Tensor<T>& dy, std::span<Gradient<T>> dx)>;
 
-    GradientNode(const Shape& of, std::vector<std::shared_ptr<Node>> made_from, Closure backward) : Node(std::move(made_from)), shape(of), closure(std::move(backward)) {}
+    GradientNode(const Shape& of, std::vector<std::shared_ptr<Node>> made_from, Closure backward)
+        : Node(std::move(made_from)), shape(of), closure(std::move(backward)) {}
 
     bool is_leaf() const { return closure == nullptr && !used; }
 
@@ -121,7 +122,8 @@ struct GradientNode final : Node {
 
 private:
     void hand_on() {
-        require(closure != nullptr, ErrorCode::autograd, "backward: this part of the tape was walked before and is gone; keep it with backward_keeping_tape");
+        require(closure != nullptr, ErrorCode::autograd,
+                "backward: this part of the tape was walked before and is gone; keep it with backward_keeping_tape");
         std::vector<Gradient<T>> slots;
         slots.reserve(inputs.size());
         for (const auto& input : inputs) {
@@ -145,7 +147,8 @@ public:
     explicit Saved(const Tensor<T>& tensor) : tensor_(tensor.detach()), version_(version()) {}
     /// The tensor. Throws autograd when it was written to since it was saved.
     const Tensor<T>& operator*() const {
-        require(version() == version_, ErrorCode::autograd, "backward: a tensor of shape ", tensor_.shape(), " that was saved for backward has been written to since");
+        require(version() == version_, ErrorCode::autograd, "backward: a tensor of shape ", tensor_.shape(),
+                " that was saved for backward has been written to since");
         return tensor_;
     }
     const Tensor<T>* operator->() const { return &**this; }
@@ -173,7 +176,10 @@ template <Real T, class F, std::same_as<Tensor<T>>... Inputs>
 Tensor<T> record(Tensor<T> y, F&& backward, const Inputs&... inputs) {
     if (!records(inputs...)) return y;
     auto closure = [f = std::forward<F>(backward)](const Tensor<T>& dy, std::span<Gradient<T>> dx) {
-        [&]<std::size_t... I>(std::index_sequence<I...>) { f(dy, dx[I]...); }(std::make_index_sequence<sizeof...(Inputs)>());
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            f(dy, dx[I]...);
+        }
+        (std::make_index_sequence<sizeof...(Inputs)>());
     };
     y.set_node(std::make_shared<GradientNode<T>>(y.shape(), std::vector<std::shared_ptr<Node>>{inputs.node()...}, std::move(closure)));
     return y;
@@ -203,7 +209,8 @@ GradientNode<T>* node_of(const Tensor<T>& x) {
 template <Real T>
 void walk_back(const Tensor<T>& y, const std::optional<Tensor<T>>& given, bool keep) {
     require(y.needs_grad(), ErrorCode::autograd, "backward: nothing that led to this tensor needs gradients");
-    require(given.has_value() || y.numel() == 1, ErrorCode::autograd, "backward: a tensor of shape ", y.shape(), " has more than one element; give dy, of the same shape");
+    require(given.has_value() || y.numel() == 1, ErrorCode::autograd, "backward: a tensor of shape ", y.shape(),
+            " has more than one element; give dy, of the same shape");
     if (given) require(given->shape() == y.shape(), ErrorCode::shape_mismatch, "backward: dy has shape ", given->shape(), ", the tensor ", y.shape());
     const NoGrad guard;
     const auto root = y.node();
@@ -219,7 +226,8 @@ void walk_back(const Tensor<T>& y, const std::optional<Tensor<T>>& given, bool k
     std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a->order < b->order; });
 
     auto& start = *node_of(y);
-    require(!start.used, ErrorCode::autograd, "backward: the tape behind this tensor was walked before and is gone; keep it with backward_keeping_tape");
+    require(!start.used, ErrorCode::autograd,
+            "backward: the tape behind this tensor was walked before and is gone; keep it with backward_keeping_tape");
     Gradient<T>(&start.gradient, start.shape).add(given ? given->detach().clone() : Tensor<T>::ones(y.shape()));
     while (!nodes.empty()) {
         const auto node = std::move(nodes.back());
@@ -238,9 +246,7 @@ void backward_keeping_tape(const Tensor<T>& y, const std::optional<Tensor<T>>& d
 }
 
 template <Element T>
-Tensor<T>& Tensor<T>::requires_grad(bool on) &
-    requires Real<T>
-{
+    Tensor<T>& Tensor<T>::requires_grad(bool on) & requires Real<T> {
     if (!on) {
         node_ = nullptr;
     } else if (node_ == nullptr) {
@@ -250,23 +256,17 @@ Tensor<T>& Tensor<T>::requires_grad(bool on) &
 }
 
 template <Element T>
-Tensor<T> Tensor<T>::grad() const
-    requires Real<T>
-{
+Tensor<T> Tensor<T>::grad() const requires Real<T> {
     return node_ == nullptr ? Tensor() : detail::node_of(*this)->gradient;
 }
 
 template <Element T>
-void Tensor<T>::zero_grad()
-    requires Real<T>
-{
+void Tensor<T>::zero_grad() requires Real<T> {
     if (node_ != nullptr) detail::node_of(*this)->gradient = Tensor();
 }
 
 template <Element T>
-void Tensor<T>::backward(const std::optional<Tensor>& dy) const
-    requires Real<T>
-{
+void Tensor<T>::backward(const std::optional<Tensor>& dy) const requires Real<T> {
     detail::walk_back(*this, dy, false);
 }
 

@@ -9,8 +9,8 @@
 namespace tercet::inline TERCET_ABI {
 
 template <class B>
-concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<float> heads, HeadsView<const float> given, AttentionShape<float> attention,
-                             cpu::MatrixView<float> matrix, cpu::RightOperand<float> right) {
+concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<float> heads, HeadsView<const float> given,
+                             AttentionShape<float> attention, cpu::MatrixView<float> matrix, cpu::RightOperand<float> right) {
     B::unary(UnaryOp::exp, y, x, n);
     B::unary_backward(UnaryOp::exp, y, x, x, x, n);
     B::binary(BinaryOp::add, y, x, x, Shape{}, Shape{}, Shape{});

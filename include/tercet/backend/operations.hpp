@@ -8,32 +8,32 @@
 namespace tercet::inline TERCET_ABI {
 
 // enum entry, functor
-#define TERCET_UNARY_OPS(X)                                                                                            \
-    X(neg, Neg)                                                                                                        \
-    X(abs, Abs)                                                                                                        \
-    X(square, Square)                                                                                                  \
-    X(sqrt, Sqrt)                                                                                                      \
-    X(rsqrt, Rsqrt)                                                                                                    \
-    X(reciprocal, Reciprocal)                                                                                          \
-    X(exp, Exp)                                                                                                        \
-    X(log, Log)                                                                                                        \
-    X(sin, Sin)                                                                                                        \
-    X(cos, Cos)                                                                                                        \
-    X(tanh, Tanh)                                                                                                      \
-    X(erf, Erf)                                                                                                        \
-    X(sigmoid, Sigmoid)                                                                                                \
-    X(relu, Relu)                                                                                                      \
-    X(gelu, Gelu)                                                                                                      \
-    X(gelu_tanh, GeluTanh)                                                                                             \
+#define TERCET_UNARY_OPS(X)   \
+    X(neg, Neg)               \
+    X(abs, Abs)               \
+    X(square, Square)         \
+    X(sqrt, Sqrt)             \
+    X(rsqrt, Rsqrt)           \
+    X(reciprocal, Reciprocal) \
+    X(exp, Exp)               \
+    X(log, Log)               \
+    X(sin, Sin)               \
+    X(cos, Cos)               \
+    X(tanh, Tanh)             \
+    X(erf, Erf)               \
+    X(sigmoid, Sigmoid)       \
+    X(relu, Relu)             \
+    X(gelu, Gelu)             \
+    X(gelu_tanh, GeluTanh)    \
     X(silu, Silu)
 
-#define TERCET_BINARY_OPS(X)                                                                                           \
-    X(add, Add)                                                                                                        \
-    X(sub, Sub)                                                                                                        \
-    X(mul, Mul)                                                                                                        \
-    X(div, Div)                                                                                                        \
-    X(maximum, Maximum)                                                                                                \
-    X(minimum, Minimum)                                                                                                \
+#define TERCET_BINARY_OPS(X) \
+    X(add, Add)              \
+    X(sub, Sub)              \
+    X(mul, Mul)              \
+    X(div, Div)              \
+    X(maximum, Maximum)      \
+    X(minimum, Minimum)      \
     X(pow, Pow)
 
 #define TERCET_ENTRY(entry, functor) entry,

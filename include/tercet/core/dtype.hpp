@@ -64,24 +64,24 @@ struct f16 {
 enum class DType : std::uint8_t { f32, f64, bf16, f16, i8, u8, i32, i64, boolean };
 
 // The table every name and size comes from: enum entry, C++ type, name as printed.
-#define TERCET_FOR_EACH_DTYPE(X)                                                                                       \
-    X(f32, float, "float32")                                                                                           \
-    X(f64, double, "float64")                                                                                          \
-    X(bf16, ::tercet::bf16, "bfloat16")                                                                                \
-    X(f16, ::tercet::f16, "float16")                                                                                   \
-    X(i8, std::int8_t, "int8")                                                                                         \
-    X(u8, std::uint8_t, "uint8")                                                                                       \
-    X(i32, std::int32_t, "int32")                                                                                      \
-    X(i64, std::int64_t, "int64")                                                                                      \
+#define TERCET_FOR_EACH_DTYPE(X)        \
+    X(f32, float, "float32")            \
+    X(f64, double, "float64")           \
+    X(bf16, ::tercet::bf16, "bfloat16") \
+    X(f16, ::tercet::f16, "float16")    \
+    X(i8, std::int8_t, "int8")          \
+    X(u8, std::uint8_t, "uint8")        \
+    X(i32, std::int32_t, "int32")       \
+    X(i64, std::int64_t, "int64")       \
     X(boolean, bool, "bool")
 
 namespace detail {
 template <class T>
 struct DTypeOf;
-#define TERCET_DTYPE_OF(entry, type, text)                                                                             \
-    template <>                                                                                                        \
-    struct DTypeOf<type> {                                                                                             \
-        static constexpr DType value = DType::entry;                                                                   \
+#define TERCET_DTYPE_OF(entry, type, text)           \
+    template <>                                      \
+    struct DTypeOf<type> {                           \
+        static constexpr DType value = DType::entry; \
     };
 TERCET_FOR_EACH_DTYPE(TERCET_DTYPE_OF)
 #undef TERCET_DTYPE_OF
@@ -89,7 +89,9 @@ TERCET_FOR_EACH_DTYPE(TERCET_DTYPE_OF)
 
 /// A type that a tensor can hold.
 template <class T>
-concept Element = requires { detail::DTypeOf<T>::value; };
+concept Element = requires {
+    detail::DTypeOf<T>::value;
+};
 
 /// A type that carries gradients.
 template <class T>
@@ -102,7 +104,7 @@ inline constexpr DType dtype_of = detail::DTypeOf<T>::value;
 template <class F>
 constexpr decltype(auto) visit(DType dtype, F&& f) {
     switch (dtype) {
-#define TERCET_VISIT(entry, type, text)                                                                                \
+#define TERCET_VISIT(entry, type, text) \
     case DType::entry: return f(type{});
         TERCET_FOR_EACH_DTYPE(TERCET_VISIT)
 #undef TERCET_VISIT
@@ -118,7 +120,7 @@ constexpr std::size_t size_of(DType dtype) {
 /// "float32", "bfloat16", …: NumPy's names.
 constexpr std::string_view name_of(DType dtype) {
     switch (dtype) {
-#define TERCET_NAME(entry, type, text)                                                                                 \
+#define TERCET_NAME(entry, type, text) \
     case DType::entry: return text;
         TERCET_FOR_EACH_DTYPE(TERCET_NAME)
 #undef TERCET_NAME

@@ -22,34 +22,35 @@
 namespace tercet::inline TERCET_ABI {
 
 enum class ErrorCode {
-    invalid_argument,   // an option or value outside its range
-    shape_mismatch,     // extents that do not fit each other
-    index_out_of_range, // an index, id or dimension outside its extent
-    dtype_mismatch,     // the wrong element type
-    size_overflow,      // a product of extents that does not fit
-    out_of_memory,      // the allocator had no more
-    autograd,           // a tensor used against the rules of the tape
-    io,                 // a file that is missing, unreadable or could not be written
-    bad_magic,          // a file of another kind
-    bad_header,         // a header that is malformed or longer than its file
-    bad_offset,         // data that lies outside its file
-    bad_json,           // JSON that does not parse, or nests too deep, or repeats a key
-    missing_key,        // a required entry of a config or metadata block is absent
-    missing_tensor,     // a tensor that the model needs is absent
-    surplus_tensor,     // a tensor that the model has no place for
-    unsupported,        // a well-formed input that this version does not handle
-    bad_text,           // text that is not valid UTF-8 where it must be
-    bad_tokenizer,      // a tokenizer file without what its type needs
-    context_overflow,   // more tokens than the model's context holds
-    cancelled,          // the caller's stop token was set
+    invalid_argument,    // an option or value outside its range
+    shape_mismatch,      // extents that do not fit each other
+    index_out_of_range,  // an index, id or dimension outside its extent
+    dtype_mismatch,      // the wrong element type
+    size_overflow,       // a product of extents that does not fit
+    out_of_memory,       // the allocator had no more
+    autograd,            // a tensor used against the rules of the tape
+    io,                  // a file that is missing, unreadable or could not be written
+    bad_magic,           // a file of another kind
+    bad_header,          // a header that is malformed or longer than its file
+    bad_offset,          // data that lies outside its file
+    bad_json,            // JSON that does not parse, or nests too deep, or repeats a key
+    missing_key,         // a required entry of a config or metadata block is absent
+    missing_tensor,      // a tensor that the model needs is absent
+    surplus_tensor,      // a tensor that the model has no place for
+    unsupported,         // a well-formed input that this version does not handle
+    bad_text,            // text that is not valid UTF-8 where it must be
+    bad_tokenizer,       // a tokenizer file without what its type needs
+    context_overflow,    // more tokens than the model's context holds
+    cancelled,           // the caller's stop token was set
 };
 
 /// The code's name, as it stands in the enum: "shape_mismatch".
 constexpr std::string_view name_of(ErrorCode code) {
-    constexpr std::string_view names[] = {"invalid_argument", "shape_mismatch", "index_out_of_range", "dtype_mismatch", "size_overflow",
-                                          "out_of_memory",    "autograd",       "io",                 "bad_magic",      "bad_header",
-                                          "bad_offset",       "bad_json",       "missing_key",        "missing_tensor", "surplus_tensor",
-                                          "unsupported",      "bad_text",       "bad_tokenizer",      "context_overflow", "cancelled"};
+    constexpr std::string_view names[] = {"invalid_argument", "shape_mismatch", "index_out_of_range", "dtype_mismatch",
+                                          "size_overflow",    "out_of_memory",  "autograd",           "io",
+                                          "bad_magic",        "bad_header",     "bad_offset",         "bad_json",
+                                          "missing_key",      "missing_tensor", "surplus_tensor",     "unsupported",
+                                          "bad_text",         "bad_tokenizer",  "context_overflow",   "cancelled"};
     return names[static_cast<std::size_t>(code)];
 }
 
@@ -109,14 +110,16 @@ template <class... Parts>
 /// Reports an error unless the condition holds.
 template <class... Parts>
 void require(bool condition, ErrorCode code, const Parts&... parts) {
-    if (!condition) [[unlikely]] detail::fail_with(code, parts...);
+    if (!condition) [[unlikely]]
+        detail::fail_with(code, parts...);
 }
 
 /// a · b, or size_overflow with `what` in the message: for every size that comes from a file. Takes non-negative values.
 template <class Int>
 Int checked_mul(Int a, Int b, std::string_view what) {
     Int product{};
-    if (__builtin_mul_overflow(a, b, &product)) [[unlikely]] fail(ErrorCode::size_overflow, what, ": ", a, " * ", b, " does not fit");
+    if (__builtin_mul_overflow(a, b, &product)) [[unlikely]]
+        fail(ErrorCode::size_overflow, what, ": ", a, " * ", b, " does not fit");
     return product;
 }
 
@@ -124,7 +127,8 @@ Int checked_mul(Int a, Int b, std::string_view what) {
 template <class Int>
 Int checked_add(Int a, Int b, std::string_view what) {
     Int sum{};
-    if (__builtin_add_overflow(a, b, &sum)) [[unlikely]] fail(ErrorCode::size_overflow, what, ": ", a, " + ", b, " does not fit");
+    if (__builtin_add_overflow(a, b, &sum)) [[unlikely]]
+        fail(ErrorCode::size_overflow, what, ": ", a, " + ", b, " does not fit");
     return sum;
 }
 

@@ -196,7 +196,8 @@ inline int threads() {
 
 /// Sets the number of threads for the whole process, 1 or more. Results do not depend on it.
 inline void set_threads(int count) {
-    require(count >= 1 && count <= detail::most_threads, ErrorCode::invalid_argument, "set_threads: ", count, " is not in [1, ", detail::most_threads, "]");
+    require(count >= 1 && count <= detail::most_threads, ErrorCode::invalid_argument, "set_threads: ", count, " is not in [1, ", detail::most_threads,
+            "]");
     detail::thread_setting.store(count, std::memory_order_relaxed);
 }
 

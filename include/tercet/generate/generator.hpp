@@ -36,9 +36,14 @@ constexpr std::string_view name_of(Finish finish) {
 class Generation {
 public:
     /// The model and tokenizer (may be null) must outlive this, or be kept by `keep`.
-    Generation(const CausalModel& model, const Tokenizer* tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt, GenerateOptions options,
-               std::shared_ptr<const void> keep = {})
-        : session_(model), end_tokens_(std::move(end_tokens)), seen_(std::move(prompt)), options_(std::move(options)), generator_(options_.seed), keep_(std::move(keep)) {
+    Generation(const CausalModel& model, const Tokenizer* tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
+               GenerateOptions options, std::shared_ptr<const void> keep = {})
+        : session_(model),
+          end_tokens_(std::move(end_tokens)),
+          seen_(std::move(prompt)),
+          options_(std::move(options)),
+          generator_(options_.seed),
+          keep_(std::move(keep)) {
         if (tokenizer != nullptr) stream_.emplace(*tokenizer);
         check(options_.sampler());
         require(options_.max_tokens >= 0, ErrorCode::invalid_argument, "generate: max_tokens ", options_.max_tokens, " is negative");

@@ -26,7 +26,9 @@ public:
     const std::vector<std::int32_t>& end_tokens() const { return parts_->end_tokens; }
 
     /// Starts a generation from a text, with the special tokens that the tokenizer's files ask for.
-    Generation generate(std::string_view prompt, const GenerateOptions& options = {}) const { return generate(tokenizer().encode(prompt).ids, options); }
+    Generation generate(std::string_view prompt, const GenerateOptions& options = {}) const {
+        return generate(tokenizer().encode(prompt).ids, options);
+    }
     /// Starts a generation from ids, to which nothing is added.
     Generation generate(std::vector<std::int32_t> prompt, const GenerateOptions& options = {}) const {
         return Generation(parts_->model, has_tokenizer() ? &*parts_->tokenizer : nullptr, parts_->end_tokens, std::move(prompt), options, parts_);
@@ -44,7 +46,8 @@ private:
 /// A text encoder with its tokenizer and pooling: const, shared by threads.
 class TextEncoder {
 public:
-    TextEncoder(Bert model, Tokenizer tokenizer, SentenceConfig config) : parts_(std::make_shared<const Parts>(Parts{std::move(model), std::move(tokenizer), config})) {}
+    TextEncoder(Bert model, Tokenizer tokenizer, SentenceConfig config)
+        : parts_(std::make_shared<const Parts>(Parts{std::move(model), std::move(tokenizer), config})) {}
 
     const Bert& model() const { return parts_->model; }
     const Tokenizer& tokenizer() const { return parts_->tokenizer; }

@@ -14,11 +14,11 @@
 namespace tercet::inline TERCET_ABI {
 
 struct SamplerOptions {
-    double temperature = 0.8;    // 0: greedy
-    index_t top_k = 0;           // keep the k most likely; 0: all
-    double top_p = 1;            // keep the most likely until they add up to p
-    double min_p = 0;            // keep those at least this share of the most likely
-    double repeat_penalty = 1;   // logits of tokens seen before: divided by it when positive, multiplied when negative
+    double temperature = 0.8;   // 0: greedy
+    index_t top_k = 0;          // keep the k most likely; 0: all
+    double top_p = 1;           // keep the most likely until they add up to p
+    double min_p = 0;           // keep those at least this share of the most likely
+    double repeat_penalty = 1;  // logits of tokens seen before: divided by it when positive, multiplied when negative
     std::uint64_t seed = 0;
 };
 
@@ -38,7 +38,8 @@ inline std::int32_t argmax_token(std::span<const float> logits) {
 
 /// One token drawn from logits (V); `seen` are the tokens so far. The generator moves on by one draw unless greedy. Throws invalid_argument
 /// for no logits, index_out_of_range for a token seen that has none.
-inline std::int32_t sample_token(std::span<const float> logits, const SamplerOptions& options, std::span<const std::int32_t> seen, Generator& generator) {
+inline std::int32_t sample_token(std::span<const float> logits, const SamplerOptions& options, std::span<const std::int32_t> seen,
+                                 Generator& generator) {
     struct Candidate {
         std::int32_t id;
         double logit;
@@ -51,7 +52,8 @@ inline std::int32_t sample_token(std::span<const float> logits, const SamplerOpt
         std::sort(distinct.begin(), distinct.end());
         distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
         for (const auto id : distinct) {
-            require(id >= 0 && static_cast<std::size_t>(id) < logits.size(), ErrorCode::index_out_of_range, "sampler: token id ", id, " is outside the ", logits.size(), " logits");
+            require(id >= 0 && static_cast<std::size_t>(id) < logits.size(), ErrorCode::index_out_of_range, "sampler: token id ", id,
+                    " is outside the ", logits.size(), " logits");
             float& logit = adjusted[static_cast<std::size_t>(id)];
             logit = static_cast<float>(logit > 0 ? logit / options.repeat_penalty : logit * options.repeat_penalty);
         }
@@ -62,7 +64,8 @@ inline std::int32_t sample_token(std::span<const float> logits, const SamplerOpt
     std::vector<Candidate> candidates(logits.size());
     float most = -std::numeric_limits<float>::infinity();
     for (const float x : logits) most = x > most ? x : most;
-    for (std::size_t i = 0; i < logits.size(); ++i) {  // taken from the largest before the division, which could overflow; NaN, which no order holds, is impossible
+    for (std::size_t i = 0; i < logits.size();
+         ++i) {  // taken from the largest before the division, which could overflow; NaN, which no order holds, is impossible
         const float x = logits[i];
         const double below = x == most ? 0. : x == x ? static_cast<double>(x) - static_cast<double>(most) : -std::numeric_limits<double>::infinity();
         candidates[i] = {static_cast<std::int32_t>(i), below / options.temperature};

@@ -18,9 +18,11 @@ public:
         const NoGrad guard;
         require(!ids.empty(), ErrorCode::invalid_argument, "generate: the prompt is empty");
         const index_t context_size = context(*model_), total = cache_.size() + static_cast<index_t>(ids.size());
-        require(context_size == 0 || total <= context_size, ErrorCode::context_overflow, "generate: ", total, " tokens, the model's context holds ", context_size);
+        require(context_size == 0 || total <= context_size, ErrorCode::context_overflow, "generate: ", total, " tokens, the model's context holds ",
+                context_size);
         for (const auto id : ids)
-            require(id >= 0 && id < vocab_size(*model_), ErrorCode::index_out_of_range, "generate: token id ", id, " is outside the model's vocabulary of ", vocab_size(*model_));
+            require(id >= 0 && id < vocab_size(*model_), ErrorCode::index_out_of_range, "generate: token id ", id,
+                    " is outside the model's vocabulary of ", vocab_size(*model_));
         Tensor<float> logits;
         constexpr std::size_t piece = 512;
         for (std::size_t begin = 0; begin < ids.size(); begin += piece) {

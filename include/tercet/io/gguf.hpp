@@ -71,13 +71,16 @@ public:
     double number(std::string_view key) const { return one<double>(key, &GgufValue::is_number, "a number"); }
     bool boolean(std::string_view key) const { return one<bool>(key, &GgufValue::is_bool, "a boolean"); }
     std::vector<std::string> strings(std::string_view key) const {
-        return many<std::string>(key, [](GgufType t) { return t == GgufType::string; }, "strings");
+        return many<std::string>(
+            key, [](GgufType t) { return t == GgufType::string; }, "strings");
     }
     std::vector<std::int64_t> integers(std::string_view key) const {
-        return many<std::int64_t>(key, [](GgufType t) { return detail::is_integer(t) || t == GgufType::boolean; }, "integers");
+        return many<std::int64_t>(
+            key, [](GgufType t) { return detail::is_integer(t) || t == GgufType::boolean; }, "integers");
     }
     std::vector<double> numbers(std::string_view key) const {
-        return many<double>(key, [](GgufType t) { return detail::is_integer(t) || detail::is_float(t); }, "numbers");
+        return many<double>(
+            key, [](GgufType t) { return detail::is_integer(t) || detail::is_float(t); }, "numbers");
     }
 
     /// The same, or the fallback when there is no such key. Throw dtype_mismatch as above.

@@ -95,8 +95,8 @@ private:
         require(offsets.elements().size() == 2, ErrorCode::bad_header, where, ": data_offsets should be two numbers, there are ", offsets.size());
         const auto begin = static_cast<std::size_t>(count(offsets.at(0))), end = static_cast<std::size_t>(count(offsets.at(1)));
         const std::size_t needed = detail::stored_bytes(*type, shape, false, where);
-        require(begin <= end && end <= data.size() && end - begin == needed, ErrorCode::bad_offset, where, " ", shape, " of ", *type,
-                " needs ", needed, " bytes, the header gives [", begin, ", ", end, ") of ", data.size());
+        require(begin <= end && end <= data.size() && end - begin == needed, ErrorCode::bad_offset, where, " ", shape, " of ", *type, " needs ",
+                needed, " bytes, the header gives [", begin, ", ", end, ") of ", data.size());
         return {name, *type, shape, data.subspan(begin, needed)};
     }
 

@@ -21,7 +21,8 @@ struct ModelOptions {
 
 /// ids (B, T) -> logits (B, T, V).
 inline Tensor<float> forward(const CausalModel& model, const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) {
-    require(ids.rank() == 2 && ids.numel() > 0, ErrorCode::invalid_argument, "forward: ids must be (batch, tokens) with at least one token, not ", ids.shape());
+    require(ids.rank() == 2 && ids.numel() > 0, ErrorCode::invalid_argument, "forward: ids must be (batch, tokens) with at least one token, not ",
+            ids.shape());
     return std::visit([&](const auto& m) { return m(ids, options); }, model);
 }
 inline index_t layers(const CausalModel& model) {
@@ -87,8 +88,11 @@ template <auto Load>
 CausalModel as_causal(const ModelFiles& files, const ModelOptions& options) {
     return Load(files, options);
 }
-inline constexpr CausalRow causal_models[] = {
-    {"llama", as_causal<load_llama>}, {"mistral", as_causal<load_llama>}, {"qwen2", as_causal<load_llama>}, {"qwen3", as_causal<load_llama>}, {"gpt2", as_causal<load_gpt2>}};
+inline constexpr CausalRow causal_models[] = {{"llama", as_causal<load_llama>},
+                                              {"mistral", as_causal<load_llama>},
+                                              {"qwen2", as_causal<load_llama>},
+                                              {"qwen3", as_causal<load_llama>},
+                                              {"gpt2", as_causal<load_gpt2>}};
 
 }  // namespace detail
 
@@ -97,7 +101,8 @@ inline CausalModel load_causal_model(const ModelFiles& files, const ModelOptions
     const std::string type = files.config().at("model_type").as_string();
     for (const auto& row : detail::causal_models)
         if (row.type == type) return row.from_files(files, options);
-    fail(ErrorCode::unsupported, files.directory(), "/config.json: model_type '", type, "' is not a language model that is supported (llama, mistral, qwen2, qwen3, gpt2)");
+    fail(ErrorCode::unsupported, files.directory(), "/config.json: model_type '", type,
+         "' is not a language model that is supported (llama, mistral, qwen2, qwen3, gpt2)");
 }
 
 /// A language model from an opened GGUF file.
@@ -107,8 +112,8 @@ inline CausalModel load_causal_model(const Gguf& file, const ModelOptions& optio
         const auto config = gpt2_config(file);
         return detail::loaded(Gpt2(config), checkpoint_from_gguf(file, architecture, config.heads, config.heads), options, {});
     }
-    require(architecture == "llama" || architecture == "qwen2" || architecture == "qwen3", ErrorCode::unsupported, file.source(), ": the architecture '", architecture,
-            "' is not a language model that is supported (llama, qwen2, qwen3, gpt2)");
+    require(architecture == "llama" || architecture == "qwen2" || architecture == "qwen3", ErrorCode::unsupported, file.source(),
+            ": the architecture '", architecture, "' is not a language model that is supported (llama, qwen2, qwen3, gpt2)");
     const auto config = llama_config(file);
     return detail::loaded(Llama(config), checkpoint_from_gguf(file, architecture, config.heads, config.kv_heads), options, {});
 }
@@ -116,12 +121,15 @@ inline CausalModel load_causal_model(const Gguf& file, const ModelOptions& optio
 /// A BERT encoder from an opened directory, whatever head it was saved with; the heads' tensors are left aside.
 inline Bert load_bert(const ModelFiles& files, const ModelOptions& options = {}) {
     const std::string type = files.config().at("model_type").as_string();
-    require(type == "bert", ErrorCode::unsupported, files.directory(), "/config.json: model_type '", type, "' is not an encoder that is supported (bert)");
+    require(type == "bert", ErrorCode::unsupported, files.directory(), "/config.json: model_type '", type,
+            "' is not an encoder that is supported (bert)");
     auto checkpoint = detail::checkpoint_from(files);
     detail::drop_prefix(checkpoint, "bert.");
     auto config = bert_config(files.config(), files.directory() + "/config.json");
     config.pooler = checkpoint.find("pooler.dense.weight") != nullptr;
-    std::erase_if(checkpoint.tensors, [](const StoredTensor& t) { return t.name.starts_with("cls.") || t.name.starts_with("classifier.") || t.name.starts_with("qa_outputs."); });
+    std::erase_if(checkpoint.tensors, [](const StoredTensor& t) {
+        return t.name.starts_with("cls.") || t.name.starts_with("classifier.") || t.name.starts_with("qa_outputs.");
+    });
     return detail::loaded(Bert(config), checkpoint, options, {"embeddings.position_ids"});
 }
 

@@ -20,7 +20,8 @@ struct BertSelfAttention {
     Linear query, key, value;
     index_t heads;
 
-    explicit BertSelfAttention(const BertConfig& c) : query(c.hidden_size, c.hidden_size), key(c.hidden_size, c.hidden_size), value(c.hidden_size, c.hidden_size), heads(c.heads) {}
+    explicit BertSelfAttention(const BertConfig& c)
+        : query(c.hidden_size, c.hidden_size), key(c.hidden_size, c.hidden_size), value(c.hidden_size, c.hidden_size), heads(c.heads) {}
 
     Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& bias) const {  // x (B, T, C), bias (B, 1, 1, T)
         return join_heads(attention(split_heads(query(x), heads), split_heads(key(x), heads), split_heads(value(x), heads), {}, bias));
@@ -58,8 +59,11 @@ struct BertBlock {
     UnaryOp activation;
 
     explicit BertBlock(const BertConfig& c)
-        : self(c), attention_output(c.hidden_size, c.hidden_size, c.layer_norm_eps), intermediate(c.hidden_size, c.intermediate_size),
-          output(c.intermediate_size, c.hidden_size, c.layer_norm_eps), activation(c.activation) {}
+        : self(c),
+          attention_output(c.hidden_size, c.hidden_size, c.layer_norm_eps),
+          intermediate(c.hidden_size, c.intermediate_size),
+          output(c.intermediate_size, c.hidden_size, c.layer_norm_eps),
+          activation(c.activation) {}
 
     Tensor<float> operator()(Tensor<float> x, const Tensor<float>& bias) const {  // x (B, T, C)
         x = attention_output(self(x, bias), x);
@@ -76,9 +80,9 @@ struct BertBlock {
 };
 
 struct BertOutputs {
-    Tensor<float> last_hidden_state;              // (B, T, C)
-    Tensor<float> pooler_output;                  // (B, C), empty without a pooler
-    std::vector<Tensor<float>> hidden_states{};   // the embeddings and each block's output, when asked for
+    Tensor<float> last_hidden_state;             // (B, T, C)
+    Tensor<float> pooler_output;                 // (B, C), empty without a pooler
+    std::vector<Tensor<float>> hidden_states{};  // the embeddings and each block's output, when asked for
 };
 
 /// What the encoder reads besides the ids.
@@ -97,9 +101,13 @@ struct Bert {
     Linear pooler;
 
     explicit Bert(const BertConfig& c)
-        : config(c), word_embeddings(c.vocab_size, c.hidden_size, c.padding), position_embeddings(c.context, c.hidden_size), token_type_embeddings(c.types, c.hidden_size),
+        : config(c),
+          word_embeddings(c.vocab_size, c.hidden_size, c.padding),
+          position_embeddings(c.context, c.hidden_size),
+          token_type_embeddings(c.types, c.hidden_size),
           embedding_norm(c.hidden_size, c.layer_norm_eps) {
-        require(c.heads > 0 && c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, "bert: width ", c.hidden_size, " does not divide into ", c.heads, " heads");
+        require(c.heads > 0 && c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, "bert: width ", c.hidden_size, " does not divide into ",
+                c.heads, " heads");
         for (index_t i = 0; i < c.layers; ++i) blocks.emplace_back(c);
         if (c.pooler) pooler = Linear(c.hidden_size, c.hidden_size);
     }
@@ -109,8 +117,10 @@ struct Bert {
         require(ids.rank() == 2, ErrorCode::shape_mismatch, "bert: ids must be (batch, tokens), not ", ids.shape());
         const index_t T = ids.size(1);
         require(T <= config.context, ErrorCode::context_overflow, "bert: ", T, " tokens, the model's context holds ", config.context);
-        require(inputs.attention_mask == nullptr || inputs.attention_mask->shape() == ids.shape(), ErrorCode::shape_mismatch, "bert: the attention mask does not fit ids ", ids.shape());
-        require(inputs.type_ids == nullptr || inputs.type_ids->shape() == ids.shape(), ErrorCode::shape_mismatch, "bert: the type ids do not fit ids ", ids.shape());
+        require(inputs.attention_mask == nullptr || inputs.attention_mask->shape() == ids.shape(), ErrorCode::shape_mismatch,
+                "bert: the attention mask does not fit ids ", ids.shape());
+        require(inputs.type_ids == nullptr || inputs.type_ids->shape() == ids.shape(), ErrorCode::shape_mismatch,
+                "bert: the type ids do not fit ids ", ids.shape());
         const auto types = inputs.type_ids != nullptr ? *inputs.type_ids : Tensor<std::int32_t>::zeros(ids.shape());
         const auto bias = inputs.attention_mask != nullptr ? padding_bias(*inputs.attention_mask) : Tensor<float>();
         BertOutputs out;

@@ -16,7 +16,8 @@ inline constexpr std::int64_t largest_extent = std::int64_t{1} << 26;
 
 // An extent from a config: positive and of a size that exists.
 inline index_t checked_extent(std::int64_t value, std::string_view key, std::string_view source) {
-    require(value > 0 && value <= largest_extent, ErrorCode::invalid_argument, source, ": ", key, " = ", value, " is not in [1, ", largest_extent, "]");
+    require(value > 0 && value <= largest_extent, ErrorCode::invalid_argument, source, ": ", key, " = ", value, " is not in [1, ", largest_extent,
+            "]");
     return static_cast<index_t>(value);
 }
 inline index_t extent(const Json& config, std::string_view key, std::string_view source) {
@@ -51,10 +52,11 @@ inline void read_rope(LlamaConfig& c, const Json& config, std::string_view sourc
         if (type == "linear") {
             c.rope_linear = scaling->at("factor").as_number();
         } else if (type == "llama3") {
-            c.rope_llama3 = RopeLlama3{scaling->at("factor").as_number(), scaling->at("low_freq_factor").as_number(), scaling->at("high_freq_factor").as_number(),
-                                       scaling->at("original_max_position_embeddings").as_number()};
+            c.rope_llama3 = RopeLlama3{scaling->at("factor").as_number(), scaling->at("low_freq_factor").as_number(),
+                                       scaling->at("high_freq_factor").as_number(), scaling->at("original_max_position_embeddings").as_number()};
             const auto& r = *c.rope_llama3;
-            require(r.factor > 0 && r.high_freq_factor > r.low_freq_factor && r.original_context > 0, ErrorCode::invalid_argument, source, ": rope_scaling is out of range");
+            require(r.factor > 0 && r.high_freq_factor > r.low_freq_factor && r.original_context > 0, ErrorCode::invalid_argument, source,
+                    ": rope_scaling is out of range");
         } else if (type != "default") {
             fail(ErrorCode::unsupported, source, ": rotary scaling of type '", type, "' is not supported");
         }
@@ -94,7 +96,8 @@ inline LlamaConfig llama_config(const Json& config, const std::string& source) {
         require(type == "mistral", ErrorCode::unsupported, source, ": a sliding window in some layers only is not supported for ", type);
         c.window = detail::checked_extent(window->as_int(), "sliding_window", source);
     }
-    require(detail::activation(config.get_or("hidden_act", std::string("silu")), source) == UnaryOp::silu, ErrorCode::unsupported, source, ": ", type, " with another activation than silu");
+    require(detail::activation(config.get_or("hidden_act", std::string("silu")), source) == UnaryOp::silu, ErrorCode::unsupported, source, ": ", type,
+            " with another activation than silu");
     detail::check_heads(c.heads, c.kv_heads, c.head_dim, source);
     detail::read_rope(c, config, source);
     return c;
@@ -107,7 +110,8 @@ inline LlamaConfig llama_config(const Gguf& file) {
     const auto extent_or = [&](const char* key, index_t fallback) { return file.has(arch + key) ? extent(key) : fallback; };
     LlamaConfig c;
     const StoredTensor* table = file.find("token_embd.weight");
-    require(table != nullptr && table->shape.rank() == 2, ErrorCode::missing_tensor, source, ": tensor 'token_embd.weight' (vocabulary, width) is not there");
+    require(table != nullptr && table->shape.rank() == 2, ErrorCode::missing_tensor, source,
+            ": tensor 'token_embd.weight' (vocabulary, width) is not there");
     c.vocab_size = detail::checked_extent(table->shape[0], "token_embd.weight", source);
     c.hidden_size = extent("embedding_length");
     c.intermediate_size = extent("feed_forward_length");
@@ -127,7 +131,8 @@ inline LlamaConfig llama_config(const Gguf& file) {
     const std::string scaling = file.string_or(arch + "rope.scaling.type", "none");
     if (scaling == "linear") c.rope_linear = file.number(arch + "rope.scaling.factor");
     else require(scaling == "none", ErrorCode::unsupported, source, ": rotary scaling of type '", scaling, "' is not supported");
-    require(file.find("rope_freqs.weight") == nullptr, ErrorCode::unsupported, source, ": rotary frequencies from the tensor 'rope_freqs.weight' are not supported");
+    require(file.find("rope_freqs.weight") == nullptr, ErrorCode::unsupported, source,
+            ": rotary frequencies from the tensor 'rope_freqs.weight' are not supported");
     require(c.rope_theta > 0 && c.rope_linear > 0, ErrorCode::invalid_argument, source, ": rope.freq_base and the scaling factor must be positive");
     detail::check_heads(c.heads, c.kv_heads, c.head_dim, source);
     return c;
@@ -145,10 +150,11 @@ inline Gpt2Config gpt2_config(const Json& config, const std::string& source) {
     c.inner_size = extent_or(config, "n_inner", 0, source);
     c.layer_norm_eps = detail::epsilon(config.get_or("layer_norm_epsilon", 1e-5), "layer_norm_epsilon", source);
     c.tied = config.get_or("tie_word_embeddings", true);
-    require(detail::activation(config.get_or("activation_function", std::string("gelu_new")), source) == UnaryOp::gelu_tanh && config.get_or("scale_attn_weights", true) &&
-                !config.get_or("scale_attn_by_inverse_layer_idx", false),
+    require(detail::activation(config.get_or("activation_function", std::string("gelu_new")), source) == UnaryOp::gelu_tanh &&
+                config.get_or("scale_attn_weights", true) && !config.get_or("scale_attn_by_inverse_layer_idx", false),
             ErrorCode::unsupported, source, ": this variant of GPT-2's activation or attention scale is not supported");
-    require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": n_embd ", c.hidden_size, " does not divide into ", c.heads, " heads");
+    require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": n_embd ", c.hidden_size, " does not divide into ", c.heads,
+            " heads");
     return c;
 }
 
@@ -157,7 +163,8 @@ inline Gpt2Config gpt2_config(const Gguf& file) {
     const std::string& source = file.source();
     const auto extent = [&](const std::string& key) { return detail::checked_extent(file.integer("gpt2." + key), "gpt2." + key, source); };
     const StoredTensor* table = file.find("token_embd.weight");
-    require(table != nullptr && table->shape.rank() == 2, ErrorCode::missing_tensor, source, ": tensor 'token_embd.weight' (vocabulary, width) is not there");
+    require(table != nullptr && table->shape.rank() == 2, ErrorCode::missing_tensor, source,
+            ": tensor 'token_embd.weight' (vocabulary, width) is not there");
     Gpt2Config c;
     c.vocab_size = detail::checked_extent(table->shape[0], "token_embd.weight", source);
     c.context = extent("context_length");
@@ -167,7 +174,8 @@ inline Gpt2Config gpt2_config(const Gguf& file) {
     c.inner_size = extent("feed_forward_length");
     c.layer_norm_eps = detail::epsilon(file.number_or("gpt2.attention.layer_norm_epsilon", 1e-5), "gpt2.attention.layer_norm_epsilon", source);
     c.tied = file.find("output.weight") == nullptr;
-    require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": embedding_length ", c.hidden_size, " does not divide into ", c.heads, " heads");
+    require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": embedding_length ", c.hidden_size, " does not divide into ",
+            c.heads, " heads");
     return c;
 }
 
@@ -185,9 +193,10 @@ inline BertConfig bert_config(const Json& config, const std::string& source) {
     c.padding = static_cast<index_t>(config.get_or("pad_token_id", std::int64_t{0}));
     c.layer_norm_eps = detail::epsilon(config.get_or("layer_norm_eps", 1e-12), "layer_norm_eps", source);
     c.activation = detail::activation(config.get_or("hidden_act", std::string("gelu")), source);
-    require(config.get_or("position_embedding_type", std::string("absolute")) == "absolute" && !config.get_or("is_decoder", false), ErrorCode::unsupported, source,
-            ": relative positions and BERT as a decoder are not supported");
-    require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": hidden_size ", c.hidden_size, " does not divide into ", c.heads, " heads");
+    require(config.get_or("position_embedding_type", std::string("absolute")) == "absolute" && !config.get_or("is_decoder", false),
+            ErrorCode::unsupported, source, ": relative positions and BERT as a decoder are not supported");
+    require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": hidden_size ", c.hidden_size, " does not divide into ", c.heads,
+            " heads");
     return c;
 }
 

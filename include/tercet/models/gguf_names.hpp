@@ -16,12 +16,16 @@ struct NamePair {
 };
 
 inline constexpr NamePair llama_names[] = {{"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}};
-inline constexpr NamePair llama_block_names[] = {
-    {"attn_norm", "input_layernorm"}, {"attn_q", "self_attn.q_proj"},           {"attn_k", "self_attn.k_proj"},           {"attn_v", "self_attn.v_proj"},
-    {"attn_output", "self_attn.o_proj"}, {"attn_q_norm", "self_attn.q_norm"},   {"attn_k_norm", "self_attn.k_norm"},      {"ffn_norm", "post_attention_layernorm"},
-    {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},                {"ffn_down", "mlp.down_proj"}};
-inline constexpr NamePair gpt2_names[] = {{"token_embd", "transformer.wte"}, {"position_embd", "transformer.wpe"}, {"output_norm", "transformer.ln_f"}, {"output", "lm_head"}};
-inline constexpr NamePair gpt2_block_names[] = {{"attn_norm", "ln_1"}, {"attn_qkv", "attn.c_attn"}, {"attn_output", "attn.c_proj"}, {"ffn_norm", "ln_2"}, {"ffn_up", "mlp.c_fc"}, {"ffn_down", "mlp.c_proj"}};
+inline constexpr NamePair llama_block_names[] = {{"attn_norm", "input_layernorm"},    {"attn_q", "self_attn.q_proj"},
+                                                 {"attn_k", "self_attn.k_proj"},      {"attn_v", "self_attn.v_proj"},
+                                                 {"attn_output", "self_attn.o_proj"}, {"attn_q_norm", "self_attn.q_norm"},
+                                                 {"attn_k_norm", "self_attn.k_norm"}, {"ffn_norm", "post_attention_layernorm"},
+                                                 {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
+                                                 {"ffn_down", "mlp.down_proj"}};
+inline constexpr NamePair gpt2_names[] = {
+    {"token_embd", "transformer.wte"}, {"position_embd", "transformer.wpe"}, {"output_norm", "transformer.ln_f"}, {"output", "lm_head"}};
+inline constexpr NamePair gpt2_block_names[] = {{"attn_norm", "ln_1"}, {"attn_qkv", "attn.c_attn"}, {"attn_output", "attn.c_proj"},
+                                                {"ffn_norm", "ln_2"},  {"ffn_up", "mlp.c_fc"},      {"ffn_down", "mlp.c_proj"}};
 
 inline const NamePair* find_name(std::span<const NamePair> names, std::string_view stem) {
     const auto at = std::find_if(names.begin(), names.end(), [&](const NamePair& n) { return n.gguf == stem; });
@@ -29,7 +33,8 @@ inline const NamePair* find_name(std::span<const NamePair> names, std::string_vi
 }
 
 // "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight"; a name that is in no table is left as it is, and reported later.
-inline std::string checkpoint_name(const std::string& name, std::span<const NamePair> names, std::span<const NamePair> block_names, std::string_view blocks) {
+inline std::string checkpoint_name(const std::string& name, std::span<const NamePair> names, std::span<const NamePair> block_names,
+                                   std::string_view blocks) {
     const auto dot = name.rfind('.');
     if (dot == std::string::npos) return name;
     const std::string_view stem = std::string_view(name).substr(0, dot), ending = std::string_view(name).substr(dot);
@@ -45,8 +50,8 @@ inline std::string checkpoint_name(const std::string& name, std::span<const Name
 // Rows (h, i, half) of each head as (h, half, i). Vectors (biases) are rows of one element.
 inline std::vector<std::byte> unpaired_rows(const StoredTensor& t, index_t heads, std::string_view source) {
     const index_t rows = t.shape.empty() ? 0 : t.shape[0];
-    require(rows > 0 && rows % (2 * heads) == 0 && t.bytes.size() % static_cast<std::size_t>(rows) == 0, ErrorCode::shape_mismatch, source, ": tensor '", t.name, "' ", t.shape,
-            " does not divide into ", heads, " heads");
+    require(rows > 0 && rows % (2 * heads) == 0 && t.bytes.size() % static_cast<std::size_t>(rows) == 0, ErrorCode::shape_mismatch, source,
+            ": tensor '", t.name, "' ", t.shape, " does not divide into ", heads, " heads");
     const auto row_bytes = t.bytes.size() / static_cast<std::size_t>(rows);
     const index_t half = rows / heads / 2;
     std::vector<std::byte> out(t.bytes.size());

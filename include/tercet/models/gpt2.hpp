@@ -90,8 +90,10 @@ struct Gpt2 {
     LayerNorm ln_f;
     Linear lm_head;  // without a weight when it is tied to wte
 
-    explicit Gpt2(const Gpt2Config& c) : config(c), wte(c.vocab_size, c.hidden_size), wpe(c.context, c.hidden_size), ln_f(c.hidden_size, c.layer_norm_eps) {
-        require(c.heads > 0 && c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, "gpt2: width ", c.hidden_size, " does not divide into ", c.heads, " heads");
+    explicit Gpt2(const Gpt2Config& c)
+        : config(c), wte(c.vocab_size, c.hidden_size), wpe(c.context, c.hidden_size), ln_f(c.hidden_size, c.layer_norm_eps) {
+        require(c.heads > 0 && c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, "gpt2: width ", c.hidden_size, " does not divide into ",
+                c.heads, " heads");
         for (index_t i = 0; i < c.layers; ++i) h.emplace_back(c);
         if (!c.tied) lm_head = Linear(c.hidden_size, c.vocab_size, false);
     }
@@ -104,8 +106,11 @@ struct Gpt2 {
     /// Throws context_overflow when the tokens outgrow the model's context.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}, Generator* training = nullptr) const {
         const index_t T = ids.size(1), before = options.cache == nullptr ? 0 : options.cache->size();
-        require(before + T <= config.context, ErrorCode::context_overflow, "gpt2: ", before + T, " tokens, the model's context holds ", config.context);
-        const auto drop = [&](const Tensor<float>& x) { return training != nullptr && config.dropout > 0 ? dropout(x, config.dropout, *training) : x; };
+        require(before + T <= config.context, ErrorCode::context_overflow, "gpt2: ", before + T, " tokens, the model's context holds ",
+                config.context);
+        const auto drop = [&](const Tensor<float>& x) {
+            return training != nullptr && config.dropout > 0 ? dropout(x, config.dropout, *training) : x;
+        };
         DecoderContext context{nullptr, options.cache, {}, 0};
         if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
 

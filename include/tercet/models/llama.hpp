@@ -11,21 +11,21 @@ namespace tercet::inline TERCET_ABI {
 
 struct LlamaConfig {
     index_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
-    index_t context = 0;             // positions the model was made for
+    index_t context = 0;  // positions the model was made for
     float rms_eps = 1e-6f;
     double rope_theta = 10000;
     std::optional<RopeLlama3> rope_llama3{};
-    double rope_linear = 1;          // positions are divided by this
-    index_t window = 0;              // sliding window, 0 for none
+    double rope_linear = 1;  // positions are divided by this
+    index_t window = 0;      // sliding window, 0 for none
     bool qkv_bias = false, out_bias = false, mlp_bias = false, qk_norm = false, tied = false;
 };
 
 /// What a forward pass may be given besides the ids, and give back besides the logits.
 struct ForwardOptions {
-    KvCache* cache = nullptr;                             // tokens before these; they are added to it
-    const Tensor<std::uint8_t>* attention_mask = nullptr; // (B, T), 0 for padding; not with a cache
-    bool last_only = false;                               // logits of the last position alone
-    std::vector<Tensor<float>>* hidden_states = nullptr;  // the embeddings, each block's output, the last after the final norm
+    KvCache* cache = nullptr;                              // tokens before these; they are added to it
+    const Tensor<std::uint8_t>* attention_mask = nullptr;  // (B, T), 0 for padding; not with a cache
+    bool last_only = false;                                // logits of the last position alone
+    std::vector<Tensor<float>>* hidden_states = nullptr;   // the embeddings, each block's output, the last after the final norm
 };
 
 struct LlamaAttention {
@@ -35,8 +35,13 @@ struct LlamaAttention {
     bool qk_norm;
 
     explicit LlamaAttention(const LlamaConfig& c)
-        : q_proj(c.hidden_size, c.heads * c.head_dim, c.qkv_bias), k_proj(c.hidden_size, c.kv_heads * c.head_dim, c.qkv_bias),
-          v_proj(c.hidden_size, c.kv_heads * c.head_dim, c.qkv_bias), o_proj(c.heads * c.head_dim, c.hidden_size, c.out_bias), heads(c.heads), kv_heads(c.kv_heads), head_dim(c.head_dim),
+        : q_proj(c.hidden_size, c.heads * c.head_dim, c.qkv_bias),
+          k_proj(c.hidden_size, c.kv_heads * c.head_dim, c.qkv_bias),
+          v_proj(c.hidden_size, c.kv_heads * c.head_dim, c.qkv_bias),
+          o_proj(c.heads * c.head_dim, c.hidden_size, c.out_bias),
+          heads(c.heads),
+          kv_heads(c.kv_heads),
+          head_dim(c.head_dim),
           qk_norm(c.qk_norm) {
         if (qk_norm) q_norm = k_norm = RmsNorm(head_dim, c.rms_eps);
     }
@@ -75,7 +80,9 @@ struct LlamaMlp {
     Linear gate_proj, up_proj, down_proj;
 
     explicit LlamaMlp(const LlamaConfig& c)
-        : gate_proj(c.hidden_size, c.intermediate_size, c.mlp_bias), up_proj(c.hidden_size, c.intermediate_size, c.mlp_bias), down_proj(c.intermediate_size, c.hidden_size, c.mlp_bias) {}
+        : gate_proj(c.hidden_size, c.intermediate_size, c.mlp_bias),
+          up_proj(c.hidden_size, c.intermediate_size, c.mlp_bias),
+          down_proj(c.intermediate_size, c.hidden_size, c.mlp_bias) {}
 
     Tensor<float> operator()(const Tensor<float>& x) const { return down_proj(silu(gate_proj(x)) * up_proj(x)); }
 
@@ -133,7 +140,8 @@ struct Llama {
     /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. Throws context_overflow when the tokens outgrow the model's context.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         const index_t T = ids.size(1), before = options.cache == nullptr ? 0 : options.cache->size();
-        require(config.context == 0 || before + T <= config.context, ErrorCode::context_overflow, "llama: ", before + T, " tokens, the model's context holds ", config.context);
+        require(config.context == 0 || before + T <= config.context, ErrorCode::context_overflow, "llama: ", before + T,
+                " tokens, the model's context holds ", config.context);
         const RopeAngles<float> angles(table, before, T);
         DecoderContext context{&angles, options.cache, {}, config.window};
         if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);

@@ -23,11 +23,15 @@ inline SentenceConfig sentence_config(const ModelFiles& files) {
         for (const auto& module : modules->elements()) {
             const std::string type = module.at("type").as_string();
             if (type.ends_with("Normalize")) c.normalise = true;
-            else require(type.ends_with("Transformer") || type.ends_with("Pooling"), ErrorCode::unsupported, where, "/modules.json: the module '", type, "' is not supported");
+            else
+                require(type.ends_with("Transformer") || type.ends_with("Pooling"), ErrorCode::unsupported, where, "/modules.json: the module '",
+                        type, "' is not supported");
         }
     }
     if (const auto pooling = files.pooling()) {
-        constexpr std::pair<const char*, Pooling> modes[] = {{"pooling_mode_mean_tokens", Pooling::mean}, {"pooling_mode_cls_token", Pooling::cls}, {"pooling_mode_max_tokens", Pooling::max},
+        constexpr std::pair<const char*, Pooling> modes[] = {{"pooling_mode_mean_tokens", Pooling::mean},
+                                                             {"pooling_mode_cls_token", Pooling::cls},
+                                                             {"pooling_mode_max_tokens", Pooling::max},
                                                              {"pooling_mode_mean_sqrt_len_tokens", Pooling::mean_sqrt_length}};
         int chosen = 0;
         for (const auto& [key, mode] : modes)
@@ -35,7 +39,8 @@ inline SentenceConfig sentence_config(const ModelFiles& files) {
                 c.pooling = mode;
                 ++chosen;
             }
-        require(chosen == 1, ErrorCode::unsupported, where, ": the pooling config chooses ", chosen, " of the ways that are supported (mean, cls, max, mean_sqrt_len), not one");
+        require(chosen == 1, ErrorCode::unsupported, where, ": the pooling config chooses ", chosen,
+                " of the ways that are supported (mean, cls, max, mean_sqrt_len), not one");
     }
     if (const auto bert = files.sentence_bert_config()) {
         const auto length = bert->get_or("max_seq_length", std::int64_t{0});
@@ -47,7 +52,8 @@ inline SentenceConfig sentence_config(const ModelFiles& files) {
 
 /// Hidden states (B, T, C) with mask (B, T) -> (B, C). A row whose mask is empty gives zeros.
 inline Tensor<float> pool(const Tensor<float>& hidden, const Tensor<std::uint8_t>& mask, Pooling pooling) {
-    require(hidden.rank() == 3 && mask.shape() == Shape{hidden.size(0), hidden.size(1)}, ErrorCode::shape_mismatch, "pool: hidden states ", hidden.shape(), " and mask ", mask.shape());
+    require(hidden.rank() == 3 && mask.shape() == Shape{hidden.size(0), hidden.size(1)}, ErrorCode::shape_mismatch, "pool: hidden states ",
+            hidden.shape(), " and mask ", mask.shape());
     const index_t B = hidden.size(0), T = hidden.size(1), C = hidden.size(2);
     const auto x = hidden.detach().contiguous();
     auto y = Tensor<float>::zeros({B, C});

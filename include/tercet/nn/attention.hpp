@@ -40,7 +40,7 @@ Tensor<float> padding_bias(const Tensor<M>& mask) {
 struct DecoderContext {
     const RopeAngles<float>* angles = nullptr;  // of these T positions, for models that rotate
     KvCache* cache = nullptr;
-    Tensor<float> bias{};                       // (B, 1, 1, Tk) from padding, or none
+    Tensor<float> bias{};  // (B, 1, 1, Tk) from padding, or none
     index_t window = 0;
 };
 

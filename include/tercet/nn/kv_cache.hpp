@@ -25,7 +25,8 @@ public:
         const Shape& s = key.shape();
         const index_t before = l.size, after = before + s[2];
         if (l.key.storage() == nullptr || after > l.key.size(2)) grow(l, {s[0], s[1], std::max<index_t>({after, 2 * before, 64}), s[3]});
-        require(l.key.size(0) == s[0] && l.key.size(1) == s[1] && l.key.size(3) == s[3], ErrorCode::shape_mismatch, "kv cache: holds ", l.key.shape(), ", got ", s);
+        require(l.key.size(0) == s[0] && l.key.size(1) == s[1] && l.key.size(3) == s[3], ErrorCode::shape_mismatch, "kv cache: holds ", l.key.shape(),
+                ", got ", s);
         l.key.slice(2, before, after).copy_from(key);
         l.value.slice(2, before, after).copy_from(value);
         l.size = after;

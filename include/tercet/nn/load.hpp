@@ -37,10 +37,13 @@ inline Tensor<float> dense_from(const StoredTensor& t) {
 
 // One weight from its stored tensor.
 inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, bool trainable) {
-    const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32, out_first = matrix && w.order() == WeightOrder::in_out && checkpoint.out_first;
+    const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32,
+               out_first = matrix && w.order() == WeightOrder::in_out && checkpoint.out_first;
     const Shape expected = out_first ? Shape{w.out_features(), w.in_features()} : w.shape();
-    require(t.shape == expected, ErrorCode::shape_mismatch, checkpoint.source, ": tensor '", t.name, "': the model expects shape ", expected, ", the file has ", t.shape);
-    require(is_supported_block(t.type) || visit_plain(t.type, [](auto) {}), ErrorCode::unsupported, checkpoint.source, ": tensor '", t.name, "': the type ", t.type, " is not supported");
+    require(t.shape == expected, ErrorCode::shape_mismatch, checkpoint.source, ": tensor '", t.name, "': the model expects shape ", expected,
+            ", the file has ", t.shape);
+    require(is_supported_block(t.type) || visit_plain(t.type, [](auto) {}), ErrorCode::unsupported, checkpoint.source, ": tensor '", t.name,
+            "': the type ", t.type, " is not supported");
     if (!trainable && matrix && !plain && Weight::can_multiply(t.type) && (w.order() == WeightOrder::out_in || out_first)) {
         w.set(t.type, t.shape, t.bytes, checkpoint.owner);
         return;
@@ -71,10 +74,13 @@ void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoad
         detail::fill_weight(w, *found->second, checkpoint, how.trainable);
         left.erase(found);
     });
-    require(missing_count == 0, ErrorCode::missing_tensor, checkpoint.source, ": ", missing_count, " tensors that the model needs are not there: ", missing, missing_count > 3 ? ", …" : "");
+    require(missing_count == 0, ErrorCode::missing_tensor, checkpoint.source, ": ", missing_count,
+            " tensors that the model needs are not there: ", missing, missing_count > 3 ? ", …" : "");
     for (const auto& t : checkpoint.tensors) {  // in the file's order, so that the message is always the same
-        const bool ignored = std::any_of(how.ignored_endings.begin(), how.ignored_endings.end(), [&](const std::string& ending) { return t.name.ends_with(ending); });
-        require(!left.contains(t.name) || ignored, ErrorCode::surplus_tensor, checkpoint.source, ": tensor '", t.name, "' ", t.shape, " has no place in the model");
+        const bool ignored =
+            std::any_of(how.ignored_endings.begin(), how.ignored_endings.end(), [&](const std::string& ending) { return t.name.ends_with(ending); });
+        require(!left.contains(t.name) || ignored, ErrorCode::surplus_tensor, checkpoint.source, ": tensor '", t.name, "' ", t.shape,
+                " has no place in the model");
     }
 }
 

@@ -39,7 +39,9 @@ public:
     /// The type the elements are held in.
     StorageType type() const { return bytes_.data() != nullptr ? type_ : StorageType::f32; }
     /// Bytes of the elements as they are held.
-    index_t bytes() const { return bytes_.data() != nullptr ? static_cast<index_t>(bytes_.size()) : 4 * (is_dense() ? dense_.numel() : panels_.numel()); }
+    index_t bytes() const {
+        return bytes_.data() != nullptr ? static_cast<index_t>(bytes_.size()) : 4 * (is_dense() ? dense_.numel() : panels_.numel());
+    }
 
     /// Takes this tensor as the weight. Throws shape_mismatch.
     void set(Tensor<float> dense) {
@@ -50,9 +52,11 @@ public:
     /// Takes bytes of a stored type, (rows, columns) with whole blocks in a row, kept alive by `owner`. Throws unsupported for a type
     /// without kernels, and shape_mismatch.
     void set(StorageType type, const Shape& shape, std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
-        require(shape_.rank() == 2 && shape == Shape{out_features(), in_features()}, ErrorCode::shape_mismatch, "weight: expected shape ", shape_, ", got ", shape);
+        require(shape_.rank() == 2 && shape == Shape{out_features(), in_features()}, ErrorCode::shape_mismatch, "weight: expected shape ", shape_,
+                ", got ", shape);
         require(can_multiply(type), ErrorCode::unsupported, "weight: no kernels for the type ", name_of(type));
-        require(bytes.size() == bytes_of(type, shape[0] * shape[1]), ErrorCode::shape_mismatch, "weight: ", bytes.size(), " bytes for shape ", shape, " of ", name_of(type));
+        require(bytes.size() == bytes_of(type, shape[0] * shape[1]), ErrorCode::shape_mismatch, "weight: ", bytes.size(), " bytes for shape ", shape,
+                " of ", name_of(type));
         *this = Weight(shape, WeightOrder::out_in);
         type_ = type;
         bytes_ = bytes;
@@ -72,7 +76,8 @@ public:
 
     /// The dense tensor, to be read, trained or written to. Throws invalid_argument for a packed or stored weight; without storage for none.
     const Tensor<float>& tensor() const {
-        require(!wanted_ || is_dense(), ErrorCode::invalid_argument, "weight: ", loaded() ? "it is packed for inference; load the model as trainable" : "nothing has been loaded into it");
+        require(!wanted_ || is_dense(), ErrorCode::invalid_argument,
+                "weight: ", loaded() ? "it is packed for inference; load the model as trainable" : "nothing has been loaded into it");
         return dense_;
     }
     Tensor<float>& tensor() { return const_cast<Tensor<float>&>(std::as_const(*this).tensor()); }
@@ -92,10 +97,12 @@ public:
     /// Takes this term, or none (null), in place of the one before. Throws shape_mismatch, and invalid_argument for a weight that is no matrix.
     void set_low_rank(std::shared_ptr<const LowRank> term) {
         if (term != nullptr) {
-            require(shape_.rank() == 2, ErrorCode::invalid_argument, "weight: a low-rank term for a weight of shape ", shape_, ", which is no matrix");
+            require(shape_.rank() == 2, ErrorCode::invalid_argument, "weight: a low-rank term for a weight of shape ", shape_,
+                    ", which is no matrix");
             const Shape &a = term->a.shape(), &b = term->b.shape();
             require(a.rank() == 2 && b.rank() == 2 && a[0] == b[1] && a[1] == in_features() && b[0] == out_features(), ErrorCode::shape_mismatch,
-                    "weight: low-rank factors A ", a, " and B ", b, " do not fit a weight of ", in_features(), " inputs and ", out_features(), " outputs");
+                    "weight: low-rank factors A ", a, " and B ", b, " do not fit a weight of ", in_features(), " inputs and ", out_features(),
+                    " outputs");
         }
         low_rank_ = std::move(term);
     }
@@ -171,11 +178,14 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
     float* to = y.mutable_data();
     if (bias.wanted()) Device::copy(to, Shape{out, 1}, bias.tensor().data(), Shape{0, 1}, Shape{rows, out});
     Device::gemm(to, out, {xc.data(), in, 1}, weight.right_operand(), rows, out, in, bias.wanted());
-    return record(y, [weight](const Tensor<float>& dy, Gradient<float>& dx, Gradient<float>& db) {
-        const auto w = weight.to_dense();
-        if (dx) dx.add(matmul(dy, weight.order() == WeightOrder::out_in ? w : w.transpose()));
-        if (db) db.add(sum_to(dy, db.shape()));
-    }, x, bias.tensor());
+    return record(
+        y,
+        [weight](const Tensor<float>& dy, Gradient<float>& dx, Gradient<float>& db) {
+            const auto w = weight.to_dense();
+            if (dx) dx.add(matmul(dy, weight.order() == WeightOrder::out_in ? w : w.transpose()));
+            if (db) db.add(sum_to(dy, db.shape()));
+        },
+        x, bias.tensor());
 }
 
 }  // namespace detail
@@ -200,7 +210,8 @@ Tensor<float> embedding(const Weight& table, const Tensor<I>& ids, index_t paddi
     float* to = y.mutable_data();
     for (index_t i = 0; i < id.numel(); ++i) {
         const auto row = static_cast<index_t>(id.data()[i]);
-        require(row >= 0 && row < V, ErrorCode::index_out_of_range, "embedding: id ", row, " at position ", i, " is outside the table's ", V, " rows");
+        require(row >= 0 && row < V, ErrorCode::index_out_of_range, "embedding: id ", row, " at position ", i, " is outside the table's ", V,
+                " rows");
         table.copy_row(to + i * C, row);
     }
     return y;

@@ -7,8 +7,8 @@
 namespace tercet::inline TERCET_ABI {
 
 struct AttentionOptions {
-    bool causal = false;         // query at position p sees keys up to p
-    index_t window = 0;          // > 0: only the last `window` of those
+    bool causal = false;            // query at position p sees keys up to p
+    index_t window = 0;             // > 0: only the last `window` of those
     std::optional<double> scale{};  // of the scores; 1/√D when not given
 };
 
@@ -26,15 +26,18 @@ HeadsView<P> heads_view(P* data, const Tensor<T>& x) {
 /// joining the heads is a view. The last query stands at the last key. bias, if any, is added to the scores and broadcasts to
 /// (B, H, Tq, Tk); −∞ in it masks; it gets no gradient. A row with nothing to see gives zeros. Throws shape_mismatch.
 template <Real T>
-Tensor<T> attention(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T>& value, const AttentionOptions& options = {}, const Tensor<T>& bias = {}) {
-    require(query.rank() == 4 && key.rank() == 4 && value.shape() == key.shape() && key.size(0) == query.size(0) && key.size(3) == query.size(3) && key.size(1) > 0 &&
-                query.size(1) % key.size(1) == 0,
+Tensor<T> attention(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T>& value, const AttentionOptions& options = {},
+                    const Tensor<T>& bias = {}) {
+    require(query.rank() == 4 && key.rank() == 4 && value.shape() == key.shape() && key.size(0) == query.size(0) && key.size(3) == query.size(3) &&
+                key.size(1) > 0 && query.size(1) % key.size(1) == 0,
             ErrorCode::shape_mismatch, "attention: query ", query.shape(), ", key ", key.shape(), " and value ", value.shape(), " do not fit");
-    require(options.window >= 0 && (options.window == 0 || options.causal), ErrorCode::invalid_argument, "attention: a window of ", options.window, " needs causal attention");
+    require(options.window >= 0 && (options.window == 0 || options.causal), ErrorCode::invalid_argument, "attention: a window of ", options.window,
+            " needs causal attention");
     const auto inner_contiguous = [](const Tensor<T>& x) { return x.strides()[3] == 1 || x.size(3) == 1 ? x.detach() : x.detach().clone(); };
     const auto q = inner_contiguous(query), k = inner_contiguous(key), v = inner_contiguous(value);
     const index_t B = q.size(0), H = q.size(1), Tq = q.size(2), Tk = k.size(2), D = q.size(3);
-    AttentionShape<T> s{B, H, k.size(1), Tq, Tk, D, static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(D)))), options.causal, options.window};
+    AttentionShape<T> s{
+        B, H, k.size(1), Tq, Tk, D, static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(D)))), options.causal, options.window};
     const auto kept_bias = bias.detach();
     if (bias.storage() != nullptr) {
         const Shape steps = broadcast_strides(bias.shape(), bias.strides(), {B, H, Tq, Tk}, "attention: bias");
@@ -47,21 +50,28 @@ Tensor<T> attention(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T
     auto log_sums = recorded ? Tensor<T>::empty({B, H, Tq}) : Tensor<T>();
     if (y.numel() > 0) {
         if (Tk == 0) y.fill(T(0));
-        else Device::attention(detail::heads_view(y.mutable_data(), y), log_sums.mutable_data(), detail::heads_view(q.data(), q), detail::heads_view(k.data(), k), detail::heads_view(v.data(), v), s);
+        else
+            Device::attention(detail::heads_view(y.mutable_data(), y), log_sums.mutable_data(), detail::heads_view(q.data(), q),
+                              detail::heads_view(k.data(), k), detail::heads_view(v.data(), v), s);
     }
-    return record(y, [qs = save(q), ks = save(k), vs = save(v), ys = save(y), bs = save(kept_bias), log_sums, given = s](const Tensor<T>& dy, Gradient<T>& dq, Gradient<T>& dk, Gradient<T>& dv) {
-        const auto to = [](Gradient<T>& g) {
-            const Shape strides = contiguous_strides(g.shape());
-            return g ? HeadsView<T>{g.data(), strides[0], strides[1], strides[2]} : HeadsView<T>{};
-        };
-        const auto gq = to(dq), gk = to(dk), gv = to(dv);
-        auto shape = given;
-        shape.bias = bs->data();  // the same place: asked for again, so that a write to it is noticed
-        if (shape.key_tokens == 0 || dy.numel() == 0) return;
-        const auto dout = dy.contiguous();
-        Device::attention_backward(gq, gk, gv, detail::heads_view(dout.data(), dout), detail::heads_view(ys->data(), *ys), log_sums.data(), detail::heads_view(qs->data(), *qs),
-                                   detail::heads_view(ks->data(), *ks), detail::heads_view(vs->data(), *vs), shape);
-    }, query, key, value);
+    return record(
+        y,
+        [qs = save(q), ks = save(k), vs = save(v), ys = save(y), bs = save(kept_bias), log_sums, given = s](const Tensor<T>& dy, Gradient<T>& dq,
+                                                                                                            Gradient<T>& dk, Gradient<T>& dv) {
+            const auto to = [](Gradient<T>& g) {
+                const Shape strides = contiguous_strides(g.shape());
+                return g ? HeadsView<T>{g.data(), strides[0], strides[1], strides[2]} : HeadsView<T>{};
+            };
+            const auto gq = to(dq), gk = to(dk), gv = to(dv);
+            auto shape = given;
+            shape.bias = bs->data();  // the same place: asked for again, so that a write to it is noticed
+            if (shape.key_tokens == 0 || dy.numel() == 0) return;
+            const auto dout = dy.contiguous();
+            Device::attention_backward(gq, gk, gv, detail::heads_view(dout.data(), dout), detail::heads_view(ys->data(), *ys), log_sums.data(),
+                                       detail::heads_view(qs->data(), *qs), detail::heads_view(ks->data(), *ks), detail::heads_view(vs->data(), *vs),
+                                       shape);
+        },
+        query, key, value);
 }
 
 }  // namespace tercet::inline TERCET_ABI

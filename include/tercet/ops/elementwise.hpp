@@ -17,7 +17,12 @@ Tensor<T> unary(UnaryOp op, const Tensor<T>& x) {
     Device::unary(op, y.mutable_data(), xc.data(), xc.numel());
     if constexpr (Real<T>) {
         if (!records(x)) return y;
-        return record(y, [op, xs = save(xc), ys = save(y)](const Tensor<T>& dy, Gradient<T>& dx) { Device::unary_backward(op, dx.data(), dy.data(), xs->data(), ys->data(), dy.numel()); }, x);
+        return record(
+            y,
+            [op, xs = save(xc), ys = save(y)](const Tensor<T>& dy, Gradient<T>& dx) {
+                Device::unary_backward(op, dx.data(), dy.data(), xs->data(), ys->data(), dy.numel());
+            },
+            x);
     } else {
         return y;
     }
@@ -27,7 +32,8 @@ template <Element T>
 Tensor<T> binary_values(BinaryOp op, const Tensor<T>& a, const Tensor<T>& b, std::string_view name) {
     const Shape shape = broadcast_shapes(a.shape(), b.shape(), name);
     auto y = Tensor<T>::empty(shape);
-    Device::binary(op, y.mutable_data(), a.data(), b.data(), shape, broadcast_strides(a.shape(), a.strides(), shape, name), broadcast_strides(b.shape(), b.strides(), shape, name));
+    Device::binary(op, y.mutable_data(), a.data(), b.data(), shape, broadcast_strides(a.shape(), a.strides(), shape, name),
+                   broadcast_strides(b.shape(), b.strides(), shape, name));
     return y;
 }
 
@@ -77,10 +83,10 @@ Tensor<T> sum_to(const Tensor<T>& x, const Shape& shape) {
     return y;
 }
 
-#define TERCET_UNARY(name)                                                                                             \
-    template <Element T>                                                                                               \
-    Tensor<T> name(const Tensor<T>& x) {                                                                               \
-        return detail::unary(UnaryOp::name, x);                                                                        \
+#define TERCET_UNARY(name)                      \
+    template <Element T>                        \
+    Tensor<T> name(const Tensor<T>& x) {        \
+        return detail::unary(UnaryOp::name, x); \
     }
 TERCET_UNARY(neg)
 TERCET_UNARY(abs)
@@ -106,10 +112,13 @@ template <Element T>
 Tensor<T> add(const Tensor<T>& a, const Tensor<T>& b) {
     auto y = detail::binary_values(BinaryOp::add, a, b, "add");
     if constexpr (Real<T>)
-        return record(y, [](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
-            if (da) da.add(sum_to(dy, da.shape()));
-            if (db) db.add(sum_to(dy, db.shape()));
-        }, a, b);
+        return record(
+            y,
+            [](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+                if (da) da.add(sum_to(dy, da.shape()));
+                if (db) db.add(sum_to(dy, db.shape()));
+            },
+            a, b);
     else return y;
 }
 
@@ -118,10 +127,13 @@ template <Element T>
 Tensor<T> sub(const Tensor<T>& a, const Tensor<T>& b) {
     auto y = detail::binary_values(BinaryOp::sub, a, b, "sub");
     if constexpr (Real<T>)
-        return record(y, [](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
-            if (da) da.add(sum_to(dy, da.shape()));
-            if (db) db.add(neg(sum_to(dy, db.shape())));
-        }, a, b);
+        return record(
+            y,
+            [](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+                if (da) da.add(sum_to(dy, da.shape()));
+                if (db) db.add(neg(sum_to(dy, db.shape())));
+            },
+            a, b);
     else return y;
 }
 
@@ -130,10 +142,13 @@ template <Element T>
 Tensor<T> mul(const Tensor<T>& a, const Tensor<T>& b) {
     auto y = detail::binary_values(BinaryOp::mul, a, b, "mul");
     if constexpr (Real<T>)
-        return record(y, [as = save(a), bs = save(b)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
-            if (da) da.add(sum_to(mul(dy, *bs), da.shape()));
-            if (db) db.add(sum_to(mul(dy, *as), db.shape()));
-        }, a, b);
+        return record(
+            y,
+            [as = save(a), bs = save(b)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+                if (da) da.add(sum_to(mul(dy, *bs), da.shape()));
+                if (db) db.add(sum_to(mul(dy, *as), db.shape()));
+            },
+            a, b);
     else return y;
 }
 
@@ -142,11 +157,14 @@ template <Element T>
 Tensor<T> div(const Tensor<T>& a, const Tensor<T>& b) {
     auto y = detail::binary_values(BinaryOp::div, a, b, "div");
     if constexpr (Real<T>)
-        return record(y, [bs = save(b), ys = save(y)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
-            const auto share = div(dy, *bs);  // da = dy / b, db = −dy · y / b
-            if (da) da.add(sum_to(share, da.shape()));
-            if (db) db.add(neg(sum_to(mul(share, *ys), db.shape())));
-        }, a, b);
+        return record(
+            y,
+            [bs = save(b), ys = save(y)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+                const auto share = div(dy, *bs);  // da = dy / b, db = −dy · y / b
+                if (da) da.add(sum_to(share, da.shape()));
+                if (db) db.add(neg(sum_to(mul(share, *ys), db.shape())));
+            },
+            a, b);
     else return y;
 }
 
@@ -155,11 +173,14 @@ template <Element T>
 Tensor<T> pow(const Tensor<T>& a, const Tensor<T>& b) {
     auto y = detail::binary_values(BinaryOp::pow, a, b, "pow");
     if constexpr (Real<T>)
-        return record(y, [as = save(a), bs = save(b), ys = save(y)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
-            const auto one = Tensor<T>::scalar(1);
-            if (da) da.add(sum_to(mul(dy, mul(*bs, pow(*as, sub(*bs, one)))), da.shape()));  // b · a^(b−1)
-            if (db) db.add(sum_to(mul(dy, mul(*ys, log(*as))), db.shape()));                 // a^b · ln a
-        }, a, b);
+        return record(
+            y,
+            [as = save(a), bs = save(b), ys = save(y)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+                const auto one = Tensor<T>::scalar(1);
+                if (da) da.add(sum_to(mul(dy, mul(*bs, pow(*as, sub(*bs, one)))), da.shape()));  // b · a^(b−1)
+                if (db) db.add(sum_to(mul(dy, mul(*ys, log(*as))), db.shape()));                 // a^b · ln a
+            },
+            a, b);
     else return y;
 }
 
@@ -170,17 +191,21 @@ template <Element T>
 Tensor<T> extreme(BinaryOp op, const Tensor<T>& a, const Tensor<T>& b, std::string_view name) {
     auto y = binary_values(op, a, b, name);
     if constexpr (Real<T>)
-        return record(y, [as = save(a), bs = save(b), ys = save(y)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
-            const auto share = [&](const Tensor<T>& mine, const Tensor<T>& other) {
-                const auto x = mine.expand(dy.shape()).contiguous(), z = other.expand(dy.shape()).contiguous();
-                auto part = Tensor<T>::empty(dy.shape());
-                T* out = part.mutable_data();
-                for (index_t i = 0; i < dy.numel(); ++i) out[i] = x.data()[i] == z.data()[i] ? dy.data()[i] / 2 : x.data()[i] == ys->data()[i] ? dy.data()[i] : T(0);
-                return part;
-            };
-            if (da) da.add(sum_to(share(*as, *bs), da.shape()));
-            if (db) db.add(sum_to(share(*bs, *as), db.shape()));
-        }, a, b);
+        return record(
+            y,
+            [as = save(a), bs = save(b), ys = save(y)](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+                const auto share = [&](const Tensor<T>& mine, const Tensor<T>& other) {
+                    const auto x = mine.expand(dy.shape()).contiguous(), z = other.expand(dy.shape()).contiguous();
+                    auto part = Tensor<T>::empty(dy.shape());
+                    T* out = part.mutable_data();
+                    for (index_t i = 0; i < dy.numel(); ++i)
+                        out[i] = x.data()[i] == z.data()[i] ? dy.data()[i] / 2 : x.data()[i] == ys->data()[i] ? dy.data()[i] : T(0);
+                    return part;
+                };
+                if (da) da.add(sum_to(share(*as, *bs), da.shape()));
+                if (db) db.add(sum_to(share(*bs, *as), db.shape()));
+            },
+            a, b);
     else return y;
 }
 
@@ -198,18 +223,18 @@ Tensor<T> minimum(const Tensor<T>& a, const Tensor<T>& b) {
     return detail::extreme(BinaryOp::minimum, a, b, "minimum");
 }
 
-#define TERCET_OPERATOR(symbol, name)                                                                                  \
-    template <Element T>                                                                                               \
-    Tensor<T> operator symbol(const Tensor<T>& a, const Tensor<T>& b) {                                                \
-        return name(a, b);                                                                                             \
-    }                                                                                                                  \
-    template <Element T>                                                                                               \
-    Tensor<T> operator symbol(const Tensor<T>& a, std::type_identity_t<T> b) {                                         \
-        return name(a, Tensor<T>::scalar(b));                                                                          \
-    }                                                                                                                  \
-    template <Element T>                                                                                               \
-    Tensor<T> operator symbol(std::type_identity_t<T> a, const Tensor<T>& b) {                                         \
-        return name(Tensor<T>::scalar(a), b);                                                                          \
+#define TERCET_OPERATOR(symbol, name)                                          \
+    template <Element T>                                                       \
+    Tensor<T> operator symbol(const Tensor<T>& a, const Tensor<T>& b) {        \
+        return name(a, b);                                                     \
+    }                                                                          \
+    template <Element T>                                                       \
+    Tensor<T> operator symbol(const Tensor<T>& a, std::type_identity_t<T> b) { \
+        return name(a, Tensor<T>::scalar(b));                                  \
+    }                                                                          \
+    template <Element T>                                                       \
+    Tensor<T> operator symbol(std::type_identity_t<T> a, const Tensor<T>& b) { \
+        return name(Tensor<T>::scalar(a), b);                                  \
     }
 TERCET_OPERATOR(+, add)
 TERCET_OPERATOR(-, sub)

@@ -10,27 +10,29 @@ namespace tercet::inline TERCET_ABI {
 /// table (V, C), ids (...) -> (..., C). Throws index_out_of_range for an id outside [0, V). The row `padding`, if not negative, gets no
 /// gradient (as padding_idx in PyTorch).
 template <Real T, Element I>
-    requires std::is_integral_v<I>
-Tensor<T> embedding(const Tensor<T>& table, const Tensor<I>& ids, index_t padding = -1) {
+requires std::is_integral_v<I> Tensor<T> embedding(const Tensor<T>& table, const Tensor<I>& ids, index_t padding = -1) {
     require(table.rank() == 2, ErrorCode::shape_mismatch, "embedding: the table must be (rows, channels), not ", table.shape());
     const auto w = table.detach().contiguous();
     const auto id = ids.contiguous();
     const index_t V = w.size(0), C = w.size(1), n = id.numel();
     for (index_t i = 0; i < n; ++i)
-        require(id.data()[i] >= 0 && static_cast<index_t>(id.data()[i]) < V, ErrorCode::index_out_of_range, "embedding: id ", static_cast<std::int64_t>(id.data()[i]), " at position ", i,
-                " is outside the table's ", V, " rows");
+        require(id.data()[i] >= 0 && static_cast<index_t>(id.data()[i]) < V, ErrorCode::index_out_of_range, "embedding: id ",
+                static_cast<std::int64_t>(id.data()[i]), " at position ", i, " is outside the table's ", V, " rows");
     Shape shape = ids.shape();
     shape.push_back(C);
     auto y = Tensor<T>::empty(shape);
     T* out = y.mutable_data();
     Device::for_rows(n, C, [&](index_t i) { std::copy_n(w.data() + static_cast<index_t>(id.data()[i]) * C, C, out + i * C); });
-    return record(y, [saved_ids = save(id), padding, C, n](const Tensor<T>& dy, Gradient<T>& dtable) {
-        T* to = dtable.data();
-        for (index_t i = 0; i < n; ++i) {  // in the order of the ids: a row may be met more than once
-            const auto row = static_cast<index_t>(saved_ids->data()[i]);
-            if (row != padding) cpu::kernels<T>().add_scaled(to + row * C, dy.data() + i * C, T(1), C);
-        }
-    }, table);
+    return record(
+        y,
+        [saved_ids = save(id), padding, C, n](const Tensor<T>& dy, Gradient<T>& dtable) {
+            T* to = dtable.data();
+            for (index_t i = 0; i < n; ++i) {  // in the order of the ids: a row may be met more than once
+                const auto row = static_cast<index_t>(saved_ids->data()[i]);
+                if (row != padding) cpu::kernels<T>().add_scaled(to + row * C, dy.data() + i * C, T(1), C);
+            }
+        },
+        table);
 }
 
 }  // namespace tercet::inline TERCET_ABI

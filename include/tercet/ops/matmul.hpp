@@ -24,7 +24,8 @@ Tensor<T> matmul_values(const Tensor<T>& a, const Tensor<T>& b) {
     shape.push_back(m);
     shape.push_back(n);
     auto y = Tensor<T>::empty(shape);
-    const Shape a_steps = broadcast_strides(a_batch, leading(a.strides()), batch, "matmul"), b_steps = broadcast_strides(b_batch, leading(b.strides()), batch, "matmul");
+    const Shape a_steps = broadcast_strides(a_batch, leading(a.strides()), batch, "matmul"),
+                b_steps = broadcast_strides(b_batch, leading(b.strides()), batch, "matmul");
     const auto offset = [&](index_t i, const Shape& steps) {
         index_t where = 0;
         for (index_t d = batch.rank(); d-- > 0; i /= batch[d]) where += i % batch[d] * steps[d];
@@ -34,7 +35,8 @@ Tensor<T> matmul_values(const Tensor<T>& a, const Tensor<T>& b) {
     const index_t ra = a.strides()[a.rank() - 2], ca = a.strides()[a.rank() - 1], rb = b.strides()[b.rank() - 2], cb = b.strides()[b.rank() - 1];
     const auto product = [&](index_t i) {
         using Right = cpu::RightOperand<T>;
-        return Device::Product<T>{out + i * m * n, {a.data() + offset(i, a_steps), ra, ca}, Right{Right::Kind::strided, {b.data() + offset(i, b_steps), rb, cb}}};
+        return Device::Product<T>{
+            out + i * m * n, {a.data() + offset(i, a_steps), ra, ca}, Right{Right::Kind::strided, {b.data() + offset(i, b_steps), rb, cb}}};
     };
     Device::template gemm_batch<T>(element_count(batch), product, n, m, n, k, false);
     return y;
@@ -59,17 +61,19 @@ Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
     if (tall) y = y.reshape(shape);
     if (b.rank() == 1) y = y.squeeze(-1);
     if (a.rank() == 1) y = y.squeeze(b.rank() == 1 ? -1 : -2);
-    return record(y, [left = save(left), right = save(right), full](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
-        const auto d = dy.reshape(full);
-        if (da) da.add(sum_to(detail::matmul_values(d, right->transpose()), left->shape()).reshape(da.shape()));
-        if (db) db.add(sum_to(detail::matmul_values(left->transpose(), d), right->shape()).reshape(db.shape()));
-    }, a, b);
+    return record(
+        y,
+        [left = save(left), right = save(right), full](const Tensor<T>& dy, Gradient<T>& da, Gradient<T>& db) {
+            const auto d = dy.reshape(full);
+            if (da) da.add(sum_to(detail::matmul_values(d, right->transpose()), left->shape()).reshape(da.shape()));
+            if (db) db.add(sum_to(detail::matmul_values(left->transpose(), d), right->shape()).reshape(db.shape()));
+        },
+        a, b);
 }
 
 /// Integers: the same product in plain loops.
 template <Element T>
-    requires(!Real<T>)
-Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
+requires(!Real<T>) Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
     return matmul(a.template to<double>(), b.template to<double>()).template to<T>();
 }
 
@@ -78,9 +82,11 @@ Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
 ///   dx = dy W        dW = dyᵀ x        db = Σ dy
 template <Real T>
 Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& bias = {}) {
-    require(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1), ErrorCode::shape_mismatch, "linear: weight ", weight.shape(), " does not fit x ", x.shape());
+    require(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1), ErrorCode::shape_mismatch, "linear: weight ", weight.shape(),
+            " does not fit x ", x.shape());
     const bool with_bias = bias.storage() != nullptr;
-    require(!with_bias || bias.shape() == Shape{weight.size(0)}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ", weight.shape());
+    require(!with_bias || bias.shape() == Shape{weight.size(0)}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ",
+            weight.shape());
     const auto xc = x.detach().contiguous(), w = weight.detach();
     const index_t in = w.size(1), out = w.size(0);
     Shape shape = x.shape();
@@ -90,16 +96,20 @@ Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& b
     auto y = Tensor<T>::empty(shape);
     using Right = cpu::RightOperand<T>;
     if (with_bias) Device::copy(y.mutable_data(), Shape{out, 1}, bias.detach().contiguous().data(), Shape{0, 1}, Shape{rows, out});
-    Device::gemm(y.mutable_data(), out, {xc.data(), in, 1}, Right{Right::Kind::strided, {w.data(), w.strides()[1], w.strides()[0]}}, rows, out, in, with_bias);
-    return record(y, [xs = save(xc), ws = save(w), rows, in, out](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
-        const auto product = [](Gradient<T>& to, index_t m, index_t n, index_t k, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b) {
-            const bool accumulate = !to.fresh();
-            Device::gemm(to.data_to_write(), n, a, Right{Right::Kind::strided, b}, m, n, k, accumulate);
-        };
-        if (dx) product(dx, rows, in, out, {dy.data(), out, 1}, {ws->data(), ws->strides()[0], ws->strides()[1]});
-        if (dw) product(dw, out, in, rows, {dy.data(), 1, out}, {xs->data(), in, 1});
-        if (db) Device::add_column_sums(db.data(), dy.data(), rows, out);
-    }, x, weight, bias);
+    Device::gemm(y.mutable_data(), out, {xc.data(), in, 1}, Right{Right::Kind::strided, {w.data(), w.strides()[1], w.strides()[0]}}, rows, out, in,
+                 with_bias);
+    return record(
+        y,
+        [xs = save(xc), ws = save(w), rows, in, out](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
+            const auto product = [](Gradient<T>& to, index_t m, index_t n, index_t k, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b) {
+                const bool accumulate = !to.fresh();
+                Device::gemm(to.data_to_write(), n, a, Right{Right::Kind::strided, b}, m, n, k, accumulate);
+            };
+            if (dx) product(dx, rows, in, out, {dy.data(), out, 1}, {ws->data(), ws->strides()[0], ws->strides()[1]});
+            if (dw) product(dw, out, in, rows, {dy.data(), 1, out}, {xs->data(), in, 1});
+            if (db) Device::add_column_sums(db.data(), dy.data(), rows, out);
+        },
+        x, weight, bias);
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -18,7 +18,8 @@ struct RopeTable {
 
 /// θ^{−2i/D} for i in [0, D/2).
 inline RopeTable rope_frequencies(index_t head_dim, double theta) {
-    require(head_dim > 0 && head_dim % 2 == 0 && theta > 0, ErrorCode::invalid_argument, "rope: head_dim ", head_dim, " must be even and theta ", theta, " positive");
+    require(head_dim > 0 && head_dim % 2 == 0 && theta > 0, ErrorCode::invalid_argument, "rope: head_dim ", head_dim, " must be even and theta ",
+            theta, " positive");
     RopeTable table;
     for (index_t i = 0; i < head_dim; i += 2) table.frequencies.push_back(std::pow(theta, -static_cast<double>(i) / static_cast<double>(head_dim)));
     return table;
@@ -63,17 +64,20 @@ struct RopeAngles {
 /// x (..., T, H, D) with angles of T positions and D channels -> the same shape. Throws shape_mismatch.
 template <Real T>
 Tensor<T> rope(const Tensor<T>& x, const RopeAngles<T>& angles) {
-    require(x.rank() >= 3 && angles.cosine.shape() == Shape{x.size(-3), x.size(-1) / 2} && x.size(-1) % 2 == 0, ErrorCode::shape_mismatch, "rope: angles ", angles.cosine.shape(),
-            " do not fit x ", x.shape());
+    require(x.rank() >= 3 && angles.cosine.shape() == Shape{x.size(-3), x.size(-1) / 2} && x.size(-1) % 2 == 0, ErrorCode::shape_mismatch,
+            "rope: angles ", angles.cosine.shape(), " do not fit x ", x.shape());
     const index_t half = x.size(-1) / 2, heads = x.size(-2), positions = x.size(-3), rows = half == 0 ? 0 : x.numel() / (2 * half);
     const auto xc = x.detach().contiguous();
     auto y = Tensor<T>::empty(x.shape());
     Device::rotate(y.mutable_data(), xc.data(), angles.cosine.data(), angles.sine.data(), T(1), rows, half, heads, positions);
-    return record(y, [cosine = save(angles.cosine), sine = save(angles.sine), rows, half, heads, positions](const Tensor<T>& dy, Gradient<T>& dx) {
-        auto turned = Tensor<T>::empty(dy.shape());
-        Device::rotate(turned.mutable_data(), dy.data(), cosine->data(), sine->data(), T(-1), rows, half, heads, positions);
-        dx.add(std::move(turned));
-    }, x);
+    return record(
+        y,
+        [cosine = save(angles.cosine), sine = save(angles.sine), rows, half, heads, positions](const Tensor<T>& dy, Gradient<T>& dx) {
+            auto turned = Tensor<T>::empty(dy.shape());
+            Device::rotate(turned.mutable_data(), dy.data(), cosine->data(), sine->data(), T(-1), rows, half, heads, positions);
+            dx.add(std::move(turned));
+        },
+        x);
 }
 
 }  // namespace tercet::inline TERCET_ABI

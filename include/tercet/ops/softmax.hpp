@@ -17,7 +17,8 @@ Tensor<T> softmax(const Tensor<T>& x) {
     auto y = Tensor<T>::empty(x.shape());
     Device::softmax(y.mutable_data(), xc.data(), rows, n);
     if (!records(x)) return y;
-    return record(y, [ys = save(y), rows, n](const Tensor<T>& dy, Gradient<T>& dx) { Device::softmax_backward(dx.data(), dy.data(), ys->data(), rows, n); }, x);
+    return record(
+        y, [ys = save(y), rows, n](const Tensor<T>& dy, Gradient<T>& dx) { Device::softmax_backward(dx.data(), dy.data(), ys->data(), rows, n); }, x);
 }
 
 /// x (..., n) -> (..., n), the logarithm of softmax, exact where softmax underflows.
@@ -35,14 +36,17 @@ Tensor<T> log_softmax(const Tensor<T>& x) {
         for (index_t i = 0; i < n; ++i) out[r * n + i] = (row[i] - top) - log_total;  // exact also far from zero
     });
     if (!records(x)) return y;
-    return record(y, [ys = save(y), rows, n](const Tensor<T>& dy, Gradient<T>& dx) {
-        T* to = dx.data();
-        Device::for_rows(rows, n, [&](index_t r) {
-            const T total = cpu::kernels<T>().sum(dy.data() + r * n, n);
-            cpu::kernels<T>().add_scaled(to + r * n, dy.data() + r * n, T(1), n);
-            cpu::kernels<T>().add_exp_minus(to + r * n, ys->data() + r * n, T(0), -total, n);
-        });
-    }, x);
+    return record(
+        y,
+        [ys = save(y), rows, n](const Tensor<T>& dy, Gradient<T>& dx) {
+            T* to = dx.data();
+            Device::for_rows(rows, n, [&](index_t r) {
+                const T total = cpu::kernels<T>().sum(dy.data() + r * n, n);
+                cpu::kernels<T>().add_scaled(to + r * n, dy.data() + r * n, T(1), n);
+                cpu::kernels<T>().add_exp_minus(to + r * n, ys->data() + r * n, T(0), -total, n);
+            });
+        },
+        x);
 }
 
 }  // namespace tercet::inline TERCET_ABI

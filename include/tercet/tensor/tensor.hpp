@@ -74,7 +74,9 @@ public:
         Tensor t = empty({count});
         T* out = t.mutable_data();
         for (index_t i = 0; i < count; ++i)
-            out[i] = Device::template convert<T>(i == 0 ? first : i == count - 1 ? last : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1));
+            out[i] = Device::template convert<T>(i == 0           ? first
+                                                 : i == count - 1 ? last
+                                                                  : first + (last - first) * static_cast<double>(i) / static_cast<double>(count - 1));
         return t;
     }
     /// The identity matrix (n, n).
@@ -84,17 +86,13 @@ public:
         return t;
     }
     /// Standard normal numbers; from this thread's default stream unless one is given.
-    static Tensor randn(const Shape& shape, Generator& generator = default_generator())
-        requires Real<T>
-    {
+    static Tensor randn(const Shape& shape, Generator& generator = default_generator()) requires Real<T> {
         Tensor t = empty(shape);
         generator.fill_normal(t.mutable_data(), t.numel());
         return t;
     }
     /// Uniform numbers in [0, 1).
-    static Tensor rand(const Shape& shape, Generator& generator = default_generator())
-        requires Real<T>
-    {
+    static Tensor rand(const Shape& shape, Generator& generator = default_generator()) requires Real<T> {
         Tensor t = empty(shape);
         generator.fill_uniform(t.mutable_data(), t.numel());
         return t;
@@ -104,7 +102,8 @@ public:
         require(high > low, ErrorCode::invalid_argument, "randint: nothing lies in [", low, ", ", high, ")");
         Tensor t = empty(shape);
         T* out = t.mutable_data();
-        const auto first = static_cast<std::uint64_t>(low), range = static_cast<std::uint64_t>(high) - first;  // without sign: the range may be wider than index_t
+        const auto first = static_cast<std::uint64_t>(low),
+                   range = static_cast<std::uint64_t>(high) - first;  // without sign: the range may be wider than index_t
         for (index_t i = 0; i < t.numel(); ++i) out[i] = Device::template convert<T>(static_cast<index_t>(first + generator.below(range)));
         return t;
     }
@@ -134,9 +133,7 @@ public:
         return t;
     }
     /// The vector's own memory, without a copy.
-    static Tensor adopt(std::vector<T>&& values, const Shape& shape)
-        requires(!std::is_same_v<T, bool>)
-    {
+    static Tensor adopt(std::vector<T>&& values, const Shape& shape) requires(!std::is_same_v<T, bool>) {
         check_count("adopt", static_cast<index_t>(values.size()), shape);
         auto owner = std::make_shared<std::vector<T>>(std::move(values));
         T* data = owner->data();
@@ -320,25 +317,19 @@ public:
     // ---- autograd (defined in autograd/tape.hpp) ----
 
     /// Makes this tensor a leaf whose gradient backward() collects.
-    Tensor& requires_grad(bool on = true) &
-        requires Real<T>;
-    Tensor requires_grad(bool on = true) &&
-        requires Real<T>
-    {
+    Tensor& requires_grad(bool on = true) & requires Real<T>;
+    Tensor requires_grad(bool on = true) && requires Real<T> {
         requires_grad(on);
         return std::move(*this);
     }
     /// Whether this tensor is on the tape.
     bool needs_grad() const { return node_ != nullptr; }
     /// The gradient collected so far; of shape (0,) before the first backward().
-    Tensor grad() const
-        requires Real<T>;
+    Tensor grad() const requires Real<T>;
     /// Forgets the gradient.
-    void zero_grad()
-        requires Real<T>;
+    void zero_grad() requires Real<T>;
     /// Walks the tape back from this tensor, which must have one element unless dy is given.
-    void backward(const std::optional<Tensor>& dy = {}) const
-        requires Real<T>;
+    void backward(const std::optional<Tensor>& dy = {}) const requires Real<T>;
 
     const std::shared_ptr<Node>& node() const { return node_; }
     void set_node(std::shared_ptr<Node> node) { node_ = std::move(node); }
@@ -346,7 +337,8 @@ public:
 
 private:
     static void check_count(std::string_view what, index_t count, const Shape& shape) {
-        require(count == element_count(shape), ErrorCode::shape_mismatch, what, ": ", count, " values for shape ", shape, ", which has ", element_count(shape));
+        require(count == element_count(shape), ErrorCode::shape_mismatch, what, ": ", count, " values for shape ", shape, ", which has ",
+                element_count(shape));
     }
     Tensor detached() const {
         Tensor t = *this;
@@ -354,8 +346,8 @@ private:
         return t;
     }
     Tensor view(std::string_view what) const {
-        require(node_ == nullptr || detail::no_grad_depth > 0, ErrorCode::autograd, what, ": a member does not record; for a tensor that needs gradients use the function ", what,
-                "(x, …), or detach() it");
+        require(node_ == nullptr || detail::no_grad_depth > 0, ErrorCode::autograd, what,
+                ": a member does not record; for a tensor that needs gradients use the function ", what, "(x, …), or detach() it");
         return detached();
     }
     index_t wrap_index(index_t index, index_t dim) const {
@@ -388,7 +380,8 @@ private:
             require(known > 0 && numel() % known == 0, ErrorCode::shape_mismatch, "reshape: ", shape_, " does not fill ", target);
             target[open] = numel() / known;
         }
-        require(element_count(target) == numel(), ErrorCode::shape_mismatch, "reshape: ", shape_, " has ", numel(), " elements, ", target, " has ", element_count(target));
+        require(element_count(target) == numel(), ErrorCode::shape_mismatch, "reshape: ", shape_, " has ", numel(), " elements, ", target, " has ",
+                element_count(target));
         return target;
     }
     // Strides of the same memory in another shape: each run of old dimensions that lies without a gap is cut anew. None where a new

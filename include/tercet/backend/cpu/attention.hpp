@@ -31,8 +31,8 @@ struct AttentionShape {
     index_t batch, heads, kv_heads, query_tokens, key_tokens, head_dim;
     T scale;
     bool causal = false;
-    index_t window = 0;             // 0: none; otherwise query at p sees keys at (p − window, p]
-    const T* bias = nullptr;        // added to the scores; (B, H, Tq, Tk) by strides, 0 where it is broadcast
+    index_t window = 0;       // 0: none; otherwise query at p sees keys at (p − window, p]
+    const T* bias = nullptr;  // added to the scores; (B, H, Tq, Tk) by strides, 0 where it is broadcast
     index_t bias_batch = 0, bias_head = 0, bias_query = 0, bias_key = 0;
 
     index_t group() const { return heads / kv_heads; }
@@ -54,7 +54,8 @@ struct ScoreBlock {
     T* scratch;
 
     // scores = scale · q kᵀ + bias, −∞ where masked; keys [0, keys)
-    void operator()(T* scores, const HeadsView<const T>& q, const HeadsView<const T>& k, index_t b, index_t h, index_t begin, index_t end, index_t keys) const {
+    void operator()(T* scores, const HeadsView<const T>& q, const HeadsView<const T>& k, index_t b, index_t h, index_t begin, index_t end,
+                    index_t keys) const {
         const RightOperand<T> transposed{RightOperand<T>::Kind::strided, {k.at(b, h / shape.group(), 0), 1, k.token_stride}};
         kernels.gemm(scores, keys, {q.at(b, h, begin), q.token_stride, 1}, transposed, 0, end - begin, keys, shape.head_dim, false, scratch);
         for (index_t i = begin; i < end; ++i) mask(scores + (i - begin) * keys, b, h, i, keys);
@@ -84,7 +85,8 @@ namespace cpu {
 
 /// out, q (B, H, Tq, D); k, v (B, Hkv, Tk, D); log_sums (B, H, Tq), or null when no backward will follow.
 template <class T>
-void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v, const AttentionShape<T>& s) {
+void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v,
+               const AttentionShape<T>& s) {
     const auto& kernels = cpu::kernels<T>();
     if (s.query_tokens == 1) {  // decoding: the heads that share a key head are the rows of one product
         const index_t group = s.group(), first = s.first_key(0), keys = s.last_key(0) - first;
@@ -92,7 +94,8 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
             const index_t b = task / s.kv_heads, kv = task % s.kv_heads;
             const Scratch<T> scores(group * s.key_tokens), scratch(detail::attention_scratch(s));
             const RightOperand<T> keys_by_column{RightOperand<T>::Kind::strided, {k.at(b, kv, first), 1, k.token_stride}};
-            kernels.gemm(scores.data(), keys, {q.at(b, kv * group, 0), q.head_stride, 1}, keys_by_column, 0, group, keys, s.head_dim, false, scratch.data());
+            kernels.gemm(scores.data(), keys, {q.at(b, kv * group, 0), q.head_stride, 1}, keys_by_column, 0, group, keys, s.head_dim, false,
+                         scratch.data());
             for (index_t g = 0; g < group; ++g) {
                 T* row = scores.data() + g * keys;
                 const index_t h = kv * group + g;
@@ -102,7 +105,8 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
                 kernels.softmax(row, row, keys);
             }
             const RightOperand<T> values{RightOperand<T>::Kind::strided, {v.at(b, kv, first), v.token_stride, 1}};
-            kernels.gemm(out.at(b, kv * group, 0), out.head_stride, {scores.data(), keys, 1}, values, 0, group, s.head_dim, keys, false, scratch.data());
+            kernels.gemm(out.at(b, kv * group, 0), out.head_stride, {scores.data(), keys, 1}, values, 0, group, s.head_dim, keys, false,
+                         scratch.data());
         });
         return;
     }
@@ -125,19 +129,22 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
             kernels.softmax(row, row, keys);
         }
         const RightOperand<T> values{RightOperand<T>::Kind::strided, {v.at(b, h / s.group(), 0), v.token_stride, 1}};
-        kernels.gemm(out.at(b, h, begin), out.token_stride, {scores.data(), keys, 1}, values, 0, end - begin, s.head_dim, keys, false, scratch.data());
+        kernels.gemm(out.at(b, h, begin), out.token_stride, {scores.data(), keys, 1}, values, 0, end - begin, s.head_dim, keys, false,
+                     scratch.data());
     });
 }
 
 /// Adds to dq (B, H, Tq, D), dk and dv (B, Hkv, Tk, D), each of which may be null (data), from dout, out and what forward saw and saved.
 template <class T>
-void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv, const HeadsView<const T>& dout, const HeadsView<const T>& out,
-                        const T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v, const AttentionShape<T>& s) {
+void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv, const HeadsView<const T>& dout,
+                        const HeadsView<const T>& out, const T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k,
+                        const HeadsView<const T>& v, const AttentionShape<T>& s) {
     const auto& kernels = cpu::kernels<T>();
     using Kind = typename RightOperand<T>::Kind;
     parallel_for(s.batch * s.kv_heads, [&](index_t task) {  // one owner for each dk and dv
         const index_t b = task / s.kv_heads, kv = task % s.kv_heads;
-        const Scratch<T> scores(detail::query_block * s.key_tokens), gradients(detail::query_block * s.key_tokens), scratch(detail::attention_scratch(s));
+        const Scratch<T> scores(detail::query_block * s.key_tokens), gradients(detail::query_block * s.key_tokens),
+            scratch(detail::attention_scratch(s));
         for (index_t h = kv * s.group(); h < (kv + 1) * s.group(); ++h) {
             for (index_t begin = 0; begin < s.query_tokens; begin += detail::query_block) {
                 const index_t end = std::min(begin + detail::query_block, s.query_tokens), rows = end - begin, keys = s.last_key(end - 1);
@@ -156,17 +163,21 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
                 }
                 const MatrixView<T> p_transposed{p, 1, keys}, dout_block{dout.at(b, h, begin), dout.token_stride, 1};
                 if (dv.data != nullptr)  // dV += Pᵀ dO
-                    kernels.gemm(dv.at(b, kv, 0), dv.token_stride, p_transposed, {Kind::strided, dout_block}, 0, keys, s.head_dim, rows, true, scratch.data());
+                    kernels.gemm(dv.at(b, kv, 0), dv.token_stride, p_transposed, {Kind::strided, dout_block}, 0, keys, s.head_dim, rows, true,
+                                 scratch.data());
                 // dP = dO Vᵀ
-                kernels.gemm(dp, keys, dout_block, {Kind::strided, {v.at(b, kv, 0), 1, v.token_stride}}, 0, rows, keys, s.head_dim, false, scratch.data());
+                kernels.gemm(dp, keys, dout_block, {Kind::strided, {v.at(b, kv, 0), 1, v.token_stride}}, 0, rows, keys, s.head_dim, false,
+                             scratch.data());
                 for (index_t i = 0; i < rows; ++i) {  // dS = scale · P · (dP − D)
                     const T d = kernels.dot(dout.at(b, h, begin + i), out.at(b, h, begin + i), s.head_dim);
                     for (index_t j = i * keys; j < (i + 1) * keys; ++j) dp[j] = s.scale * p[j] * (dp[j] - d);
                 }
                 if (dq.data != nullptr)  // dQ += dS K
-                    kernels.gemm(dq.at(b, h, begin), dq.token_stride, {dp, keys, 1}, {Kind::strided, {k.at(b, kv, 0), k.token_stride, 1}}, 0, rows, s.head_dim, keys, true, scratch.data());
+                    kernels.gemm(dq.at(b, h, begin), dq.token_stride, {dp, keys, 1}, {Kind::strided, {k.at(b, kv, 0), k.token_stride, 1}}, 0, rows,
+                                 s.head_dim, keys, true, scratch.data());
                 if (dk.data != nullptr)  // dK += dSᵀ Q
-                    kernels.gemm(dk.at(b, kv, 0), dk.token_stride, {dp, 1, keys}, {Kind::strided, {q.at(b, h, begin), q.token_stride, 1}}, 0, keys, s.head_dim, rows, true, scratch.data());
+                    kernels.gemm(dk.at(b, kv, 0), dk.token_stride, {dp, 1, keys}, {Kind::strided, {q.at(b, h, begin), q.token_stride, 1}}, 0, keys,
+                                 s.head_dim, rows, true, scratch.data());
             }
         }
     });

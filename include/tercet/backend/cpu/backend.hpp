@@ -26,7 +26,8 @@ T scalar_binary(BinaryOp op, T x, T y) {
         case BinaryOp::add: return static_cast<T>(static_cast<C>(static_cast<U>(a) + static_cast<U>(b)));
         case BinaryOp::sub: return static_cast<T>(static_cast<C>(static_cast<U>(a) - static_cast<U>(b)));
         case BinaryOp::mul: return static_cast<T>(static_cast<C>(std::uint64_t{static_cast<U>(a)} * static_cast<U>(b)));
-        case BinaryOp::div: return b == 0 ? T{} : b == static_cast<C>(-1) ? static_cast<T>(static_cast<C>(U{} - static_cast<U>(a))) : static_cast<T>(a / b);
+        case BinaryOp::div:
+            return b == 0 ? T{} : b == static_cast<C>(-1) ? static_cast<T>(static_cast<C>(U{} - static_cast<U>(a))) : static_cast<T>(a / b);
         case BinaryOp::maximum: return a > b ? x : y;
         case BinaryOp::minimum: return a < b ? x : y;
         case BinaryOp::pow: {
@@ -39,7 +40,7 @@ T scalar_binary(BinaryOp op, T x, T y) {
         }
     } else {
         switch (op) {
-#define TERCET_CASE(entry, functor)                                                                                    \
+#define TERCET_CASE(entry, functor) \
     case BinaryOp::entry: return static_cast<T>(scalar::functor::f(a, b));
             TERCET_BINARY_OPS(TERCET_CASE)
 #undef TERCET_CASE
@@ -63,7 +64,7 @@ T scalar_unary(UnaryOp op, T x) {
         }
     } else {
         switch (op) {
-#define TERCET_CASE(entry, functor)                                                                                    \
+#define TERCET_CASE(entry, functor) \
     case UnaryOp::entry: return static_cast<T>(scalar::functor::f(a));
             TERCET_UNARY_OPS(TERCET_CASE)
 #undef TERCET_CASE
@@ -191,7 +192,8 @@ struct Backend {
     }
     /// Adds to dx (rows, n), dweight and dbias (n), each of which may be null.
     template <Real T>
-    static void layer_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* weight, const T* mean, const T* rstd, index_t rows, index_t n) {
+    static void layer_norm_backward(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* weight, const T* mean, const T* rstd, index_t rows,
+                                    index_t n) {
         sum_over_chunks<T>(rows, n, {dweight, dbias}, [&](index_t r, T* dw, T* db) {
             kernels<T>().layer_norm_backward(dx == nullptr ? nullptr : dx + r * n, dw, db, dy + r * n, x + r * n, weight, mean[r], rstd[r], n);
         });
@@ -216,7 +218,12 @@ struct Backend {
     /// C (m, n) with row stride ldc = [C +] A (m, k) · B (k, n).
     template <Real T>
     static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate) {
-        gemm_batch<T>(1, [&](index_t) { return Product<T>{c, a, b}; }, ldc, m, n, k, accumulate);
+        gemm_batch<T>(
+            1,
+            [&](index_t) {
+                return Product<T>{c, a, b};
+            },
+            ldc, m, n, k, accumulate);
     }
 
     /// One product of a batch.
@@ -252,7 +259,8 @@ struct Backend {
         }
         const index_t down = down_of(), across = across_of();
         const auto tiles = [&] { return count * down * across; };
-        const index_t together = std::max<index_t>(1, 32768 / std::max<index_t>(1, std::min(height, m) * std::min(width, n) * k));  // tiny products share a task
+        const index_t together =
+            std::max<index_t>(1, 32768 / std::max<index_t>(1, std::min(height, m) * std::min(width, n) * k));  // tiny products share a task
         parallel_ranges(tiles(), together, [&](index_t first, index_t last) {
             const Scratch<T> scratch(gemm_scratch(height, k));
             for (index_t tile = first; tile < last; ++tile) {
@@ -269,19 +277,24 @@ struct Backend {
     /// Packs a strided B (k, n) into panels of 32 columns: n rounded up to 32, times k numbers.
     template <Real T>
     static void pack(T* panels, const MatrixView<T>& b, index_t n, index_t k) {
-        parallel_for((n + panel_width - 1) / panel_width, [&](index_t p) { kernels<T>().pack_panel(panels + p * panel_width * k, b, p * panel_width, n, k); });
+        parallel_for((n + panel_width - 1) / panel_width,
+                     [&](index_t p) { kernels<T>().pack_panel(panels + p * panel_width * k, b, p * panel_width, n, k); });
     }
 
     /// y (n) = elements [begin, begin + n) of a stored row, in float.
-    static void dequantize(float* y, const std::byte* row, StorageType type, index_t begin, index_t n) { kernel_set().stored.dequantize(y, row, type, begin, n); }
+    static void dequantize(float* y, const std::byte* row, StorageType type, index_t begin, index_t n) {
+        kernel_set().stored.dequantize(y, row, type, begin, n);
+    }
 
     template <Real T>
-    static void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v, const AttentionShape<T>& s) {
+    static void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v,
+                          const AttentionShape<T>& s) {
         cpu::attention(out, log_sums, q, k, v, s);
     }
     template <Real T>
-    static void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv, const HeadsView<const T>& dout, const HeadsView<const T>& out,
-                                   const T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v, const AttentionShape<T>& s) {
+    static void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv, const HeadsView<const T>& dout,
+                                   const HeadsView<const T>& out, const T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k,
+                                   const HeadsView<const T>& v, const AttentionShape<T>& s) {
         cpu::attention_backward(dq, dk, dv, dout, out, log_sums, q, k, v, s);
     }
 
@@ -295,7 +308,8 @@ struct Backend {
     }
 
     template <Real T>
-    static void adamw(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2, index_t n) {
+    static void adamw(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2,
+                      index_t n) {
         parallel_ranges(n, elementwise_grain, [&](index_t i, index_t end) {
             kernels<T>().adamw(parameter + i, m + i, v + i, gradient + i, rate, beta1, beta2, eps, decay, correction1, correction2, end - i);
         });
@@ -304,7 +318,8 @@ struct Backend {
 private:
     // Few rows against a B whose columns lie contiguous in memory: dot products, each column read once and nothing packed.
     template <class T>
-    static bool gemv(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k, bool accumulate) {
+    static bool gemv(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k,
+                     bool accumulate) {
         using Kind = typename RightOperand<T>::Kind;
         const bool stored = b.kind == Kind::stored, rows_of_b = b.kind == Kind::strided && b.view.row_stride == 1;
         if (a.col_stride != 1 || !(stored || rows_of_b)) return false;
@@ -326,7 +341,8 @@ private:
     template <class T, class F>
     static void sum_over_chunks(index_t rows, index_t n, std::array<T*, 2> sums, const F& row) {
         const index_t chunk = std::max<index_t>(64, (rows + 15) / 16), chunks = (rows + chunk - 1) / chunk;
-        if (sums[0] == nullptr && sums[1] == nullptr) return for_rows(rows, n, [&](index_t r) { row(r, static_cast<T*>(nullptr), static_cast<T*>(nullptr)); });
+        if (sums[0] == nullptr && sums[1] == nullptr)
+            return for_rows(rows, n, [&](index_t r) { row(r, static_cast<T*>(nullptr), static_cast<T*>(nullptr)); });
         const Scratch<T> partial(2 * n * chunks);
         std::fill_n(partial.data(), 2 * n * chunks, T(0));
         parallel_for(chunks, [&](index_t i) {

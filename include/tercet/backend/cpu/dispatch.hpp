@@ -32,7 +32,8 @@ inline std::atomic<const KernelSet*> chosen_kernels{nullptr};
 
 /// The table in use.
 inline const KernelSet& kernel_set() {
-    if (const KernelSet* set = detail::chosen_kernels.load(std::memory_order_acquire)) [[likely]] return *set;
+    if (const KernelSet* set = detail::chosen_kernels.load(std::memory_order_acquire)) [[likely]]
+        return *set;
     const char* wanted = std::getenv("TERCET_ISA");
     const KernelSet& set = wanted != nullptr && *wanted != '\0' ? find_kernels(wanted) : *available_kernels().front();
     detail::chosen_kernels.store(&set, std::memory_order_release);

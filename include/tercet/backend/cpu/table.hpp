@@ -27,8 +27,8 @@ struct MatrixView {
 template <class T>
 struct RightOperand {
     enum class Kind { strided, packed, stored } kind;
-    MatrixView<T> view{};         // strided: any strides
-    const T* panels = nullptr;    // packed: panel j holds columns [32 j, 32 j + 32), k rows of 32; the last one is filled with zeros
+    MatrixView<T> view{};             // strided: any strides
+    const T* panels = nullptr;        // packed: panel j holds columns [32 j, 32 j + 32), k rows of 32; the last one is filled with zeros
     const std::byte* rows = nullptr;  // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight
     StorageType type{};
     index_t row_bytes = 0;
@@ -47,13 +47,14 @@ struct Kernels {
     T (*dot)(const T* a, const T* b, index_t n);
 
     // One row of n each.
-    void (*softmax)(T* y, const T* x, index_t n);                       // a row of −∞ gives zeros
+    void (*softmax)(T* y, const T* x, index_t n);  // a row of −∞ gives zeros
     void (*softmax_backward)(T* dx, const T* dy, const T* y, index_t n);
-    T (*exp_sum)(T* top, const T* x, index_t n);                        // top = max x, gives Σ e^(x − top)
+    T (*exp_sum)(T* top, const T* x, index_t n);  // top = max x, gives Σ e^(x − top)
     T (*log_sum_exp)(const T* x, index_t n);
-    void (*add_exp_minus)(T* y, const T* x, T shift, T scale, index_t n);  // y += scale · e^(x − shift)
+    void (*add_exp_minus)(T* y, const T* x, T shift, T scale, index_t n);                                      // y += scale · e^(x − shift)
     void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t n);  // bias may be null
-    void (*layer_norm_backward)(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* weight, T mean, T rstd, index_t n);  // any gradient may be null
+    void (*layer_norm_backward)(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* weight, T mean, T rstd,
+                                index_t n);  // any gradient may be null
     void (*rms_norm)(T* y, T* rstd, const T* x, const T* weight, T eps, index_t n);
     void (*rms_norm_backward)(T* dx, T* dweight, const T* dy, const T* x, const T* weight, T rstd, index_t n);  // either gradient may be null
     // Rotates the pairs (x[i], x[i + half]) by the angle whose cosine and sine are given; sign −1 turns back.
@@ -63,7 +64,8 @@ struct Kernels {
     void (*adamw)(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2, index_t n);
 
     // C (m, n) with row stride ldc = [C +] A (m, k) · B (k, n)[:, column …]; scratch holds gemm_scratch(m, k) numbers.
-    void (*gemm)(T* c, index_t ldc, MatrixView<T> a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k, bool accumulate, T* scratch);
+    void (*gemm)(T* c, index_t ldc, MatrixView<T> a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k, bool accumulate,
+                 T* scratch);
     // Columns [column, column + 32) of a strided B, rows [0, k), into a packed panel.
     void (*pack_panel)(T* panel, const MatrixView<T>& b, index_t column, index_t n, index_t k);
     index_t tile_rows;  // rows of a register tile
