@@ -1,7 +1,8 @@
 // Memory: 64-byte aligned blocks from a cache, so that a step which allocates what the step before released asks the system for nothing.
 //
 // Fresh pages cost more than most kernels that fill them. Released blocks wait in lists by size class (eight classes an octave: at most
-// 12.5 % is lost to rounding) and are given out again, newest first. What waits never exceeds what is in use, or 256 MB if that is more.
+// 12.5 % is lost to rounding) and are given out again, newest first. What is in use and what waits together never exceed the most that was
+in use at one time, or 256 MB if that is more; trim_memory() starts that count anew.
 #pragma once
 
 #include "tercet/core/error.hpp"
@@ -39,6 +40,7 @@ public:
             const std::lock_guard lock(mutex_);
             ++stats_.requests;
             stats_.in_use += size;
+            peak_ = std::max(peak_, stats_.in_use);
             if (const auto list = free_.find(size); list != free_.end() && !list->second.empty()) {
                 void* block = list->second.back();
                 list->second.pop_back();
@@ -63,7 +65,7 @@ public:
         {
             const std::lock_guard lock(mutex_);
             stats_.in_use -= size;
-            if (stats_.cached + size <= std::max<std::size_t>(stats_.in_use, std::size_t{256} << 20)) {
+            if (stats_.in_use + stats_.cached + size <= std::max<std::size_t>(peak_, std::size_t{256} << 20)) {
                 free_[size].push_back(block);
                 stats_.cached += size;
                 return;
@@ -78,6 +80,7 @@ public:
             for (void* block : blocks) std::free(block);
         free_.clear();
         stats_.cached = 0;
+        peak_ = stats_.in_use;
     }
 
     MemoryStats stats() {
@@ -89,6 +92,7 @@ private:
     std::mutex mutex_;
     std::unordered_map<std::size_t, std::vector<void*>> free_;
     MemoryStats stats_;
+    std::size_t peak_ = 0;  // the most in use since the last trim()
 };
 
 // Never destroyed: a tensor in a static object may be released after every other static is gone.

@@ -2,7 +2,8 @@
 //
 // Number i of stream s under a seed is a pure function of (seed, s, i): no state is carried from one to the next, so a tensor is filled
 // by any number of threads with the same numbers, and a resumed run goes on where it was by keeping two integers. Integers and uniform
-// numbers are exact; normal numbers use +, −, ×, ÷ and sqrt in double, without contraction into FMA, so they too are the same everywhere.
+// numbers are exact; normal numbers use +, −, ×, ÷ and sqrt in double, without contraction into FMA, so they too are the same everywhere,
+// unless a program asks its compiler to break IEEE arithmetic (-ffast-math; with Clang also -ffp-contract=fast).
 #pragma once
 
 #include "tercet/core/parallel.hpp"

@@ -56,8 +56,8 @@ inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& chec
 
 }  // namespace detail
 
-/// Fills every weight of the module from the tensor of its name. Throws missing_tensor, surplus_tensor and shape_mismatch with the file
-/// and the tensor's name, and cancelled.
+/// Fills every weight of the module from the tensor of its name, and gives back the memory that packing took. Throws missing_tensor, surplus_tensor
+/// and shape_mismatch with the file and the tensor's name, and cancelled.
 template <class Module>
 void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoading& how = {}) {
     std::unordered_map<std::string_view, const StoredTensor*> left;
@@ -74,6 +74,7 @@ void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoad
         detail::fill_weight(w, *found->second, checkpoint, how.trainable);
         left.erase(found);
     });
+    trim_memory();
     require(missing_count == 0, ErrorCode::missing_tensor, checkpoint.source, ": ", missing_count,
             " tensors that the model needs are not there: ", missing, missing_count > 3 ? ", …" : "");
     for (const auto& t : checkpoint.tensors) {  // in the file's order, so that the message is always the same

@@ -71,7 +71,7 @@ Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
         a, b);
 }
 
-/// Integers: the same product in plain loops.
+/// Other element types, by way of double: exact for integers as long as the sums stay below 2^53.
 template <Element T>
 requires(!Real<T>) Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
     return matmul(a.template to<double>(), b.template to<double>()).template to<T>();
