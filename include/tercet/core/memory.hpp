@@ -2,7 +2,7 @@
 //
 // Fresh pages cost more than most kernels that fill them. Released blocks wait in lists by size class (eight classes an octave: at most
 // 12.5 % is lost to rounding) and are given out again, newest first. What is in use and what waits together never exceed the most that was
-in use at one time, or 256 MB if that is more; trim_memory() starts that count anew.
+// in use at one time, or 256 MB if that is more; trim_memory() starts that count anew.
 #pragma once
 
 #include "tercet/core/error.hpp"

@@ -39,6 +39,7 @@ public:
     Generation(const CausalModel& model, const Tokenizer* tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
                GenerateOptions options, std::shared_ptr<const void> keep = {})
         : session_(model),
+          tokenizer_(tokenizer),
           end_tokens_(std::move(end_tokens)),
           seen_(std::move(prompt)),
           options_(std::move(options)),
@@ -66,7 +67,7 @@ public:
         (made == 0 ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
         seen_.push_back(id);
-        if (stream_) held_ += stream_->push(id);
+        if (stream_ && tokenizer_->has(id)) held_ += stream_->push(id);  // a model may have more ids than its tokenizer, to fill its table up
         if (const auto at = first_stop(); at != std::string::npos) {
             piece_ = held_.substr(0, at);
             held_.clear();
@@ -152,6 +153,7 @@ private:
     }
 
     Session session_;
+    const Tokenizer* tokenizer_;
     std::optional<TokenStream> stream_;
     std::vector<std::int32_t> end_tokens_, seen_;
     GenerateOptions options_;

@@ -64,8 +64,8 @@ inline std::int32_t sample_token(std::span<const float> logits, const SamplerOpt
     std::vector<Candidate> candidates(logits.size());
     float most = -std::numeric_limits<float>::infinity();
     for (const float x : logits) most = x > most ? x : most;
-    for (std::size_t i = 0; i < logits.size();
-         ++i) {  // taken from the largest before the division, which could overflow; NaN, which no order holds, is impossible
+    // Differences from the largest: the division cannot overflow then. NaN, which has no place in an order, is impossible.
+    for (std::size_t i = 0; i < logits.size(); ++i) {
         const float x = logits[i];
         const double below = x == most ? 0. : x == x ? static_cast<double>(x) - static_cast<double>(most) : -std::numeric_limits<double>::infinity();
         candidates[i] = {static_cast<std::int32_t>(i), below / options.temperature};
