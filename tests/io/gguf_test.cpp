@@ -284,8 +284,8 @@ TEST_CASE("gguf: tensors outside the file, or on top of each other, are refused"
     CHECK_ERROR(one_tensor({1, 1, 1, 1, 1, 1, 1, 1, 1}, 0, 0, 4), ErrorCode::unsupported);
     CHECK_ERROR(one_tensor({2}, 4, 0, 100), ErrorCode::unsupported);
     CHECK_ERROR(one_tensor({2}, 1000, 0, 100), ErrorCode::unsupported);
-    CHECK_ERROR(one_tensor({33}, 2, 0, 100), ErrorCode::bad_header);      // no whole block of Q4_0
-    CHECK_ERROR(one_tensor({16, 2}, 2, 0, 100), ErrorCode::bad_header);   // as many elements as a block, but in two rows
+    CHECK_ERROR(one_tensor({33}, 2, 0, 100), ErrorCode::bad_header);     // no whole block of Q4_0
+    CHECK_ERROR(one_tensor({16, 2}, 2, 0, 100), ErrorCode::bad_header);  // as many elements as a block, but in two rows
     CHECK_ERROR(one_tensor({u64{1} << 32, u64{1} << 32}, 0, 0, 100), ErrorCode::size_overflow);
     CHECK_ERROR(one_tensor({std::numeric_limits<u64>::max()}, 0, 0, 100), ErrorCode::size_overflow);
     CHECK_ERROR(one_tensor({u64{1} << 62}, 0, 0, 100), ErrorCode::size_overflow);
@@ -333,8 +333,7 @@ TEST_CASE("gguf: every prefix of a file is refused, and a changed byte of its he
                     for (const auto& [key, value] : result.metadata()) read += to_string(value).size() + key.size();
                     for (const auto& stored : result.tensors())
                         if (block_size(stored.type) == 1 || is_supported_block(stored.type)) read += floats(stored).size();
-                } catch (const Error&) {
-                }
+                } catch (const Error&) {}
             }
         }
         CHECK(read > 0);

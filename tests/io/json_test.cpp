@@ -129,9 +129,31 @@ TEST_CASE("json: a copy of a part outlives the whole, and still knows its place"
 }
 
 TEST_CASE("json: what is not JSON is refused, with line and column", "[io]") {
-    const char* const texts[] = {"", " ", "{", "[1,]", "{\"a\":1,}", "{a: 1}", "{\"a\" 1}", "[1] 2", "[1, // no\n 2]", "nul", "01", "1.", "+1",
-                                 "NaN", "1e999", "'a'", "\"a", "\"\t\"", "\"\\ud800\"", "\"\\x\"",
-                                 "[\"\xff\"]", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\xff\xfe[]", "{\"\xff\": 1}"};  // not UTF-8
+    const char* const texts[] = {"",
+                                 " ",
+                                 "{",
+                                 "[1,]",
+                                 "{\"a\":1,}",
+                                 "{a: 1}",
+                                 "{\"a\" 1}",
+                                 "[1] 2",
+                                 "[1, // no\n 2]",
+                                 "nul",
+                                 "01",
+                                 "1.",
+                                 "+1",
+                                 "NaN",
+                                 "1e999",
+                                 "'a'",
+                                 "\"a",
+                                 "\"\t\"",
+                                 "\"\\ud800\"",
+                                 "\"\\x\"",
+                                 "[\"\xff\"]",
+                                 "\"\xc0\x80\"",
+                                 "\"\xed\xa0\x80\"",
+                                 "\xff\xfe[]",
+                                 "{\"\xff\": 1}"};  // not UTF-8
     for (const auto* text : texts) {
         INFO(text);
         CHECK_ERROR(parse(text), ErrorCode::bad_json);

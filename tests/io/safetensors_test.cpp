@@ -56,9 +56,9 @@ TEST_CASE("safetensors: tensors, shapes and metadata are read, in the order of t
 }
 
 TEST_CASE("safetensors: every element type of the format has its size", "[io]") {
-    const std::pair<const char*, int> types[] = {{"BOOL", 4},    {"U8", 4},     {"I8", 4},      {"F8_E4M3", 4}, {"F8_E5M2", 4}, {"I16", 8},
-                                                 {"U16", 8},     {"F16", 8},    {"BF16", 8},    {"I32", 16},    {"U32", 16},    {"F32", 16},
-                                                 {"I64", 32},    {"U64", 32},   {"F64", 32},    {"C64", 32},    {"F4", 2},      {"F6_E2M3", 3}};
+    const std::pair<const char*, int> types[] = {{"BOOL", 4}, {"U8", 4},   {"I8", 4},   {"F8_E4M3", 4}, {"F8_E5M2", 4}, {"I16", 8},
+                                                 {"U16", 8},  {"F16", 8},  {"BF16", 8}, {"I32", 16},    {"U32", 16},    {"F32", 16},
+                                                 {"I64", 32}, {"U64", 32}, {"F64", 32}, {"C64", 32},    {"F4", 2},      {"F6_E2M3", 3}};
     for (const auto& [name, bytes] : types) {
         INFO(name);
         const std::string entry = std::string("{\"dtype\":\"") + name + "\",\"shape\":[2,2],\"data_offsets\":[0," + std::to_string(bytes) + "]}";
@@ -216,8 +216,7 @@ TEST_CASE("safetensors: every prefix of a file is refused, and a changed byte is
             changed[i] = static_cast<char>(changed[i] ^ flip);
             try {
                 read += parse(changed).tensors().size() <= 2;
-            } catch (const Error&) {
-            }
+            } catch (const Error&) {}
         }
     }
     CHECK(read > 0);  // another letter in a name harms nothing
