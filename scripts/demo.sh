@@ -26,7 +26,7 @@ wait "$fetching_smollm2" || exit 1
 
 say "SmolLM2-135M continues a sentence"
 echo
-"$build/examples/generate_text" "$(cat "$arrived/smollm2")" "The capital of France is"
+"$build/examples/generate_text" "$(cat "$arrived/smollm2")" "Once upon a time, in a small village by the sea,"
 echo
 # shellcheck disable=SC2154
 wait "$fetching_minilm" || exit 1

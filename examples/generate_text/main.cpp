@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
         std::cerr << "usage: generate_text MODEL [PROMPT] [MAX_TOKENS]\n";
         return 2;
     }
-    const std::string prompt = argc > 2 ? argv[2] : "The capital of France is";
+    const std::string prompt = argc > 2 ? argv[2] : "Once upon a time, in a small village by the sea,";
     const int max_tokens = argc > 3 ? std::atoi(argv[3]) : 48;
     try {
         const auto llm = tercet::load_causal_lm(argv[1]);

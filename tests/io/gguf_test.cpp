@@ -1,6 +1,6 @@
 #include "tercet/io/gguf.hpp"
 
-#include "byte_builder.hpp"
+#include "support/byte_builder.hpp"
 #include "support/catch.hpp"
 #include "support/real_model.hpp"
 #include "support/temp_dir.hpp"

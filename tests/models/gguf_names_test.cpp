@@ -1,7 +1,7 @@
 // GGUF files of the golden models, made here as a converter makes them: other names, and q and k in neighbouring pairs.
 #include "tercet/models/gguf_names.hpp"
 
-#include "../io/byte_builder.hpp"
+#include "support/byte_builder.hpp"
 #include "support/model_golden.hpp"
 #include "tercet/models/auto.hpp"
 

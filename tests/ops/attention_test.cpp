@@ -1,22 +1,8 @@
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/isa.hpp"
+#include "op_test.hpp"
 
-#include "tercet/autograd/gradcheck.hpp"
 #include "tercet/ops/attention.hpp"
-#include "tercet/ops/shape.hpp"
-
-using namespace tercet;
-using namespace golden;
-using D = Tensor<double>;
-using Inputs = std::vector<D>;
 
 namespace {
-
-D numbers(const Shape& shape, std::uint64_t seed) {
-    Generator generator(seed);
-    return D::randn(shape, generator);
-}
 
 // Attention by its definition, one number at a time.
 D naive(const D& q, const D& k, const D& v, const AttentionOptions& options, const D& bias = {}) {

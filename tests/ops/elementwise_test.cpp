@@ -1,24 +1,12 @@
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/isa.hpp"
+#include "op_test.hpp"
 
-#include "tercet/autograd/gradcheck.hpp"
 #include "tercet/ops/elementwise.hpp"
 #include "tercet/ops/matmul.hpp"
 
 #include <set>
 
-using namespace tercet;
-using namespace golden;
-using D = Tensor<double>;
-using Inputs = std::vector<D>;
-
 namespace {
 
-D numbers(const Shape& shape, std::uint64_t seed) {
-    Generator generator(seed);
-    return D::randn(shape, generator);
-}
 // In [0.2, 1.2): away from the corners and poles.
 D positive(const Shape& shape, std::uint64_t seed) {
     Generator generator(seed);

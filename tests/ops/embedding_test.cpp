@@ -1,25 +1,8 @@
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/isa.hpp"
+#include "op_test.hpp"
 
-#include "tercet/autograd/gradcheck.hpp"
 #include "tercet/ops/embedding.hpp"
-#include "tercet/ops/shape.hpp"
 
-using namespace tercet;
-using namespace golden;
-using D = Tensor<double>;
 using Ids = Tensor<std::int64_t>;
-using Inputs = std::vector<D>;
-
-namespace {
-
-D numbers(const Shape& shape, std::uint64_t seed) {
-    Generator generator(seed);
-    return D::randn(shape, generator);
-}
-
-}  // namespace
 
 TEST_CASE("embedding: values and gradients equal PyTorch's", "[ops][golden]") {
     GoldenReport report("embedding");

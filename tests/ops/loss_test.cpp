@@ -1,27 +1,10 @@
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/isa.hpp"
+#include "op_test.hpp"
 
-#include "tercet/autograd/gradcheck.hpp"
 #include "tercet/ops/elementwise.hpp"
 #include "tercet/ops/loss.hpp"
 #include "tercet/ops/reduce.hpp"
-#include "tercet/ops/shape.hpp"
 
-using namespace tercet;
-using namespace golden;
-using D = Tensor<double>;
 using Ids = Tensor<std::int64_t>;
-using Inputs = std::vector<D>;
-
-namespace {
-
-D numbers(const Shape& shape, std::uint64_t seed) {
-    Generator generator(seed);
-    return D::randn(shape, generator);
-}
-
-}  // namespace
 
 TEST_CASE("cross_entropy: values and gradients equal PyTorch's", "[ops][golden]") {
     GoldenReport report("cross_entropy");

@@ -1,22 +1,8 @@
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/isa.hpp"
+#include "op_test.hpp"
 
-#include "tercet/autograd/gradcheck.hpp"
 #include "tercet/ops/rope.hpp"
-#include "tercet/ops/shape.hpp"
-
-using namespace tercet;
-using namespace golden;
-using D = Tensor<double>;
-using Inputs = std::vector<D>;
 
 namespace {
-
-D numbers(const Shape& shape, std::uint64_t seed) {
-    Generator generator(seed);
-    return D::randn(shape, generator);
-}
 
 // Neighbouring pairs (x0, x1, x2, x3) as halves (x0, x2, x1, x3), and back.
 template <class T>

@@ -1,23 +1,9 @@
-#include "support/catch.hpp"
-#include "support/golden.hpp"
-#include "support/isa.hpp"
+#include "op_test.hpp"
 
-#include "tercet/autograd/gradcheck.hpp"
 #include "tercet/ops/elementwise.hpp"
-#include "tercet/ops/shape.hpp"
 #include "tercet/ops/softmax.hpp"
 
-using namespace tercet;
-using namespace golden;
-using D = Tensor<double>;
-using Inputs = std::vector<D>;
-
 namespace {
-
-D numbers(const Shape& shape, std::uint64_t seed) {
-    Generator generator(seed);
-    return D::randn(shape, generator);
-}
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
