@@ -17,7 +17,7 @@ namespace tercet::inline TERCET_ABI::cpu {
 std::span<const KernelSet* const> available_kernels();
 #endif
 
-/// The table of that name: "avx512", "avx2" or "baseline". Throws invalid_argument where this machine has none of that name.
+/// The table of that name: "avx512_vnni", "avx512", "avx2" or "baseline". Throws invalid_argument where this machine has none of that name.
 inline const KernelSet& find_kernels(std::string_view name) {
     for (const KernelSet* set : available_kernels())
         if (set->name == name) return *set;
