@@ -94,7 +94,7 @@ TEMPLATE_TEST_CASE("gemm equals three plain loops on odd sizes and layouts", "[b
 TEMPLATE_TEST_CASE("gemm equals three plain loops across its blocks", "[backend]", float, double) {
     const UseThreads use(2);
     for_each_isa([] {
-        const index_t sizes[][3] = {{129, 257, 300}, {451, 35, 257}, {3, 600, 513}};
+        const index_t sizes[][3] = {{129, 257, 300}, {451, 35, 257}, {3, 600, 513}, {1, 700, 300}, {30, 33, 2100}, {1000, 290, 64}};
         for (const auto& s : sizes) {
             const auto a = numbers<TestType>(size(s[0] * s[2]), 1), b = numbers<TestType>(size(s[2] * s[1]), 2);
             std::vector<TestType> c(size(s[0] * s[1]), TestType(1e30));
@@ -149,6 +149,100 @@ TEMPLATE_TEST_CASE("infinities and NaN go through the product, and stay in their
                 const T x = c[size(i * n + j)];
                 CHECK((i == 3 ? std::isnan(x) : i == 5 ? std::isinf(x) : std::isfinite(x)));
             }
+    });
+}
+
+TEST_CASE("a product of bfloat16 equals three plain loops", "[backend]") {
+    for_each_isa([] {
+        const index_t sizes[][3] = {{1, 1, 1}, {3, 33, 5}, {17, 64, 64}, {30, 47, 1031}, {130, 300, 520}};
+        for (const auto& s : sizes) {
+            const index_t m = s[0], n = s[1], k = s[2];
+            INFO("(" << m << ", " << k << ") x (" << k << ", " << n << ")");
+            const auto x = numbers<float>(size(m * k), 1), w = numbers<float>(size(k * n), 2), start = numbers<float>(size(m * n), 3);
+            std::vector<bf16> a, b;
+            std::vector<float> rounded_a, rounded_b;
+            for (const float v : x) rounded_a.push_back(a.emplace_back(v));
+            for (const float v : w) rounded_b.push_back(b.emplace_back(v));
+            const MatrixView<bf16> rights[] = {{b.data(), n, 1}, {b.data(), 1, k}};
+            for (const auto& right : rights)
+                for (const bool accumulate : {false, true}) {
+                    RightOperand<bf16> strided{RightOperand<bf16>::Kind::strided, right}, packed{RightOperand<bf16>::Kind::packed};
+                    std::vector<std::int32_t> panels(size(cpu::packed_words<bf16>(n, k)));
+                    Backend::pack(panels.data(), right, n, k);
+                    packed.panels = panels.data();
+                    const auto check = [&](const auto& left, const RightOperand<bf16>& operand) {
+                        auto c = start;
+                        Backend::gemm(c.data(), n, left, operand, m, n, k, accumulate);
+                        REQUIRE(worst_error<float>(c.data(), n, accumulate ? start.data() : nullptr, {rounded_a.data(), k, 1},
+                                                   {rounded_b.data(), right.row_stride, right.col_stride}, m, n,
+                                                   k) <= 4 + std::sqrt(static_cast<double>(k)));
+                    };
+                    for (const auto& operand : {strided, packed}) {
+                        check(MatrixView<bf16>{a.data(), k, 1}, operand);
+                        check(MatrixView<float>{x.data(), k, 1}, operand);  // rounded while it is packed
+                    }
+                }
+        }
+    });
+}
+
+TEST_CASE("a product of bytes is exact, and the same on every instruction set and number of threads", "[backend]") {
+    const index_t sizes[][3] = {{1, 1, 1}, {3, 33, 5}, {17, 64, 64}, {30, 47, 1031}, {100, 290, 2100}};
+    for (const auto& s : sizes) {
+        const index_t m = s[0], n = s[1], k = s[2];
+        INFO("(" << m << ", " << k << ") x (" << k << ", " << n << ")");
+        std::mt19937 random(5);
+        std::vector<std::int8_t> a(size(m * k)), b(size(k * n));
+        for (auto& v : a) v = static_cast<std::int8_t>(random() % 4 == 0 ? -128 : random());  // the ends of the range, often
+        for (auto& v : b) v = static_cast<std::int8_t>(random() % 4 == 0 ? 127 : random());
+        const MatrixView<std::int8_t> rights[] = {{b.data(), n, 1}, {b.data(), 1, k}};
+        for (const auto& right : rights) {
+            std::vector<std::int32_t> expected(size(m * n));
+            for (index_t i = 0; i < m; ++i)
+                for (index_t j = 0; j < n; ++j)
+                    for (index_t p = 0; p < k; ++p)
+                        expected[size(i * n + j)] += a[size(i * k + p)] * right.data[p * right.row_stride + j * right.col_stride];
+            for_each_isa([&] {
+                for_each_thread_count([&] {
+                    RightOperand<std::int8_t> strided{RightOperand<std::int8_t>::Kind::strided, right},
+                        packed{RightOperand<std::int8_t>::Kind::packed};
+                    std::vector<std::int32_t> panels(size(cpu::packed_words<std::int8_t>(n, k))), c(size(m * n));
+                    Backend::pack(panels.data(), right, n, k);
+                    packed.panels = panels.data();
+                    for (const auto& operand : {strided, packed}) {
+                        Backend::gemm(c.data(), n, MatrixView<std::int8_t>{a.data(), k, 1}, operand, m, n, k, false);
+                        REQUIRE(c == expected);
+                        Backend::gemm(c.data(), n, MatrixView<std::int8_t>{a.data(), k, 1}, operand, m, n, k, true);
+                        for (std::size_t i = 0; i < c.size(); ++i) REQUIRE(c[i] == 2 * expected[i]);
+                    }
+                });
+            });
+        }
+    }
+}
+
+TEMPLATE_TEST_CASE("the epilogue scales, adds the bias, applies the function and adds the residual, in this order", "[backend]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        const index_t sizes[][3] = {{1, 40, 9}, {1, 300, 700}, {2, 500, 300}, {3, 70, 0}, {40, 65, 300}};
+        for (const auto& s : sizes) {
+            const index_t m = s[0], n = s[1], k = s[2];
+            const auto a = numbers<T>(size(m * k), 1), b = numbers<T>(size(k * n), 2), bias = numbers<T>(size(n), 3),
+                       residual = numbers<T>(size(m * n), 4);
+            for (const MatrixView<T>& right : {MatrixView<T>{b.data(), n, 1}, MatrixView<T>{b.data(), 1, k}}) {
+                const RightOperand<T> operand{RightOperand<T>::Kind::strided, right};
+                std::vector<T> plain(size(m * n)), whole(size(m * n));
+                Backend::gemm(plain.data(), n, {a.data(), k, 1}, operand, m, n, k, false);
+                for (const T scale : {T(1), T(0.5)}) {
+                    Backend::gemm(whole.data(), n, {a.data(), k, 1}, operand, m, n, k, false,
+                                  {bias.data(), UnaryOp::relu, residual.data(), n, scale});
+                    for (index_t i = 0; i < m * n; ++i) {
+                        const T expected = std::max(scale * plain[size(i)] + bias[size(i % n)], T(0)) + residual[size(i)];
+                        REQUIRE(std::abs(whole[size(i)] - expected) <= T(200) * std::numeric_limits<T>::epsilon() * (1 + std::abs(expected)));
+                    }
+                }
+            }
+        }
     });
 }
 

@@ -215,6 +215,37 @@ void parallel_for(index_t count, const F& body) {
     loop.rethrow();
 }
 
+/// Two loops with one fork and join: each tile of `first`, then each of `second`. A tile of the second waits until all of the first have
+/// ended; those are handed out before it, so each of them has a thread that works on it.
+template <class F, class G>
+void parallel_phases(index_t first_count, const F& first, index_t second_count, const G& second) {
+    std::atomic<index_t> ended{0};
+    std::atomic<bool> failed{false};
+    struct Ended {  // counts a tile that threw, too: nobody waits for it in vain
+        std::atomic<index_t>& count;
+        std::atomic<bool>& failed;
+        bool whole = false;
+        ~Ended() {
+            if (!whole) failed.store(true, std::memory_order_relaxed);
+            count.fetch_add(1, std::memory_order_release);
+        }
+    };
+    parallel_for(first_count + second_count, [&](index_t tile) {
+        if (tile < first_count) {
+            Ended mark{ended, failed};
+            first(tile);
+            mark.whole = true;
+            return;
+        }
+        for (int spin = 0; ended.load(std::memory_order_acquire) < first_count; ++spin) {
+            if (failed.load(std::memory_order_relaxed)) return;  // the rest of the first loop is not handed out any more
+            if (spin < 4096) TERCET_PAUSE();
+            else std::this_thread::yield();
+        }
+        second(tile - first_count);
+    });
+}
+
 /// Cuts [0, count) into runs of at most `grain` and calls body(begin, end) for each, in parallel.
 template <class F>
 void parallel_ranges(index_t count, index_t grain, const F& body) {

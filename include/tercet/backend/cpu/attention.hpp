@@ -8,9 +8,7 @@
 //   dV = Pᵀ dO        dP = dO Vᵀ        dS = P · (dP − D)        dQ = scale · dS K        dK = scale · dSᵀ Q
 #pragma once
 
-#include "tercet/backend/cpu/dispatch.hpp"
-#include "tercet/core/memory.hpp"
-#include "tercet/core/parallel.hpp"
+#include "tercet/backend/cpu/gemm.hpp"
 
 #include <limits>
 
@@ -50,14 +48,12 @@ inline constexpr index_t query_block = 64;
 template <class T>
 struct ScoreBlock {
     const AttentionShape<T>& shape;
-    const Kernels<T>& kernels;
-    T* scratch;
 
     // scores = scale · q kᵀ + bias, −∞ where masked; keys [0, keys)
     void operator()(T* scores, const HeadsView<const T>& q, const HeadsView<const T>& k, index_t b, index_t h, index_t begin, index_t end,
                     index_t keys) const {
         const RightOperand<T> transposed{RightOperand<T>::Kind::strided, {k.at(b, h / shape.group(), 0), 1, k.token_stride}};
-        kernels.gemm(scores, keys, {q.at(b, h, begin), q.token_stride, 1}, transposed, 0, end - begin, keys, shape.head_dim, false, scratch);
+        gemm_serial<T>(scores, keys, {q.at(b, h, begin), q.token_stride, 1}, transposed, end - begin, keys, shape.head_dim, false);
         for (index_t i = begin; i < end; ++i) mask(scores + (i - begin) * keys, b, h, i, keys);
     }
     void mask(T* row, index_t b, index_t h, index_t query, index_t keys) const {
@@ -73,12 +69,6 @@ struct ScoreBlock {
     }
 };
 
-template <class T>
-index_t attention_scratch(const AttentionShape<T>& s) {
-    const index_t rows = std::max(query_block, s.group());
-    return std::max({gemm_scratch(rows, s.head_dim), gemm_scratch(rows, s.key_tokens), gemm_scratch(s.key_tokens, rows)});
-}
-
 }  // namespace cpu::detail
 
 namespace cpu {
@@ -92,10 +82,9 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
         const index_t group = s.group(), first = s.first_key(0), keys = s.last_key(0) - first;
         parallel_for(s.batch * s.kv_heads, [&](index_t task) {
             const index_t b = task / s.kv_heads, kv = task % s.kv_heads;
-            const Scratch<T> scores(group * s.key_tokens), scratch(detail::attention_scratch(s));
+            const Scratch<T> scores(group * s.key_tokens);
             const RightOperand<T> keys_by_column{RightOperand<T>::Kind::strided, {k.at(b, kv, first), 1, k.token_stride}};
-            kernels.gemm(scores.data(), keys, {q.at(b, kv * group, 0), q.head_stride, 1}, keys_by_column, 0, group, keys, s.head_dim, false,
-                         scratch.data());
+            gemm_serial<T>(scores.data(), keys, {q.at(b, kv * group, 0), q.head_stride, 1}, keys_by_column, group, keys, s.head_dim, false);
             for (index_t g = 0; g < group; ++g) {
                 T* row = scores.data() + g * keys;
                 const index_t h = kv * group + g;
@@ -105,8 +94,7 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
                 kernels.softmax(row, row, keys);
             }
             const RightOperand<T> values{RightOperand<T>::Kind::strided, {v.at(b, kv, first), v.token_stride, 1}};
-            kernels.gemm(out.at(b, kv * group, 0), out.head_stride, {scores.data(), keys, 1}, values, 0, group, s.head_dim, keys, false,
-                         scratch.data());
+            gemm_serial<T>(out.at(b, kv * group, 0), out.head_stride, {scores.data(), keys, 1}, values, group, s.head_dim, keys, false);
         });
         return;
     }
@@ -121,16 +109,15 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
             }
             return;
         }
-        const Scratch<T> scores((end - begin) * keys), scratch(detail::attention_scratch(s));
-        detail::ScoreBlock<T>{s, kernels, scratch.data()}(scores.data(), q, k, b, h, begin, end, keys);
+        const Scratch<T> scores((end - begin) * keys);
+        detail::ScoreBlock<T>{s}(scores.data(), q, k, b, h, begin, end, keys);
         for (index_t i = begin; i < end; ++i) {
             T* row = scores.data() + (i - begin) * keys;
             if (log_sums != nullptr) log_sums[(b * s.heads + h) * s.query_tokens + i] = kernels.log_sum_exp(row, keys);
             kernels.softmax(row, row, keys);
         }
         const RightOperand<T> values{RightOperand<T>::Kind::strided, {v.at(b, h / s.group(), 0), v.token_stride, 1}};
-        kernels.gemm(out.at(b, h, begin), out.token_stride, {scores.data(), keys, 1}, values, 0, end - begin, s.head_dim, keys, false,
-                     scratch.data());
+        gemm_serial<T>(out.at(b, h, begin), out.token_stride, {scores.data(), keys, 1}, values, end - begin, s.head_dim, keys, false);
     });
 }
 
@@ -143,14 +130,13 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
     using Kind = typename RightOperand<T>::Kind;
     parallel_for(s.batch * s.kv_heads, [&](index_t task) {  // one owner for each dk and dv
         const index_t b = task / s.kv_heads, kv = task % s.kv_heads;
-        const Scratch<T> scores(detail::query_block * s.key_tokens), gradients(detail::query_block * s.key_tokens),
-            scratch(detail::attention_scratch(s));
+        const Scratch<T> scores(detail::query_block * s.key_tokens), gradients(detail::query_block * s.key_tokens);
         for (index_t h = kv * s.group(); h < (kv + 1) * s.group(); ++h) {
             for (index_t begin = 0; begin < s.query_tokens; begin += detail::query_block) {
                 const index_t end = std::min(begin + detail::query_block, s.query_tokens), rows = end - begin, keys = s.last_key(end - 1);
                 if (keys == 0) continue;
                 T *p = scores.data(), *dp = gradients.data();
-                detail::ScoreBlock<T>{s, kernels, scratch.data()}(p, q, k, b, h, begin, end, keys);
+                detail::ScoreBlock<T>{s}(p, q, k, b, h, begin, end, keys);
                 for (index_t i = 0; i < rows; ++i) {  // P = e^(S − L)
                     T* row = p + i * keys;
                     const T log_sum = log_sums[(b * s.heads + h) * s.query_tokens + begin + i];
@@ -163,21 +149,19 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
                 }
                 const MatrixView<T> p_transposed{p, 1, keys}, dout_block{dout.at(b, h, begin), dout.token_stride, 1};
                 if (dv.data != nullptr)  // dV += Pᵀ dO
-                    kernels.gemm(dv.at(b, kv, 0), dv.token_stride, p_transposed, {Kind::strided, dout_block}, 0, keys, s.head_dim, rows, true,
-                                 scratch.data());
+                    gemm_serial<T>(dv.at(b, kv, 0), dv.token_stride, p_transposed, {Kind::strided, dout_block}, keys, s.head_dim, rows, true);
                 // dP = dO Vᵀ
-                kernels.gemm(dp, keys, dout_block, {Kind::strided, {v.at(b, kv, 0), 1, v.token_stride}}, 0, rows, keys, s.head_dim, false,
-                             scratch.data());
+                gemm_serial<T>(dp, keys, dout_block, {Kind::strided, {v.at(b, kv, 0), 1, v.token_stride}}, rows, keys, s.head_dim, false);
                 for (index_t i = 0; i < rows; ++i) {  // dS = scale · P · (dP − D)
                     const T d = kernels.dot(dout.at(b, h, begin + i), out.at(b, h, begin + i), s.head_dim);
                     for (index_t j = i * keys; j < (i + 1) * keys; ++j) dp[j] = s.scale * p[j] * (dp[j] - d);
                 }
                 if (dq.data != nullptr)  // dQ += dS K
-                    kernels.gemm(dq.at(b, h, begin), dq.token_stride, {dp, keys, 1}, {Kind::strided, {k.at(b, kv, 0), k.token_stride, 1}}, 0, rows,
-                                 s.head_dim, keys, true, scratch.data());
+                    gemm_serial<T>(dq.at(b, h, begin), dq.token_stride, {dp, keys, 1}, {Kind::strided, {k.at(b, kv, 0), k.token_stride, 1}}, rows,
+                                   s.head_dim, keys, true);
                 if (dk.data != nullptr)  // dK += dSᵀ Q
-                    kernels.gemm(dk.at(b, kv, 0), dk.token_stride, {dp, 1, keys}, {Kind::strided, {q.at(b, h, begin), q.token_stride, 1}}, 0, keys,
-                                 s.head_dim, rows, true, scratch.data());
+                    gemm_serial<T>(dk.at(b, kv, 0), dk.token_stride, {dp, 1, keys}, {Kind::strided, {q.at(b, h, begin), q.token_stride, 1}}, keys,
+                                   s.head_dim, rows, true);
             }
         }
     });

@@ -215,15 +215,17 @@ struct Backend {
         sum_over_chunks<T>(rows, n, {sums, nullptr}, [&](index_t r, T* partial, T*) { kernels<T>().add_scaled(partial, x + r * n, T(1), n); });
     }
 
-    /// C (m, n) with row stride ldc = [C +] A (m, k) · B (k, n).
+    /// C (m, n) with row stride ldc = [C +] A (m, k) · B (k, n), then the epilogue. See backend/cpu/gemm.hpp for the kinds of operands.
     template <Real T>
-    static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate) {
-        gemm_batch<T>(
-            1,
-            [&](index_t) {
-                return Product<T>{c, a, b};
-            },
-            ldc, m, n, k, accumulate);
+    static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
+                     const Epilogue<T>& epilogue = {}) {
+        cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
+    }
+    /// The same with a B of narrow numbers: bfloat16 summed in float (A bfloat16 or float), bytes summed in 32-bit integers.
+    template <class Sum, class A, class B>
+    requires(!Real<B>) static void gemm(Sum* c, index_t ldc, const MatrixView<A>& a, const RightOperand<B>& b, index_t m, index_t n, index_t k,
+                                        bool accumulate, const Epilogue<Sum>& epilogue = {}) {
+        cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
 
     /// One product of a batch.
@@ -237,48 +239,13 @@ struct Backend {
     /// `count` products of the same extents; product(i) gives the operands of the i-th.
     template <Real T, class F>
     static void gemm_batch(index_t count, const F& product, index_t ldc, index_t m, index_t n, index_t k, bool accumulate) {
-        if (count == 0 || m == 0 || n == 0) return;
-        if (k == 0) {
-            if (accumulate) return;
-            for (index_t i = 0; i < count; ++i)
-                for (index_t r = 0; r < m; ++r) std::fill_n(product(i).c + r * ldc, n, T(0));
-            return;
-        }
-        // Tiles of C by the shape alone, 16 or more of them where there is work for several cores. A tile packs its rows of A and unpacks its
-        // columns of B, so the longer side is cut first, unless B is stored in blocks, whose unpacking costs more than all packing.
-        const auto up = [](index_t x, index_t unit) { return (x + unit - 1) / unit * unit; };
-        constexpr index_t rows_unit = 42;  // whole register tiles for every instruction set
-        const bool stored = product(0).b.kind == RightOperand<T>::Kind::stored;
-        index_t height = std::min<index_t>(m, 420), width = std::min<index_t>(up(n, panel_width), 256);
-        const auto down_of = [&] { return (m + height - 1) / height; };
-        const auto across_of = [&] { return (n + width - 1) / width; };
-        while (m * n * k > 32768 && count * down_of() * across_of() < 16) {
-            if (!stored && height > 2 * rows_unit && height >= width) height = up(height / 2, rows_unit);
-            else if (width > panel_width) width = up(width / 2, panel_width);
-            else break;
-        }
-        const index_t down = down_of(), across = across_of();
-        const auto tiles = [&] { return count * down * across; };
-        const index_t together =
-            std::max<index_t>(1, 32768 / std::max<index_t>(1, std::min(height, m) * std::min(width, n) * k));  // tiny products share a task
-        parallel_ranges(tiles(), together, [&](index_t first, index_t last) {
-            const Scratch<T> scratch(gemm_scratch(height, k));
-            for (index_t tile = first; tile < last; ++tile) {
-                const Product<T> p = product(tile / (down * across));
-                const index_t i = tile / across % down * height, j = tile % across * width;
-                const index_t rows = std::min(height, m - i), columns = std::min(width, n - j);
-                const MatrixView<T> a{p.a.data + i * p.a.row_stride, p.a.row_stride, p.a.col_stride};
-                if (rows <= 4 && gemv(p.c + i * ldc, ldc, a, p.b, j, rows, columns, k, accumulate)) continue;
-                kernels<T>().gemm(p.c + i * ldc + j, ldc, a, p.b, j, rows, columns, k, accumulate, scratch.data());
-            }
-        });
+        cpu::gemm_batch<T>(count, product, ldc, m, n, k, accumulate);
     }
 
-    /// Packs a strided B (k, n) into panels of 32 columns: n rounded up to 32, times k numbers.
-    template <Real T>
-    static void pack(T* panels, const MatrixView<T>& b, index_t n, index_t k) {
-        parallel_for((n + panel_width - 1) / panel_width,
-                     [&](index_t p) { kernels<T>().pack_panel(panels + p * panel_width * k, b, p * panel_width, n, k); });
+    /// Packs a strided B (k, n) into panels of 32 columns, cpu::packed_words(n, k) words.
+    template <class T>
+    static void pack(PackedWord<T>* panels, const MatrixView<T>& b, index_t n, index_t k) {
+        cpu::pack(panels, b, n, k);
     }
 
     /// y (n) = elements [begin, begin + n) of a stored row, in float.
@@ -316,26 +283,6 @@ struct Backend {
     }
 
 private:
-    // Few rows against a B whose columns lie contiguous in memory: dot products, each column read once and nothing packed.
-    template <class T>
-    static bool gemv(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k,
-                     bool accumulate) {
-        using Kind = typename RightOperand<T>::Kind;
-        const bool stored = b.kind == Kind::stored, rows_of_b = b.kind == Kind::strided && b.view.row_stride == 1;
-        if (a.col_stride != 1 || !(stored || rows_of_b)) return false;
-        for (index_t j = column; j < column + n; ++j) {
-            for (index_t i = 0; i < m; ++i) {
-                const T* x = a.data + i * a.row_stride;
-                T value{};
-                if (rows_of_b) value = kernels<T>().dot(b.view.data + j * b.view.col_stride, x, k);
-                else if constexpr (std::is_same_v<T, float>) value = kernel_set().stored.dot(b.rows + j * b.row_bytes, b.type, x, k);
-                T& to = c[i * ldc + j];
-                to = accumulate ? to + value : value;
-            }
-        }
-        return true;
-    }
-
     // Runs row(r, partial sums…) over all rows, in chunks of a size that depends on the rows alone; each chunk sums into its own buffers,
     // which are added to `sums` in the chunks' order. Null sums are passed on as null.
     template <class T, class F>

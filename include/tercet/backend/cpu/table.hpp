@@ -13,7 +13,7 @@ namespace tercet::inline TERCET_ABI::cpu {
 /// Columns of a packed panel: the same for every instruction set, so that packed weights outlive a change of it.
 inline constexpr index_t panel_width = 32;
 
-/// Depth of one pass of the matrix product: a panel of this depth stays in the first-level cache.
+/// Depth, in packed words, of one pass of the matrix product: a panel of this depth stays in the first-level cache.
 inline constexpr index_t panel_depth = 256;
 
 /// A matrix in memory: element (i, j) stands at data[i · row_stride + j · col_stride].
@@ -23,15 +23,43 @@ struct MatrixView {
     index_t row_stride, col_stride;
 };
 
+/// What packed operands are made of: numbers of 32 bits or more, or as many narrower ones as fill 32.
+template <class Element>
+using PackedWord = std::conditional_t<sizeof(Element) >= 4, Element, std::int32_t>;
+
 /// The right operand B (k, n) of a product, as it is stored.
 template <class T>
 struct RightOperand {
     enum class Kind { strided, packed, stored } kind;
-    MatrixView<T> view{};             // strided: any strides
-    const T* panels = nullptr;        // packed: panel j holds columns [32 j, 32 j + 32), k rows of 32; the last one is filled with zeros
-    const std::byte* rows = nullptr;  // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight
+    MatrixView<T> view{};                   // strided: any strides
+    const PackedWord<T>* panels = nullptr;  // packed: panel j holds columns [32 j, 32 j + 32), a row of 32 words for each depth; zeros fill the last
+    const std::byte* rows = nullptr;        // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight
     StorageType type{};
     index_t row_bytes = 0;
+};
+
+/// A block of C in one task: C (rows, columns) = [C +] [start +] A · B over a depth of packed words.
+template <class Word, class Sum>
+struct GemmBlock {
+    Sum* c;
+    index_t ldc;
+    const Word* a;  // groups as high as a register tile, each (words, its rows)
+    const Word* b;  // panels of 32 columns: row p of panel j at b + j · b_panel_step + p · b_row_step
+    index_t b_row_step, b_panel_step;
+    const Sum* start;  // (columns), or null
+    index_t rows, columns, words;
+    bool accumulate;
+};
+
+/// The parts of a matrix product, for one kind of operands.
+template <class Element, class Sum>
+struct GemmKernels {
+    using Word = PackedWord<Element>;
+    void (*pack_rows)(Word* packed, const MatrixView<Element>& a, index_t rows, index_t k);     // A (rows, k)
+    void (*pack_panel)(Word* panel, const MatrixView<Element>& b, index_t columns, index_t k);  // B (k, columns), columns up to 32
+    void (*block)(const GemmBlock<Word, Sum>& block);
+    index_t header;     // rows of 32 sums before a panel's words
+    index_t tile_rows;  // rows of a full register tile
 };
 
 template <class T>
@@ -63,18 +91,24 @@ struct Kernels {
     // One step of AdamW on n parameters (see train/optimizer.hpp).
     void (*adamw)(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2, index_t n);
 
-    // C (m, n) with row stride ldc = [C +] A (m, k) · B (k, n)[:, column …]; scratch holds gemm_scratch(m, k) numbers.
-    void (*gemm)(T* c, index_t ldc, MatrixView<T> a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k, bool accumulate,
-                 T* scratch);
-    // Columns [column, column + 32) of a strided B, rows [0, k), into a packed panel.
-    void (*pack_panel)(T* panel, const MatrixView<T>& b, index_t column, index_t n, index_t k);
-    index_t tile_rows;  // rows of a register tile
+    GemmKernels<T, T> gemm;
+    // y (n) = Σ_p x[p · x_step] · B[p], rows of B (rows, n) by their stride
+    void (*add_rows)(T* y, const T* x, index_t x_step, const T* b, index_t row_stride, index_t rows, index_t n);
+};
+
+/// Products of narrow numbers: bfloat16 (as its bits) summed in float, bytes summed in 32-bit integers.
+struct NarrowKernels {
+    GemmKernels<std::uint16_t, float> bfloats;
+    GemmKernels<std::int8_t, std::int32_t> bytes;
+    void (*pack_float_rows)(std::int32_t* packed, const MatrixView<float>& a, index_t rows, index_t k);  // A in float, packed as bfloat16
 };
 
 /// Rows of the stored types, in float.
 struct StoredKernels {
     // y (n) = the row's values, from its element `begin` on; begin and n are multiples of the block
     void (*dequantize)(float* y, const std::byte* row, StorageType type, index_t begin, index_t n);
+    // up to 32 stored rows from `column` on, elements [begin, begin + k), as a panel; rows: working memory of 32 · k numbers
+    void (*unpack_panel)(float* panel, float* rows, const RightOperand<float>& b, index_t column, index_t columns, index_t begin, index_t k);
     // the dot product of a stored row with x (n)
     float (*dot)(const std::byte* row, StorageType type, const float* x, index_t n);
 };
@@ -84,18 +118,13 @@ struct KernelSet {
     Kernels<float> f32;
     Kernels<double> f64;
     StoredKernels stored;
+    NarrowKernels narrow;
 };
 
 template <class T>
 const Kernels<T>& kernels_for(const KernelSet& set) {
     if constexpr (std::is_same_v<T, float>) return set.f32;
     else return set.f64;
-}
-
-/// Numbers of scratch that Kernels::gemm needs for m rows and depth k: the packed rows of A, one panel of B, one panel of rows.
-inline index_t gemm_scratch(index_t m, index_t k) {
-    const index_t depth = std::min(k, panel_depth), rows = (m + 15) / 16 * 16 + 16;
-    return rows * depth + 2 * panel_width * depth + 16 * panel_width;
 }
 
 }  // namespace tercet::inline TERCET_ABI::cpu

@@ -1,0 +1,401 @@
+// The matrix product above its kernels: how C = A · B is cut into tasks, and who packs what.
+//
+// C is cut into blocks of rows × columns by the shape alone. A block of A that several tasks need is packed once, before them (in the same
+// parallel loop), as is a block of B; what only one task needs it packs itself, a depth of 256 words at a time, so that it stays in the
+// cache. An element of C is summed in the same order wherever the cuts fall, so its bits hang on the instruction set and nothing else.
+#pragma once
+
+#include "tercet/backend/cpu/dispatch.hpp"
+#include "tercet/core/memory.hpp"
+#include "tercet/core/parallel.hpp"
+
+#include <optional>
+
+namespace tercet::inline TERCET_ABI::cpu {
+
+/// What happens to C once it is summed: C = f(scale · A B + bias) + residual, each part optional.
+template <class T>
+struct Epilogue {
+    const T* bias = nullptr;  // (n)
+    std::optional<UnaryOp> activation{};
+    const T* residual = nullptr;  // (m, n)
+    index_t residual_stride = 0;
+    T scale = 1;
+};
+
+namespace detail {
+
+constexpr index_t round_up(index_t x, index_t unit) {
+    return (x + unit - 1) / unit * unit;
+}
+constexpr index_t cuts(index_t x, index_t piece) {
+    return (x + piece - 1) / piece;
+}
+
+/// The most that is packed at a time of either operand, in words: 32 MB of floats.
+inline constexpr index_t packed_limit = index_t{1} << 23;
+/// Panels that are packed in one task: what they read of a row of B lies together.
+inline constexpr index_t panels_together = 8;
+
+/// How far the rows and columns of a task's block go.
+struct BlockShape {
+    index_t rows, columns;
+};
+
+/// Blocks small enough for the second-level cache, and 16 or more of them where there is work for several cores.
+constexpr BlockShape block_shape(index_t m, index_t n, index_t words, index_t tile_rows) {
+    const index_t most = 448 / tile_rows * tile_rows;
+    BlockShape s{round_up(cuts(m, cuts(m, most)), tile_rows), std::min<index_t>(round_up(n, panel_width), 8 * panel_width)};
+    const index_t work = m * n * words, wanted = work > (index_t{1} << 25) ? 16 : work > (index_t{1} << 15) ? 8 : 1;
+    while (cuts(m, s.rows) * cuts(n, s.columns) < wanted) {
+        if (s.columns > panel_width) s.columns = round_up(s.columns / 2, panel_width);
+        else if (s.rows > 2 * tile_rows) s.rows = round_up(s.rows / 2, tile_rows);
+        else break;
+    }
+    return s;
+}
+
+/// The epilogue on a block of C that is still in the cache; the bias too, unless the sums started from it.
+template <class T>
+void finish(T* c, index_t ldc, const Epilogue<T>& epilogue, index_t row, index_t rows, index_t column, index_t columns, bool bias_is_in = true) {
+    if constexpr (Real<T>) {
+        const auto& f = kernels<T>();
+        const auto add = f.binary[static_cast<int>(BinaryOp::add)], mul = f.binary[static_cast<int>(BinaryOp::mul)];
+        for (index_t i = row; i < row + rows; ++i) {
+            T* to = c + i * ldc + column;
+            if (epilogue.scale != 1) mul(to, to, &epilogue.scale, columns, 1, 0);
+            if (epilogue.bias != nullptr && (!bias_is_in || epilogue.scale != 1)) add(to, to, epilogue.bias + column, columns, 1, 1);
+            if (epilogue.activation) f.unary[static_cast<int>(*epilogue.activation)](to, to, columns);
+            if (epilogue.residual != nullptr) add(to, to, epilogue.residual + i * epilogue.residual_stride + column, columns, 1, 1);
+        }
+    }
+}
+
+/// One product of packed words: `kernels` and the operands behind two packing functions,
+///   pack_a(to, row, rows, begin, k)          rows of A, elements [begin, begin + k)
+///   pack_b(to, column, columns, begin, k)    a panel of B; not called when B is packed already
+template <class Kernels, class Sum, class PackA, class PackB>
+struct BlockedProduct {
+    using Word = typename Kernels::Word;
+
+    const Kernels& kernels;
+    Sum* c;
+    index_t ldc, m, n, k, per_word;  // k in elements
+    const Word* panels;              // B packed as a whole, or null
+    const PackA& pack_a;
+    const PackB& pack_b;
+    Epilogue<Sum> epilogue;
+    bool accumulate;
+
+    index_t words() const { return cuts(k, per_word); }
+    index_t depths() const { return cuts(words(), panel_depth); }
+    index_t words_of(index_t depth) const { return std::min(panel_depth, words() - depth * panel_depth); }
+    index_t elements_of(index_t depth) const { return std::min(panel_depth * per_word, k - depth * panel_depth * per_word); }
+    /// Words of a packed panel, and where a depth begins in it.
+    index_t panel_words() const { return (words() + depths() * kernels.header) * panel_width; }
+    index_t panel_offset(index_t depth) const { return depth * (panel_depth + kernels.header) * panel_width; }
+    /// Words of `rows` packed rows: the last tile may be filled up by three.
+    index_t row_words(index_t rows, index_t depth_words) const { return (rows + 3) * depth_words; }
+
+    /// The whole product in this thread.
+    void serial() const { block(0, m, 0, n, nullptr, panels); }
+
+    /// The whole product on all threads. One loop, unless what is packed for everybody would be too large.
+    void parallel() const {
+        const BlockShape shape = block_shape(m, n, words(), kernels.tile_rows);
+        const bool share_a = n > shape.columns, share_b = panels == nullptr && m > shape.rows;
+        const auto piece = [&](index_t extent, index_t unit) { return round_up(cuts(extent, cuts(extent * words(), packed_limit)), unit); };
+        const index_t chunk_m = share_a ? piece(m, shape.rows) : m, chunk_n = share_b ? piece(n, shape.columns) : n;
+        for (index_t j = 0; j < n; j += chunk_n)
+            for (index_t i = 0; i < m; i += chunk_m) chunk(i, std::min(chunk_m, m - i), j, std::min(chunk_n, n - j), shape, share_a, share_b);
+    }
+
+private:
+    // Rows and columns of C that share one parallel loop: first what is packed for everybody, then the blocks.
+    void chunk(index_t row, index_t rows, index_t column, index_t columns, const BlockShape& shape, bool share_a, bool share_b) const {
+        const index_t down = cuts(rows, shape.rows), across = cuts(columns, shape.columns), panel_count = cuts(columns, panel_width);
+        const Scratch<Word> a(share_a ? down * row_words(shape.rows, words()) : 0), b(share_b ? panel_count * panel_words() : 0);
+        const auto a_block = [&](index_t i) { return a.data() + i * row_words(shape.rows, words()); };
+        const index_t a_tasks = share_a ? down * depths() : 0, b_tasks = share_b ? cuts(panel_count, panels_together) * depths() : 0;
+        const auto pack = [&](index_t task) {
+            if (task < a_tasks) {
+                const index_t i = task % down, rows_here = std::min(shape.rows, rows - i * shape.rows), depth = task / down;
+                pack_a(a_block(i) + row_words(rows_here, depth * panel_depth), row + i * shape.rows, rows_here, depth * panel_depth * per_word,
+                       elements_of(depth));
+            } else {
+                const index_t depth = (task - a_tasks) % depths(), first = (task - a_tasks) / depths() * panels_together;
+                for (index_t j = first; j < std::min(first + panels_together, panel_count); ++j)
+                    pack_b(b.data() + j * panel_words() + panel_offset(depth), column + j * panel_width,
+                           std::min(panel_width, columns - j * panel_width), depth * panel_depth * per_word, elements_of(depth));
+            }
+        };
+        const auto multiply = [&](index_t task) {
+            const index_t i = task % down, j = task / down * shape.columns;
+            const Word* panels_here = panels != nullptr ? panels + (column + j) / panel_width * panel_words()
+                                      : share_b         ? b.data() + j / panel_width * panel_words()
+                                                        : nullptr;
+            block(row + i * shape.rows, std::min(shape.rows, rows - i * shape.rows), column + j, std::min(shape.columns, columns - j),
+                  share_a ? a_block(i) : nullptr, panels_here);
+        };
+        parallel_phases(a_tasks + b_tasks, pack, down * across, multiply);
+    }
+
+    // One block of C. A's packed rows and B's packed panels are null where they are to be packed here.
+    void block(index_t row, index_t rows, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
+        const bool panel_first = packed_b != nullptr && rows <= kernels.tile_rows;  // few rows: each panel is read from end to end
+        const index_t depth_words = panel_first ? words() : std::min(words(), panel_depth);
+        const Scratch<Word> a(packed_a == nullptr ? row_words(rows, depth_words) : 0);
+        const Scratch<Word> b(packed_b == nullptr ? (depth_words + kernels.header) * panel_width : 0);
+        const auto rows_at = [&](index_t depth) -> const Word* {
+            return packed_a != nullptr ? packed_a + row_words(rows, depth * panel_depth)
+                                       : a.data() + (panel_first ? row_words(rows, depth * panel_depth) : 0);
+        };
+        const auto pack_here = [&](index_t depth) {
+            if (packed_a == nullptr) pack_a(a.data() + (rows_at(depth) - a.data()), row, rows, depth * panel_depth * per_word, elements_of(depth));
+        };
+        const auto multiply = [&](index_t depth, index_t j, index_t width, const Word* panel) {
+            kernels.block({c + row * ldc + column + j, ldc, rows_at(depth), panel, panel_width, panel_words(),
+                           depth == 0 && epilogue.bias != nullptr && epilogue.scale == 1 ? epilogue.bias + column + j : nullptr, rows, width,
+                           words_of(depth), accumulate || depth > 0});
+        };
+        if (panel_first) {
+            for (index_t depth = 0; depth < depths(); ++depth) pack_here(depth);
+            for (index_t j = 0; j < columns; j += panel_width)
+                for (index_t depth = 0; depth < depths(); ++depth)
+                    multiply(depth, j, std::min(panel_width, columns - j), packed_b + j / panel_width * panel_words() + panel_offset(depth));
+        } else {
+            for (index_t depth = 0; depth < depths(); ++depth) {
+                pack_here(depth);
+                if (packed_b != nullptr) {
+                    multiply(depth, 0, columns, packed_b + panel_offset(depth));
+                    continue;
+                }
+                for (index_t j = 0; j < columns; j += panel_width) {
+                    const index_t width = std::min(panel_width, columns - j);
+                    pack_b(b.data(), column + j, width, depth * panel_depth * per_word, elements_of(depth));
+                    multiply(depth, j, width, b.data());
+                }
+            }
+        }
+        finish(c, ldc, epilogue, row, rows, column, columns);
+    }
+};
+
+/// Does what there is to do for a product without rows, columns or depth.
+template <class Sum>
+bool is_empty(Sum* c, index_t ldc, index_t m, index_t n, index_t k, bool accumulate, const Epilogue<Sum>& epilogue) {
+    if (m != 0 && n != 0 && k != 0) return false;
+    for (index_t i = 0; i < m && !accumulate; ++i) std::fill_n(c + i * ldc, n, Sum(0));
+    finish(c, ldc, epilogue, 0, m, 0, n, false);
+    return true;
+}
+
+template <class T>
+MatrixView<T> from(const MatrixView<T>& v, index_t row, index_t column) {
+    return {v.data + row * v.row_stride + column * v.col_stride, v.row_stride, v.col_stride};
+}
+
+/// A view of bfloat16 as the kernels take it: its bits.
+inline MatrixView<std::uint16_t> bits(const MatrixView<bf16>& v) {
+    return {v.data == nullptr ? nullptr : &v.data->bits, v.row_stride, v.col_stride};
+}
+
+/// Calls f with the blocked product C (m, n) = [C +] A (m, k) · B (k, n), B in memory by its strides or packed; pack_a as above.
+template <class Element, class Sum, class PackA, class F>
+void with_product(const GemmKernels<Element, Sum>& kernels, Sum* c, index_t ldc, const PackA& pack_a, const MatrixView<Element>& b,
+                  const PackedWord<Element>* panels, index_t m, index_t n, index_t k, const Epilogue<Sum>& epilogue, bool accumulate, const F& f) {
+    const auto pack_b = [&](PackedWord<Element>* to, index_t column, index_t columns, index_t begin, index_t count) {
+        kernels.pack_panel(to, from(b, begin, column), columns, count);
+    };
+    constexpr index_t per_word = sizeof(PackedWord<Element>) / sizeof(Element);
+    f(BlockedProduct<GemmKernels<Element, Sum>, Sum, PackA, decltype(pack_b)>{kernels, c, ldc, m, n, k, per_word, panels, pack_a, pack_b, epilogue,
+                                                                              accumulate});
+}
+
+/// The same for operands of floats or doubles, B as it is stored.
+template <Real T, class F>
+void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, const Epilogue<T>& epilogue,
+                  bool accumulate, const F& f) {
+    const auto& kernels = cpu::kernels<T>().gemm;
+    const auto pack_a = [&](T* to, index_t row, index_t rows, index_t begin, index_t count) {
+        kernels.pack_rows(to, from(a, row, begin), rows, count);
+    };
+    if constexpr (std::is_same_v<T, float>) {
+        if (b.kind == RightOperand<T>::Kind::stored) {
+            const auto unpack = [&](T* to, index_t column, index_t columns, index_t begin, index_t count) {
+                const Scratch<T> rows(panel_width * count);
+                kernel_set().stored.unpack_panel(to, rows.data(), b, column, columns, begin, count);
+            };
+            return f(BlockedProduct<GemmKernels<T, T>, T, decltype(pack_a), decltype(unpack)>{kernels, c, ldc, m, n, k, 1, nullptr, pack_a, unpack,
+                                                                                              epilogue, accumulate});
+        }
+    }
+    with_product(kernels, c, ldc, pack_a, b.view, b.kind == RightOperand<T>::Kind::packed ? b.panels : nullptr, m, n, k, epilogue, accumulate, f);
+}
+
+/// Columns [column, column + n) of one to four rows of A against a B whose columns lie contiguous in memory: dot products, each column read
+/// once and nothing packed.
+template <Real T>
+void dot_columns(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k,
+                 bool accumulate) {
+    const auto dot = cpu::kernels<T>().dot;
+    const auto stored_dot = kernel_set().stored.dot;
+    for (index_t j = column; j < column + n; ++j) {
+        for (index_t i = 0; i < m; ++i) {
+            const T* x = a.data + i * a.row_stride;
+            T value{};
+            if (b.kind == RightOperand<T>::Kind::strided) value = dot(b.view.data + j * b.view.col_stride, x, k);
+            else if constexpr (std::is_same_v<T, float>) value = stored_dot(b.rows + j * b.row_bytes, b.type, x, k);
+            T& to = c[i * ldc + j];
+            to = accumulate ? to + value : value;
+        }
+    }
+}
+template <Real T>
+bool takes_dots(const MatrixView<T>& a, const RightOperand<T>& b, index_t m) {
+    using Kind = typename RightOperand<T>::Kind;
+    return m <= 4 && a.col_stride == 1 && (b.kind == Kind::stored || (b.kind == Kind::strided && b.view.row_stride == 1));
+}
+
+/// One row of A against a B whose rows lie contiguous in memory: runs of rows of B, each summed into a row of its own, which are added up
+/// in their order.
+template <Real T>
+void sum_rows(T* c, const MatrixView<T>& a, const MatrixView<T>& b, index_t n, index_t k, const Epilogue<T>& epilogue, bool accumulate) {
+    constexpr index_t most_columns = 4096, run = 65536;  // a run of columns stays in the first-level cache; a task is worth its hand-over
+    const index_t across = cuts(n, most_columns), width = round_up(cuts(n, across), 16);
+    const index_t down = std::clamp<index_t>(n * k / run / across, 1, std::max<index_t>(1, 32 / across)), height = round_up(cuts(k, down), 8);
+    const index_t runs = cuts(k, height);
+    const Scratch<T> sums(runs * n);
+    const auto& f = cpu::kernels<T>();
+    parallel_for(runs * across, [&](index_t task) {
+        const index_t p = task % runs * height, j = task / runs * width;
+        if (j >= n) return;
+        f.add_rows(sums.data() + task % runs * n + j, a.data + p * a.col_stride, a.col_stride, b.data + p * b.row_stride + j, b.row_stride,
+                   std::min(height, k - p), std::min(width, n - j));
+    });
+    if (!accumulate) std::fill_n(c, n, T(0));
+    for (index_t r = 0; r < runs; ++r) f.add_scaled(c, sums.data() + r * n, T(1), n);
+    finish(c, n, epilogue, 0, 1, 0, n, false);
+}
+
+}  // namespace detail
+
+/// C (m, n) with row stride ldc = [C +] A (m, k) · B (k, n), in the thread it is called in.
+template <Real T>
+void gemm_serial(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
+                 const Epilogue<T>& epilogue = {}) {
+    if (detail::takes_dots(a, b, m)) {
+        detail::dot_columns(c, ldc, a, b, 0, m, n, k, accumulate);
+        return detail::finish(c, ldc, epilogue, 0, m, 0, n, false);
+    }
+    detail::with_product(c, ldc, a, b, m, n, k, epilogue, accumulate, [](const auto& product) { product.serial(); });
+}
+
+/// The same on all threads.
+template <Real T>
+void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
+          const Epilogue<T>& epilogue = {}) {
+    if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
+    using Kind = typename RightOperand<T>::Kind;
+    if (m * n * k <= 32768) return gemm_serial(c, ldc, a, b, m, n, k, accumulate, epilogue);
+    if (detail::takes_dots(a, b, m)) {
+        return parallel_ranges(n, std::max<index_t>(8, 32768 / k), [&](index_t j, index_t end) {
+            detail::dot_columns(c, ldc, a, b, j, m, end - j, k, accumulate);
+            detail::finish(c, ldc, epilogue, 0, m, j, end - j, false);
+        });
+    }
+    if (m == 1 && b.kind == Kind::strided && b.view.col_stride == 1) return detail::sum_rows(c, a, b.view, n, k, epilogue, accumulate);
+    detail::with_product(c, ldc, a, b, m, n, k, epilogue, accumulate, [](const auto& product) { product.parallel(); });
+}
+
+/// `count` products of the same extents; product(i) gives the operands of the i-th: c, a, b. Small ones share a task.
+template <Real T, class F>
+void gemm_batch(index_t count, const F& product, index_t ldc, index_t m, index_t n, index_t k, bool accumulate) {
+    const index_t work = std::max<index_t>(1, m * n * k);
+    if (count > 1 && (count >= 16 || work <= (index_t{1} << 20)) && k > 0) {
+        parallel_ranges(count, std::max<index_t>(1, 32768 / work), [&](index_t first, index_t last) {
+            for (index_t i = first; i < last; ++i) {
+                const auto p = product(i);
+                gemm_serial<T>(p.c, ldc, p.a, p.b, m, n, k, accumulate);
+            }
+        });
+    } else {
+        for (index_t i = 0; i < count; ++i) {
+            const auto p = product(i);
+            gemm<T>(p.c, ldc, p.a, p.b, m, n, k, accumulate);
+        }
+    }
+}
+
+/// C (m, n) in float = [C +] A (m, k) · B (k, n) of bfloat16, each product exact and summed in float. A may be float: it is rounded while it
+/// is packed.
+template <class A>
+requires std::is_same_v<A, bf16> || std::is_same_v<A, float>
+void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16>& b, index_t m, index_t n, index_t k, bool accumulate,
+          const Epilogue<float>& epilogue = {}) {
+    if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
+    const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
+        if constexpr (std::is_same_v<A, float>) kernel_set().narrow.pack_float_rows(to, detail::from(a, row, begin), rows, count);
+        else kernel_set().narrow.bfloats.pack_rows(to, detail::bits(detail::from(a, row, begin)), rows, count);
+    };
+    detail::with_product(kernel_set().narrow.bfloats, c, ldc, pack_a, detail::bits(b.view), b.panels, m, n, k, epilogue, accumulate,
+                         [](const auto& product) { product.parallel(); });
+}
+
+/// C (m, n) in 32-bit integers = [C +] A (m, k) · B (k, n) of bytes, exact as long as the sums fit.
+inline void gemm(std::int32_t* c, index_t ldc, const MatrixView<std::int8_t>& a, const RightOperand<std::int8_t>& b, index_t m, index_t n, index_t k,
+                 bool accumulate, const Epilogue<std::int32_t>& = {}) {
+    if (detail::is_empty(c, ldc, m, n, k, accumulate, Epilogue<std::int32_t>{})) return;
+    const auto& kernels = kernel_set().narrow.bytes;
+    const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
+        kernels.pack_rows(to, detail::from(a, row, begin), rows, count);
+    };
+    detail::with_product(kernels, c, ldc, pack_a, b.view, b.panels, m, n, k, Epilogue<std::int32_t>{}, accumulate,
+                         [](const auto& product) { product.parallel(); });
+}
+
+namespace detail {
+
+/// The kernels for operands of this element, and how those see a bfloat16.
+template <class Element>
+const auto& gemm_kernels() {
+    if constexpr (std::is_same_v<Element, bf16>) return kernel_set().narrow.bfloats;
+    else if constexpr (std::is_same_v<Element, std::int8_t>) return kernel_set().narrow.bytes;
+    else return kernels<Element>().gemm;
+}
+template <class Element>
+auto kernel_view(const MatrixView<Element>& v) {
+    if constexpr (std::is_same_v<Element, bf16>) return bits(v);
+    else return v;
+}
+template <class Element>
+index_t panel_words(index_t k) {
+    const index_t words = cuts(k, static_cast<index_t>(sizeof(PackedWord<Element>) / sizeof(Element)));
+    return (words + cuts(words, panel_depth) * gemm_kernels<Element>().header) * panel_width;
+}
+
+}  // namespace detail
+
+/// Words of a B (k, n) packed into panels of 32 columns.
+template <class Element>
+index_t packed_words(index_t n, index_t k) {
+    return detail::cuts(n, panel_width) * detail::panel_words<Element>(k);
+}
+
+/// Packs B (k, n) as a whole into packed_words(n, k) words.
+template <class Element>
+void pack(PackedWord<Element>* panels, const MatrixView<Element>& b, index_t n, index_t k) {
+    const auto& kernels = detail::gemm_kernels<Element>();
+    const auto view = detail::kernel_view(b);
+    constexpr index_t per_word = sizeof(PackedWord<Element>) / sizeof(Element);
+    parallel_for(detail::cuts(n, panel_width), [&](index_t p) {
+        PackedWord<Element>* to = panels + p * detail::panel_words<Element>(k);
+        for (index_t begin = 0; begin < k; begin += panel_depth * per_word) {
+            kernels.pack_panel(to, detail::from(view, begin, p * panel_width), std::min(panel_width, n - p * panel_width),
+                               std::min(panel_depth * per_word, k - begin));
+            to += (panel_depth + kernels.header) * panel_width;
+        }
+    });
+}
+
+}  // namespace tercet::inline TERCET_ABI::cpu
