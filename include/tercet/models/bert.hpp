@@ -42,7 +42,7 @@ struct BertOutput {
 
     BertOutput(index_t in, index_t out, float eps) : dense(in, out), layer_norm(out, eps) {}
 
-    Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& residual) const { return layer_norm(dense(x) + residual); }
+    Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& residual) const { return layer_norm(dense(x, {.residual = &residual})); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
@@ -67,7 +67,7 @@ struct BertBlock {
 
     Tensor<float> operator()(Tensor<float> x, const Tensor<float>& bias) const {  // x (B, T, C)
         x = attention_output(self(x, bias), x);
-        return output(detail::unary(activation, intermediate(x)), x);
+        return output(intermediate(x, {.activation = activation}), x);
     }
 
     template <class Self, class Visitor>

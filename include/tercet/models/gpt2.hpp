@@ -50,7 +50,7 @@ struct Gpt2Mlp {
 
     explicit Gpt2Mlp(const Gpt2Config& c) : c_fc(c.hidden_size, c.inner()), c_proj(c.inner(), c.hidden_size) {}
 
-    Tensor<float> operator()(const Tensor<float>& x) const { return c_proj(gelu_tanh(c_fc(x))); }
+    Tensor<float> operator()(const Tensor<float>& x) const { return c_proj(c_fc(x, {.activation = UnaryOp::gelu_tanh})); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -84,7 +84,7 @@ struct LlamaMlp {
           up_proj(c.hidden_size, c.intermediate_size, c.mlp_bias),
           down_proj(c.intermediate_size, c.hidden_size, c.mlp_bias) {}
 
-    Tensor<float> operator()(const Tensor<float>& x) const { return down_proj(silu(gate_proj(x)) * up_proj(x)); }
+    Tensor<float> operator()(const Tensor<float>& x) const { return down_proj(gate_proj(x, {.activation = UnaryOp::silu}) * up_proj(x)); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -6,14 +6,14 @@
 
 namespace tercet::inline TERCET_ABI {
 
-/// y = x · Wᵀ + b, x (..., in) -> (..., out).
+/// y = x · Wᵀ + b, x (..., in) -> (..., out); with an activation or a residual after it, y = f(x · Wᵀ + b) + residual.
 struct Linear {
     Weight weight, bias;
 
     Linear() = default;
     Linear(index_t in, index_t out, bool with_bias = true) : weight(Shape{out, in}), bias(with_bias ? Weight(Shape{out}) : Weight()) {}
 
-    Tensor<float> operator()(const Tensor<float>& x) const { return linear(x, weight, bias); }
+    Tensor<float> operator()(const Tensor<float>& x, const AfterLinear& then = {}) const { return linear(x, weight, bias, then); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

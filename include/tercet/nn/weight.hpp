@@ -159,7 +159,38 @@ private:
     std::shared_ptr<const LowRank> low_rank_;
 };
 
+/// What follows a fully connected layer: y = f(x Wᵀ + b) + residual. Done while the product's result is in the cache, when nothing is recorded.
+struct AfterLinear {
+    std::optional<UnaryOp> activation{};
+    const Tensor<float>* residual = nullptr;  // of y's shape, or null
+};
+
 namespace detail {
+
+// The values of linear(), for a weight of any type and without the low-rank term.
+inline Tensor<float> linear_values(const Tensor<float>& x, const Weight& weight, const Weight& bias, const AfterLinear& then = {}) {
+    const index_t in = weight.in_features(), out = weight.out_features();
+    require(x.rank() >= 1 && x.size(-1) == in, ErrorCode::shape_mismatch, "linear: weight ", weight.shape(), " does not fit x ", x.shape());
+    require(!bias.wanted() || bias.tensor().shape() == Shape{out}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ",
+            weight.shape());
+    const auto xc = x.detach().contiguous();
+    const index_t rows = xc.numel() / std::max<index_t>(in, 1);
+    Shape shape = x.shape();
+    shape[shape.rank() - 1] = out;
+    cpu::Epilogue<float> epilogue{.activation = then.activation};
+    const auto added = bias.wanted() ? bias.tensor().detach().contiguous() : Tensor<float>();
+    if (bias.wanted()) epilogue.bias = added.data();
+    Tensor<float> residual;
+    if (then.residual != nullptr) {
+        require(then.residual->shape() == shape, ErrorCode::shape_mismatch, "linear: residual ", then.residual->shape(), " for a result ", shape);
+        residual = then.residual->detach().contiguous();
+        epilogue.residual = residual.data();
+        epilogue.residual_stride = out;
+    }
+    auto y = Tensor<float>::empty(shape);
+    Device::gemm(y.mutable_data(), out, {xc.data(), in, 1}, weight.right_operand(), rows, out, in, false, epilogue);
+    return y;
+}
 
 // linear() without the low-rank term.
 inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, const Weight& bias) {
@@ -168,18 +199,8 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
         const auto y = matmul(x, weight.tensor());
         return bias.wanted() ? y + bias.tensor() : y;
     }
-    const index_t in = weight.in_features(), out = weight.out_features();
-    require(x.rank() >= 1 && x.size(-1) == in, ErrorCode::shape_mismatch, "linear: weight ", weight.shape(), " does not fit x ", x.shape());
-    const auto xc = x.detach().contiguous();
-    const index_t rows = xc.numel() / in;
-    Shape shape = x.shape();
-    shape[shape.rank() - 1] = out;
-    auto y = Tensor<float>::empty(shape);
-    float* to = y.mutable_data();
-    if (bias.wanted()) Device::copy(to, Shape{out, 1}, bias.tensor().data(), Shape{0, 1}, Shape{rows, out});
-    Device::gemm(to, out, {xc.data(), in, 1}, weight.right_operand(), rows, out, in, bias.wanted());
     return record(
-        y,
+        linear_values(x, weight, bias),
         [weight](const Tensor<float>& dy, Gradient<float>& dx, Gradient<float>& db) {
             const auto w = weight.to_dense();
             if (dx) dx.add(matmul(dy, weight.order() == WeightOrder::out_in ? w : w.transpose()));
@@ -190,12 +211,19 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
 
 }  // namespace detail
 
-/// x (..., in) · Wᵀ + b -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
-inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}) {
+/// f(x (..., in) · Wᵀ + b) + residual -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
+inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}, const AfterLinear& then = {}) {
+    const auto no_residual = Tensor<float>();
+    if (weight.low_rank() == nullptr && weight.loaded() &&
+        !records(x, weight.is_dense() ? weight.tensor() : no_residual, bias.tensor(), then.residual != nullptr ? *then.residual : no_residual))
+        return detail::linear_values(x, weight, bias, then);
     auto y = detail::linear_alone(x, weight, bias);
-    if (weight.low_rank() == nullptr) return y;
-    const auto& term = *weight.low_rank();
-    return y + linear(linear(x, term.a) * term.scaling, term.b);
+    if (weight.low_rank() != nullptr) {
+        const auto& term = *weight.low_rank();
+        y = y + linear(linear(x, term.a) * term.scaling, term.b);
+    }
+    if (then.activation) y = detail::unary(*then.activation, y);
+    return then.residual != nullptr ? y + *then.residual : y;
 }
 
 /// Rows of the weight by ids (...) -> (..., in). See ops/embedding.hpp.

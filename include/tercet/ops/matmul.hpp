@@ -95,9 +95,11 @@ Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& b
     shape.push_back(out);
     auto y = Tensor<T>::empty(shape);
     using Right = cpu::RightOperand<T>;
-    if (with_bias) Device::copy(y.mutable_data(), Shape{out, 1}, bias.detach().contiguous().data(), Shape{0, 1}, Shape{rows, out});
+    const auto added = with_bias ? bias.detach().contiguous() : Tensor<T>();
+    cpu::Epilogue<T> epilogue;
+    if (with_bias) epilogue.bias = added.data();
     Device::gemm(y.mutable_data(), out, {xc.data(), in, 1}, Right{Right::Kind::strided, {w.data(), w.strides()[1], w.strides()[0]}}, rows, out, in,
-                 with_bias);
+                 false, epilogue);
     return record(
         y,
         [xs = save(xc), ws = save(w), rows, in, out](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
