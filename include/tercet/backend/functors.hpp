@@ -13,6 +13,11 @@ constexpr V splat(double constant) {
     return static_cast<V>(constant);
 }
 
+template <class V>
+V normal_cdf(V x) {
+    return splat<V>(0.5) * std::erfc(x * splat<V>(-0.70710678118654752));
+}
+
 using std::cos;
 using std::erf;
 using std::exp;
