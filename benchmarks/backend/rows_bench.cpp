@@ -47,7 +47,9 @@ void copy(benchmark::State& state) {
     measure(state, [](Operands& o) { Device::copy(o.y, Shape{1}, o.x, Shape{1}, Shape{count}); });
 }
 void add(benchmark::State& state) {
-    measure(state, [](Operands& o) { Device::binary(BinaryOp::add, o.y, o.x, o.weight.data(), Shape{rows, channels}, Shape{channels, 1}, Shape{0, 1}); });
+    measure(state, [](Operands& o) {
+        Device::binary(BinaryOp::add, o.y, o.x, o.weight.data(), Shape{rows, channels}, Shape{channels, 1}, Shape{0, 1});
+    });
 }
 void softmax(benchmark::State& state) {
     measure(state, [](Operands& o) { Device::softmax(o.y, o.x, rows, channels); });
@@ -56,9 +58,8 @@ void log_softmax(benchmark::State& state) {
     measure(state, [](Operands& o) { Device::log_softmax(o.y, o.x, rows, channels); });
 }
 void layer_norm(benchmark::State& state) {
-    measure(state, [](Operands& o) {
-        Device::layer_norm(o.y, o.mean.data(), o.rstd.data(), o.x, o.weight.data(), o.bias.data(), 1e-5f, rows, channels);
-    });
+    measure(state,
+            [](Operands& o) { Device::layer_norm(o.y, o.mean.data(), o.rstd.data(), o.x, o.weight.data(), o.bias.data(), 1e-5f, rows, channels); });
 }
 void rms_norm(benchmark::State& state) {
     measure(state, [](Operands& o) { Device::rms_norm(o.y, o.rstd.data(), o.x, o.weight.data(), 1e-6f, rows, channels); });

@@ -14,8 +14,16 @@ constexpr V splat(double constant) {
 }
 
 template <class V>
-V normal_cdf(V x) {
-    return splat<V>(0.5) * std::erfc(x * splat<V>(-0.70710678118654752));
+V larger(V a, V b) {
+    return a > b ? a : b;
+}
+template <class V>
+V magnitude(V x) {
+    return std::fabs(x);
+}
+template <class V>
+V normal_tail(V a) {
+    return splat<V>(0.5) * std::erfc(a * splat<V>(0.70710678118654752));
 }
 
 using std::cos;
