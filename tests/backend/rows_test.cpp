@@ -88,6 +88,18 @@ TEMPLATE_TEST_CASE("softmax, its backward and log-sum-exp equal their definition
                 Backend::exp_sum(&got_top, &got_total, x.data(), 1, n);
                 CHECK(got_top == top);
                 CHECK(worst<T>({got_total}, {total}) <= 8);
+                std::vector<Real80> log_y(N), log_dx(N);
+                Real80 dy_sum = 0;
+                for (const T v : dy) dy_sum += v;
+                std::fill(grad.begin(), grad.end(), T(0.5));
+                Backend::log_softmax(got.data(), x.data(), 1, n);
+                for (std::size_t i = 0; i < N; ++i) {
+                    log_y[i] = (x[i] - top) - std::log(total);
+                    log_dx[i] = 0.5L + (dy[i] - std::exp(static_cast<Real80>(got[i])) * dy_sum);
+                }
+                Backend::log_softmax_backward(grad.data(), dy.data(), got.data(), 1, n);
+                CHECK(worst(got, log_y) <= 4);
+                CHECK(worst(grad, log_dx) <= 64);
             }
     });
 }
@@ -120,6 +132,13 @@ TEMPLATE_TEST_CASE("softmax of masked, infinite and NaN rows", "[backend]", floa
             x[N / 2] = inf;
             Backend::log_sum_exp(&log_sum, x.data(), 1, n);
             CHECK(log_sum == inf);
+            Backend::softmax(y.data(), x.data(), 1, n);
+            for (const T v : y) CHECK(v != v);
+            if (N > 1) {
+                x[0] = nan;
+                Backend::log_sum_exp(&log_sum, x.data(), 1, n);
+                CHECK(log_sum != log_sum);
+            }
         }
     });
 }
@@ -247,5 +266,57 @@ TEMPLATE_TEST_CASE("add_exp_minus adds a scaled exponential", "[backend]", float
         for (std::size_t i = 0; i < 45; ++i) expected[i] = 1 + 0.25L * std::exp(x[i] - 0.5L);
         cpu::kernels<T>().add_exp_minus(y.data(), x.data(), T(0.5), T(0.25), 45);
         CHECK(worst(y, expected) <= 4);
+    });
+}
+
+TEMPLATE_TEST_CASE("results larger than the caches are written past them with the same bits", "[backend]", float, double) {
+    using T = TestType;
+    const index_t n = 257, rows = (index_t{33} << 20) / static_cast<index_t>(sizeof(T)) / n, count = rows * n;
+    const std::vector<T> some = numbers<T>(8209, 1), w = numbers<T>(n, 2), b = numbers<T>(n, 3);
+    std::vector<T> x(static_cast<std::size_t>(count)), y(static_cast<std::size_t>(count) + 3), expected(static_cast<std::size_t>(n)), one(2);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = some[i % some.size()];
+    for_each_isa([&] {
+        for (const std::size_t shift : {0, 1}) {  // aligned, and not
+            T* out = y.data() + shift;
+            const auto check = [&](const char* name, const auto& one_row) {
+                INFO(name);
+                index_t different = 0;
+                for (index_t r = 0; r < rows; r += 97) {
+                    one_row(expected.data(), x.data() + r * n);
+                    different += std::memcmp(expected.data(), out + r * n, static_cast<std::size_t>(n) * sizeof(T)) != 0;
+                }
+                CHECK(different == 0);
+                CHECK(y[static_cast<std::size_t>(count) + shift] == T(7));
+            };
+            y.assign(y.size(), T(7));
+            Backend::copy(out, Shape{1}, x.data(), Shape{1}, Shape{count});
+            check("copy", [&](T* to, const T* from) { std::copy_n(from, n, to); });
+            CHECK(std::memcmp(out, x.data(), x.size() * sizeof(T)) == 0);
+            Backend::unary(UnaryOp::silu, out, x.data(), count);
+            check("silu", [&](T* to, const T* from) { Backend::unary(UnaryOp::silu, to, from, n); });
+            Backend::binary(BinaryOp::mul, out, x.data(), x.data(), Shape{count}, Shape{1}, Shape{1});
+            check("mul", [&](T* to, const T* from) { Backend::binary(BinaryOp::mul, to, from, from, Shape{n}, Shape{1}, Shape{1}); });
+            Backend::softmax(out, x.data(), rows, n);
+            check("softmax", [&](T* to, const T* from) { Backend::softmax(to, from, 1, n); });
+            std::vector<T> mean(static_cast<std::size_t>(rows)), rstd(mean.size());
+            Backend::layer_norm(out, mean.data(), rstd.data(), x.data(), w.data(), b.data(), T(1e-5), rows, n);
+            check("layer_norm", [&](T* to, const T* from) { Backend::layer_norm(to, &one[0], &one[1], from, w.data(), b.data(), T(1e-5), 1, n); });
+        }
+    });
+}
+
+TEST_CASE("a stream copies any run of bytes and no others", "[backend]") {
+    for_each_isa([] {
+        std::vector<unsigned char> x(400), y(400);
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<unsigned char>(i * 7 + 1);
+        for (index_t bytes = 0; bytes < 200; ++bytes)
+            for (const std::size_t shift : {0, 1, 4, 63}) {
+                std::fill(y.begin(), y.end(), static_cast<unsigned char>(0));
+                cpu::kernel_set().stream.copy(y.data() + 1 + shift, x.data() + 3, bytes);
+                cpu::kernel_set().stream.end();
+                REQUIRE(std::memcmp(y.data() + 1 + shift, x.data() + 3, static_cast<std::size_t>(bytes)) == 0);
+                REQUIRE(y[shift] == 0);
+                REQUIRE(y[1 + shift + static_cast<std::size_t>(bytes)] == 0);
+            }
     });
 }

@@ -18,6 +18,8 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::add_scaled(y, x, 1.f, n);
     B::softmax(y, x, n, n);
     B::softmax_backward(y, x, x, n, n);
+    B::log_softmax(y, x, n, n);
+    B::log_softmax_backward(y, x, x, n, n);
     B::exp_sum(y, y, x, n, n);
     B::log_sum_exp(y, x, n, n);
     B::layer_norm(y, y, y, x, x, x, 1e-5f, n, n);

@@ -13,6 +13,19 @@ constexpr V splat(double constant) {
     return static_cast<V>(constant);
 }
 
+template <class V>
+V larger(V a, V b) {
+    return a > b ? a : b;
+}
+template <class V>
+V magnitude(V x) {
+    return std::fabs(x);
+}
+template <class V>
+V normal_tail(V a) {
+    return splat<V>(0.5) * std::erfc(a * splat<V>(0.70710678118654752));
+}
+
 using std::cos;
 using std::erf;
 using std::exp;

@@ -81,6 +81,16 @@ inline index_t element_count(const Shape& shape) {
     return empty ? 0 : count;
 }
 
+/// A tensor as rows of its last dimension: all leading dimensions are one.
+struct Rows {
+    index_t count, length;
+};
+/// The rows of a shape of rank 1 or more; none where they have no length.
+inline Rows rows_of(const Shape& shape) {
+    const index_t length = shape.back();
+    return {length == 0 ? 0 : element_count(shape) / length, length};
+}
+
 /// Strides of a contiguous row-major tensor of this shape.
 inline Shape contiguous_strides(const Shape& shape) {
     Shape strides = shape;

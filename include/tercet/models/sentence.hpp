@@ -80,7 +80,7 @@ inline Tensor<float> pool(const Tensor<float>& hidden, const Tensor<std::uint8_t
 /// Each row (…, C) divided by its length; rows shorter than 1e-12 by that.
 inline Tensor<float> normalise_rows(const Tensor<float>& x) {
     auto y = x.detach().clone();
-    const index_t C = y.size(-1), rows = C == 0 ? 0 : y.numel() / C;
+    const auto [rows, C] = rows_of(y.shape());
     float* out = y.mutable_data();
     for (index_t r = 0; r < rows; ++r) {
         double sum = 0;

@@ -16,13 +16,14 @@ Tensor<T> layer_norm(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T
     require(x.rank() >= 1 && weight.shape() == Shape{x.size(-1)} && bias.shape() == weight.shape(), ErrorCode::shape_mismatch, "layer_norm: weight ",
             weight.shape(), " and bias ", bias.shape(), " do not fit x ", x.shape());
     const auto xc = x.detach().contiguous(), w = weight.detach().contiguous(), b = bias.detach().contiguous();
-    const index_t n = x.size(-1), rows = n == 0 ? 0 : x.numel() / n;
-    auto y = Tensor<T>::empty(x.shape()), mean = Tensor<T>::empty({rows}), rstd = Tensor<T>::empty({rows});
-    Device::layer_norm(y.mutable_data(), mean.mutable_data(), rstd.mutable_data(), xc.data(), w.data(), b.data(), eps, rows, n);
+    const Rows rows = rows_of(x.shape());
+    auto y = Tensor<T>::empty(x.shape()), mean = Tensor<T>::empty({rows.count}), rstd = Tensor<T>::empty({rows.count});
+    Device::layer_norm(y.mutable_data(), mean.mutable_data(), rstd.mutable_data(), xc.data(), w.data(), b.data(), eps, rows.count, rows.length);
     return record(
         y,
-        [xs = save(xc), ws = save(w), mean, rstd, rows, n](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
-            Device::layer_norm_backward(dx.data(), dw.data(), db.data(), dy.data(), xs->data(), ws->data(), mean.data(), rstd.data(), rows, n);
+        [xs = save(xc), ws = save(w), mean, rstd, rows](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
+            Device::layer_norm_backward(dx.data(), dw.data(), db.data(), dy.data(), xs->data(), ws->data(), mean.data(), rstd.data(), rows.count,
+                                        rows.length);
         },
         x, weight, bias);
 }
@@ -33,13 +34,13 @@ Tensor<T> rms_norm(const Tensor<T>& x, const Tensor<T>& weight, std::type_identi
     require(x.rank() >= 1 && weight.shape() == Shape{x.size(-1)}, ErrorCode::shape_mismatch, "rms_norm: weight ", weight.shape(), " does not fit x ",
             x.shape());
     const auto xc = x.detach().contiguous(), w = weight.detach().contiguous();
-    const index_t n = x.size(-1), rows = n == 0 ? 0 : x.numel() / n;
-    auto y = Tensor<T>::empty(x.shape()), rstd = Tensor<T>::empty({rows});
-    Device::rms_norm(y.mutable_data(), rstd.mutable_data(), xc.data(), w.data(), eps, rows, n);
+    const Rows rows = rows_of(x.shape());
+    auto y = Tensor<T>::empty(x.shape()), rstd = Tensor<T>::empty({rows.count});
+    Device::rms_norm(y.mutable_data(), rstd.mutable_data(), xc.data(), w.data(), eps, rows.count, rows.length);
     return record(
         y,
-        [xs = save(xc), ws = save(w), rstd, rows, n](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw) {
-            Device::rms_norm_backward(dx.data(), dw.data(), dy.data(), xs->data(), ws->data(), rstd.data(), rows, n);
+        [xs = save(xc), ws = save(w), rstd, rows](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw) {
+            Device::rms_norm_backward(dx.data(), dw.data(), dy.data(), xs->data(), ws->data(), rstd.data(), rows.count, rows.length);
         },
         x, weight);
 }

@@ -80,9 +80,12 @@ struct Backend {
     template <class T>
     static void unary(UnaryOp op, T* y, const T* x, index_t n) {
         parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) {
-            if constexpr (Real<T>) kernels<T>().unary[static_cast<int>(op)](y + begin, x + begin, end - begin);
-            else
-                for (index_t i = begin; i < end; ++i) y[i] = detail::scalar_unary(op, x[i]);
+            write_pieces(y + begin, end - begin, 1, passes_caches<T>(n), [&](T* to, index_t i, index_t count) {
+                const T* from = x + begin + i;
+                if constexpr (Real<T>) kernels<T>().unary[static_cast<int>(op)](to, from, count);
+                else
+                    for (index_t j = 0; j < count; ++j) to[j] = detail::scalar_unary(op, from[j]);
+            });
         });
     }
 
@@ -97,11 +100,15 @@ struct Backend {
     /// y (shape, contiguous) = f(a, b), the operands by strides.
     template <class T>
     static void binary(BinaryOp op, T* y, const T* a, const T* b, const Shape& shape, const Shape& a_strides, const Shape& b_strides) {
+        [[maybe_unused]] const bool large = passes_caches<T>(element_count(shape));
         for_each_row<3>(shape, {contiguous_strides(shape), a_strides, b_strides}, [&](const auto& at, index_t n, const auto& step) {
             if constexpr (Real<T>) {
                 const auto kernel = kernels<T>().binary[static_cast<int>(op)];
                 const auto direct = [](index_t s) { return s == 0 || s == 1; };
-                if (direct(step[1]) && direct(step[2])) return kernel(y + at[0], a + at[1], b + at[2], n, step[1], step[2]);
+                if (direct(step[1]) && direct(step[2]))
+                    return write_pieces(y + at[0], n, 1, large, [&](T* to, index_t i, index_t count) {
+                        kernel(to, a + at[1] + i * step[1], b + at[2] + i * step[2], count, step[1], step[2]);
+                    });
                 constexpr index_t piece = 256;  // other strides: gathered first
                 T left[piece], right[piece];
                 for (index_t i = 0; i < n; i += piece) {
@@ -121,13 +128,15 @@ struct Backend {
     /// y = x, each by its own strides, with conversion where the types differ.
     template <class To, class From>
     static void copy(To* y, const Shape& y_strides, const From* x, const Shape& x_strides, const Shape& shape) {
+        [[maybe_unused]] const bool large = passes_caches<To>(element_count(shape));
         for_each_row<2>(shape, {y_strides, x_strides}, [&](const auto& at, index_t n, const auto& step) {
             To* to = y + at[0];
             const From* from = x + at[1];
             if constexpr (std::is_same_v<To, From>) {
                 if (step[0] == 1 && step[1] == 1) {
-                    std::copy_n(from, n, to);
-                    return;
+                    if (!large || n < 4096) return std::copy_n(from, n, to), void();
+                    kernel_set().stream.copy(to, from, n * static_cast<index_t>(sizeof(To)));
+                    return kernel_set().stream.end();
                 }
             }
             for (index_t i = 0; i < n; ++i) to[i * step[0]] = convert<To>(from[i * step[1]]);
@@ -162,23 +171,43 @@ struct Backend {
     /// body(row) for each of `rows` rows of `n` elements, many rows a task.
     template <class F>
     static void for_rows(index_t rows, index_t n, const F& body) {
-        parallel_ranges(rows, std::max<index_t>(1, elementwise_grain / std::max<index_t>(n, 1)), [&](index_t begin, index_t end) {
+        parallel_ranges(rows, rows_of_a_task(n), [&](index_t begin, index_t end) {
             for (index_t row = begin; row < end; ++row) body(row);
+        });
+    }
+
+    /// body(to, row) for each row of y (rows, n), many rows a task; it writes the row to `to`.
+    template <class T, class F>
+    static void write_rows(T* y, index_t rows, index_t n, const F& body) {
+        if (n == 0) return;
+        parallel_ranges(rows, rows_of_a_task(n), [&](index_t begin, index_t end) {
+            write_pieces(y + begin * n, (end - begin) * n, n, passes_caches<T>(rows * n), [&](T* to, index_t i, index_t count) {
+                for (index_t j = 0; j < count; j += n) body(to + j, begin + (i + j) / n);
+            });
         });
     }
 
     template <Real T>
     static void softmax(T* y, const T* x, index_t rows, index_t n) {
-        for_rows(rows, n, [&](index_t r) { kernels<T>().softmax(y + r * n, x + r * n, n); });
+        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().softmax(to, x + r * n, n); });
     }
     template <Real T>
     static void softmax_backward(T* dx, const T* dy, const T* y, index_t rows, index_t n) {
         for_rows(rows, n, [&](index_t r) { kernels<T>().softmax_backward(dx + r * n, dy + r * n, y + r * n, n); });
     }
-    /// log Σ e^x of each row in its two parts, top = max x and total = Σ e^(x − top): in their sum the smaller one loses its bits.
     template <Real T>
-    static void exp_sum(T* top, T* total, const T* x, index_t rows, index_t n) {
-        for_rows(rows, n, [&](index_t r) { total[r] = kernels<T>().exp_sum(top + r, x + r * n, n); });
+    static void log_softmax(T* y, const T* x, index_t rows, index_t n) {
+        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().log_softmax(to, x + r * n, n); });
+    }
+    template <Real T>
+    static void log_softmax_backward(T* dx, const T* dy, const T* y, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { kernels<T>().log_softmax_backward(dx + r * n, dy + r * n, y + r * n, n); });
+    }
+    /// log Σ e^x of each row in its two parts, shift = max x (0 where that is infinite) and total = Σ e^(x − shift): in their sum the smaller
+    /// one loses its bits.
+    template <Real T>
+    static void exp_sum(T* shift, T* total, const T* x, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { total[r] = kernels<T>().exp_sum(shift + r, x + r * n, n); });
     }
     template <Real T>
     static void log_sum_exp(T* y, const T* x, index_t rows, index_t n) {
@@ -188,7 +217,7 @@ struct Backend {
     /// y, x (rows, n); mean, rstd (rows); weight, bias (n), bias may be null.
     template <Real T>
     static void layer_norm(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t rows, index_t n) {
-        for_rows(rows, n, [&](index_t r) { kernels<T>().layer_norm(y + r * n, mean + r, rstd + r, x + r * n, weight, bias, eps, n); });
+        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().layer_norm(to, mean + r, rstd + r, x + r * n, weight, bias, eps, n); });
     }
     /// Adds to dx (rows, n), dweight and dbias (n), each of which may be null.
     template <Real T>
@@ -200,7 +229,7 @@ struct Backend {
     }
     template <Real T>
     static void rms_norm(T* y, T* rstd, const T* x, const T* weight, T eps, index_t rows, index_t n) {
-        for_rows(rows, n, [&](index_t r) { kernels<T>().rms_norm(y + r * n, rstd + r, x + r * n, weight, eps, n); });
+        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().rms_norm(to, rstd + r, x + r * n, weight, eps, n); });
     }
     template <Real T>
     static void rms_norm_backward(T* dx, T* dweight, const T* dy, const T* x, const T* weight, const T* rstd, index_t rows, index_t n) {
@@ -268,9 +297,9 @@ struct Backend {
     /// y, x (rows, 2 · half) each row turned by its angles: row r uses row r / share % positions of cosine and sine (positions, half).
     template <Real T>
     static void rotate(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t rows, index_t half, index_t share, index_t positions) {
-        for_rows(rows, 2 * half, [&](index_t r) {
+        write_rows(y, rows, 2 * half, [&](T* to, index_t r) {
             const index_t p = r / share % positions;
-            kernels<T>().rotate(y + r * 2 * half, x + r * 2 * half, cosine + p * half, sine + p * half, sign, half);
+            kernels<T>().rotate(to, x + r * 2 * half, cosine + p * half, sine + p * half, sign, half);
         });
     }
 
@@ -283,6 +312,31 @@ struct Backend {
     }
 
 private:
+    static index_t rows_of_a_task(index_t n) { return std::max<index_t>(1, elementwise_grain / std::max<index_t>(n, 1)); }
+
+    // Results of 32 MB and more fill a last-level cache: they are not in it any more when they are read, and are written past it.
+    template <class T>
+    static bool passes_caches(index_t n) {
+        return n >= (index_t{32} << 20) / static_cast<index_t>(sizeof(T));
+    }
+
+    // make(to, i, count) for runs of whole units that together are y (n); it writes the elements [i, i + count) to `to`, which is their place
+    // or, for a large result, a buffer in the first-level cache that is then streamed there.
+    template <class T, class F>
+    static void write_pieces(T* y, index_t n, index_t unit, bool large, const F& make) {
+        constexpr index_t piece = 256, most = 4096;  // in short pieces reading and writing go on at the same time
+        if (!large || unit > most || n < most) return make(y, 0, n);
+        const index_t step = (piece + unit - 1) / unit * unit;
+        alignas(storage_alignment) T buffer[most];
+        const StreamKernels& stream = kernel_set().stream;
+        for (index_t i = 0; i < n; i += step) {
+            const index_t count = std::min(step, n - i);
+            make(buffer, i, count);
+            stream.copy(y + i, buffer, count * static_cast<index_t>(sizeof(T)));
+        }
+        stream.end();
+    }
+
     // Runs row(r, partial sums…) over all rows, in chunks of a size that depends on the rows alone; each chunk sums into its own buffers,
     // which are added to `sums` in the chunks' order. Null sums are passed on as null.
     template <class T, class F>

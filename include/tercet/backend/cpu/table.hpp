@@ -77,7 +77,9 @@ struct Kernels {
     // One row of n each.
     void (*softmax)(T* y, const T* x, index_t n);  // a row of −∞ gives zeros
     void (*softmax_backward)(T* dx, const T* dy, const T* y, index_t n);
-    T (*exp_sum)(T* top, const T* x, index_t n);  // top = max x, gives Σ e^(x − top)
+    void (*log_softmax)(T* y, const T* x, index_t n);
+    void (*log_softmax_backward)(T* dx, const T* dy, const T* y, index_t n);
+    T (*exp_sum)(T* shift, const T* x, index_t n);  // shift = max x, or 0 where that is infinite; gives Σ e^(x − shift)
     T (*log_sum_exp)(const T* x, index_t n);
     void (*add_exp_minus)(T* y, const T* x, T shift, T scale, index_t n);                                      // y += scale · e^(x − shift)
     void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t n);  // bias may be null
@@ -113,12 +115,19 @@ struct StoredKernels {
     float (*dot)(const std::byte* row, StorageType type, const float* x, index_t n);
 };
 
+/// Writing past the caches, for results that are larger than they are.
+struct StreamKernels {
+    void (*copy)(void* y, const void* x, index_t bytes);
+    void (*end)();  // after the last copy of a task: its results may be read elsewhere
+};
+
 struct KernelSet {
     std::string_view name;
     Kernels<float> f32;
     Kernels<double> f64;
     StoredKernels stored;
     NarrowKernels narrow;
+    StreamKernels stream;
 };
 
 template <class T>
