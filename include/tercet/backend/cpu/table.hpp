@@ -34,6 +34,28 @@ struct RightOperand {
     index_t row_bytes = 0;
 };
 
+/// Most queries of an attention tile, its keys at a time, and the most keys of a run of the decoding kernel.
+inline constexpr index_t attention_queries = 64, attention_keys = 64, attention_run = 256;
+
+/// One piece of attention: some queries of a head (or one query of several heads that share their keys) and the keys they see.
+template <class T>
+struct AttentionTile {
+    T* out;         // (queries, D)
+    T* log_sums;    // (queries), or null
+    const T* query;  // (queries, D)
+    index_t out_stride, query_stride, queries;
+    const void *key, *value;  // (Tk, D), of T, or bf16 where that is set
+    index_t key_stride, value_stride, channels;
+    bool bf16;
+    index_t position, first_key, last_key;  // of the first query among the keys; keys [first, last) that any of the queries sees
+    T scale;
+    bool causal;
+    index_t window;
+    const T* bias;  // of the first query and key 0, or null
+    index_t bias_query, bias_key;
+    const T* slopes;  // score −= slope · (position − key): of the head (or one a head), or null
+};
+
 template <class T>
 struct Kernels {
     // y (n) = f(x (n));   dx (n) += dy · f'(x, y)
@@ -69,6 +91,13 @@ struct Kernels {
     // Columns [column, column + 32) of a strided B, rows [0, k), into a packed panel.
     void (*pack_panel)(T* panel, const MatrixView<T>& b, index_t column, index_t n, index_t k);
     index_t tile_rows;  // rows of a register tile
+
+    // out and log_sums of up to attention_queries queries of one head; scratch holds attention_scratch(channels, bf16) numbers.
+    void (*attention_tile)(const AttentionTile<T>& tile, T* scratch);
+    // The same for one query of each of several heads, at most attention_run keys, before the division: a row (m, l, O) of D + 2 numbers a head.
+    void (*attention_heads)(T* partials, const AttentionTile<T>& tile, T* scratch);
+    // out (D) from such rows of one head, which stand `step` apart; log_sum may be null
+    void (*attention_merge)(T* out, T* log_sum, const T* partials, index_t runs, index_t step, index_t channels);
 };
 
 /// Rows of the stored types, in float.
@@ -96,6 +125,11 @@ const Kernels<T>& kernels_for(const KernelSet& set) {
 inline index_t gemm_scratch(index_t m, index_t k) {
     const index_t depth = std::min(k, panel_depth), rows = (m + 15) / 16 * 16 + 16;
     return rows * depth + 2 * panel_width * depth + 16 * panel_width;
+}
+
+/// Numbers of scratch that the attention kernels need: Qᵀ, O, S, the bias and four rows of a tile, its keys and values where they are bf16.
+inline index_t attention_scratch(index_t channels, bool bf16) {
+    return attention_queries * (2 * channels + 2 * attention_keys + 4) + (bf16 ? 2 * attention_keys * channels : 0);
 }
 
 }  // namespace tercet::inline TERCET_ABI::cpu
