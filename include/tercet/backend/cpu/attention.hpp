@@ -1,9 +1,9 @@
-// Attention on the CPU (Vaswani et al. 2017, eq. 1), a block of queries at a time:
+// Attention on the CPU (Vaswani et al. 2017, eq. 1), cut into tiles for the kernels of isa/attention.inc:
 //
 //   S = scale · Q Kᵀ + bias, masked        P = softmax(S)        O = P V
 //
-// A block's scores are all that is ever held, so memory grows linearly with the tokens. Backward computes P again from S and the saved
-// log-sum-exp L of each row (Dao 2023, "FlashAttention-2", section 3.1) and then, with D = Σ dO · O:
+// Forward holds tiles of 64 queries by 64 keys and keeps of each row of S its log-sum-exp L alone, so memory grows linearly with the tokens.
+// Backward computes P again from S and L (Dao 2023, "FlashAttention-2", section 3.1) and then, with D = Σ dO · O:
 //
 //   dV = Pᵀ dO        dP = dO Vᵀ        dS = P · (dP − D)        dQ = scale · dS K        dK = scale · dSᵀ Q
 #pragma once
@@ -166,8 +166,8 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
         const Scratch<T> scratch(attention_scratch(s.head_dim, std::is_same_v<S, bf16>));
         for (index_t task = first; task < last; ++task) {
             const index_t head = task / blocks, begin = (blocks - 1 - task % blocks) * attention_queries;
-            auto tile = detail::attention_tile(out, q, k, v, s, head / s.heads, head % s.heads, begin,
-                                               std::min(begin + attention_queries, s.query_tokens));
+            auto tile =
+                detail::attention_tile(out, q, k, v, s, head / s.heads, head % s.heads, begin, std::min(begin + attention_queries, s.query_tokens));
             if (log_sums != nullptr) tile.log_sums = log_sums + head * s.query_tokens + begin;
             cpu::kernels<T>().attention_tile(tile, scratch.data());
         }

@@ -40,8 +40,8 @@ inline constexpr index_t attention_queries = 64, attention_keys = 64, attention_
 /// One piece of attention: some queries of a head (or one query of several heads that share their keys) and the keys they see.
 template <class T>
 struct AttentionTile {
-    T* out;         // (queries, D)
-    T* log_sums;    // (queries), or null
+    T* out;          // (queries, D)
+    T* log_sums;     // (queries), or null
     const T* query;  // (queries, D)
     index_t out_stride, query_stride, queries;
     const void *key, *value;  // (Tk, D), of T, or bf16 where that is set
