@@ -198,6 +198,21 @@ TEST_CASE("session: tokens fed in pieces give the logits of all at once") {
     CHECK_ERROR(pieces.feed({}), ErrorCode::invalid_argument);
 }
 
+TEST_CASE("session: with its cache in bf16 the logits stay near, and the greedy tokens are the same") {
+    for (const std::string name : {"llama", "gpt2"}) {
+        const auto model = golden_model(name);
+        const auto [prompt, next] = greedy_case(name);
+        Session exact(model), rounded(model, DType::bf16);
+        const auto want = exact.feed(prompt), got = rounded.feed(prompt);
+        CHECK(golden::deviation(got, want) <= 0.02);
+        CHECK(got.to_vector() != want.to_vector());
+        Generation generation(model, nullptr, {}, prompt, {.max_tokens = 20, .temperature = 0, .cache_type = DType::bf16});
+        generation.finish_text();
+        CHECK(to_vector(generation.ids()) == next);
+    }
+    CHECK_ERROR(Session(golden_model("llama"), DType::f16), ErrorCode::dtype_mismatch);
+}
+
 TEST_CASE("load: a directory gives model, tokenizer and end tokens together; without a tokenizer it works with ids") {
     const auto llm = load_causal_lm(golden::model_folder("llama"));
     CHECK_FALSE(llm.has_tokenizer());

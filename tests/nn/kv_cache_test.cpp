@@ -39,3 +39,22 @@ TEST_CASE("kv cache: rows of the batch are taken in any order") {
     const auto view = cache.append(0, next, next);
     for (index_t i = 0; i < 3; ++i) CHECK(view.key[i].slice(1, 0, 4).to_vector() == keys[rows[static_cast<std::size_t>(i)]].to_vector());
 }
+
+TEST_CASE("kv cache: in bf16 it holds the rounded values, through growth, reordering and cutting back") {
+    const auto keys = Tensor<float>::randn({2, 2, 150, 3}), values = Tensor<float>::randn({2, 2, 150, 3});
+    KvCache cache(1, DType::bf16);
+    CHECK(cache.type() == DType::bf16);
+    for (index_t i = 0; i < 149; ++i) cache.append<bf16>(0, keys.slice(2, i, i + 1), values.slice(2, i, i + 1));
+    cache.truncate(140);
+    cache.append<bf16>(0, keys.slice(2, 140, 149), values.slice(2, 140, 149));
+    const std::vector<index_t> rows{1, 0};
+    cache.reorder(rows);
+    const auto view = cache.append<bf16>(0, keys.slice(2, 149, 150), values.slice(2, 149, 150));
+    CHECK(cache.size() == 150);
+    CHECK(view.key[0].slice(1, 0, 149).to<float>().to_vector() == keys[1].slice(1, 0, 149).to<bf16>().to<float>().to_vector());
+    CHECK(view.value[1].slice(1, 0, 149).to<float>().to_vector() == values[0].slice(1, 0, 149).to<bf16>().to<float>().to_vector());
+    CHECK(view.value[1].slice(1, 149, 150).to<float>().to_vector() == values[1].slice(1, 149, 150).to<bf16>().to<float>().to_vector());
+    CHECK_ERROR(cache.append(0, keys, values), ErrorCode::dtype_mismatch);
+    CHECK_ERROR(KvCache(1).append<bf16>(0, keys, values), ErrorCode::dtype_mismatch);
+    CHECK_ERROR(KvCache(1, DType::i8), ErrorCode::dtype_mismatch);
+}

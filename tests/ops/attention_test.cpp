@@ -21,12 +21,27 @@ D naive(const D& q, const D& k, const D& v, const AttentionOptions& options, con
                     if (options.window > 0 && position - j >= options.window) continue;
                     double score = 0;
                     for (index_t d = 0; d < D_; ++d) score += q(b, h, i, d) * k(b, h / group, j, d);
-                    total += weight[static_cast<std::size_t>(j)] = std::exp(scale * score + added(b, h, i, j));
+                    score *= scale;
+                    if (!options.slopes.empty()) score -= options.slopes[static_cast<std::size_t>(h)] * static_cast<double>(position - j);
+                    total += weight[static_cast<std::size_t>(j)] = std::exp(score + added(b, h, i, j));
                 }
                 for (index_t j = 0; j < Tk && total > 0; ++j)
                     for (index_t d = 0; d < D_; ++d) out.at(b, h, i, d) += weight[static_cast<std::size_t>(j)] / total * v(b, h / group, j, d);
             }
     return out;
+}
+
+constexpr double masked = -std::numeric_limits<double>::infinity();
+
+// Largest difference, with a number on one side alone counted as infinite.
+template <class T>
+double distance(const Tensor<T>& a, const D& b) {
+    REQUIRE(a.shape() == b.shape());
+    const auto x = a.template to<double>().to_vector(), y = b.to_vector();
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i)
+        worst = x[i] == y[i] ? worst : std::isnan(x[i] - y[i]) ? HUGE_VAL : std::max(worst, std::abs(x[i] - y[i]));
+    return worst;
 }
 
 }  // namespace
@@ -124,6 +139,11 @@ TEST_CASE("attention: gradients equal finite differences, also grouped, masked, 
             CHECK(gradcheck([&](Inputs& v) { return attention(v[0], v[1], v[2], c.options); },
                             {numbers(c.q, 1), numbers(c.kv, 2), numbers(c.kv, 3)}) <= 1e-6);
         }
+        CHECK(gradcheck(
+                  [&](Inputs& v) {
+                      return attention(v[0], v[1], v[2], {.causal = true, .slopes = {0.5, 0.1}});
+                  },
+                  {numbers({1, 2, 7, 3}, 1), numbers({1, 1, 7, 3}, 2), numbers({1, 1, 7, 3}, 3)}) <= 1e-6);
         const auto bias = numbers({2, 3, 4}, 5);
         CHECK(gradcheck([&](Inputs& v) { return attention(v[0], v[1], v[2], {}, bias); },
                         {numbers({2, 2, 3, 4}, 1), numbers({2, 1, 4, 4}, 2), numbers({2, 1, 4, 4}, 3)}) <= 1e-6);
@@ -136,7 +156,6 @@ TEST_CASE("attention: gradients equal finite differences, also grouped, masked, 
 }
 
 TEST_CASE("attention: a row with nothing to see gives zeros and no gradient", "[ops]") {
-    const double masked = -std::numeric_limits<double>::infinity();
     auto q = numbers({1, 1, 2, 3}, 1).requires_grad(), k = numbers({1, 1, 2, 3}, 2).requires_grad(), v = numbers({1, 1, 2, 3}, 3).requires_grad();
     const auto y = attention(q, k, v, {}, D::copy({masked, masked, 0, 0}, {2, 2}));
     for (index_t d = 0; d < 3; ++d) CHECK(y(0, 0, 0, d) == 0);
@@ -160,6 +179,156 @@ TEST_CASE("attention: only the gradients that are wanted are made, and heads joi
     CHECK(joined.reshape({2, 3, 20}).storage() == joined.storage());
 }
 
+TEST_CASE("attention in float equals its definition in double, over many tiles and odd extents, with every kind of mask and bias", "[ops]") {
+    struct Case {
+        index_t heads, kv_heads, queries, keys, channels;
+        AttentionOptions options;
+    };
+    const Case cases[] = {{1, 1, 523, 523, 64, {.causal = true}},
+                          {3, 1, 129, 300, 33, {.causal = true}},
+                          {2, 2, 65, 193, 1, {}},
+                          {2, 1, 200, 200, 16, {.causal = true, .window = 64}},
+                          {2, 2, 150, 171, 7, {.causal = true, .window = 100}},
+                          {2, 2, 80, 70, 24, {.causal = true}},
+                          {6, 2, 97, 97, 20, {.causal = true, .slopes = alibi_slopes(6)}},
+                          {2, 2, 17, 130, 40, {.slopes = {0.5, 0.01}}},
+                          {8, 2, 1, 777, 64, {.causal = true, .slopes = alibi_slopes(8)}},
+                          {5, 1, 3, 600, 19, {.causal = true, .window = 260}},
+                          {7, 7, 4, 259, 96, {.causal = true}}};
+    for_each_isa([&] {
+        for (const auto& c : cases) {
+            INFO(c.heads << '/' << c.kv_heads << " heads of " << c.channels << ", " << c.queries << " queries, " << c.keys << " keys");
+            const auto q = numbers({2, c.heads, c.queries, c.channels}, 1), k = numbers({2, c.kv_heads, c.keys, c.channels}, 2),
+                       v = numbers({2, c.kv_heads, c.keys, c.channels}, 3);
+            const auto single = [&](const D& bias) {
+                return attention(q.to<float>(), k.to<float>(), v.to<float>(), c.options,
+                                 bias.storage() == nullptr ? Tensor<float>() : bias.to<float>());
+            };
+            CHECK(distance(single({}), naive(q, k, v, c.options)) <= 5e-6);
+            auto padding = D::zeros({2, 1, 1, c.keys});  // the second row ends in padding, whole tiles of it
+            padding.slice(0, 1, 2).slice(3, c.keys / 3, c.keys).fill(masked);
+            CHECK(distance(single(padding), naive(q, k, v, c.options, padding)) <= 1e-5);  // a slope adds hundreds to scores in float
+            for (const Shape& shape : {Shape{c.heads, c.queries, c.keys}, Shape{2, 1, c.queries, 1}}) {
+                const auto bias = numbers(shape, 4);
+                CHECK(distance(single(bias), naive(q, k, v, c.options, bias)) <= 5e-6);
+            }
+            const auto turned = transpose(numbers({c.heads, c.keys, c.queries}, 5)).detach();
+            CHECK(distance(single(turned), naive(q, k, v, c.options, turned)) <= 5e-6);
+        }
+    });
+}
+
+TEST_CASE("attention: the weights are those of softmax to a few ulp, down to where they vanish", "[ops]") {
+    constexpr index_t n = 128;
+    auto scores = Tensor<float>::zeros({n});
+    for (index_t i = 0; i < n; ++i) scores.mutable_data()[i] = -0.7f * static_cast<float>(i);
+    auto identity = Tensor<float>::zeros({1, 1, n, n});
+    for (index_t i = 0; i < n; ++i) identity.at(0, 0, i, i) = 1;
+    for_each_isa([&] {
+        for (const index_t queries : {1, 20}) {
+            const auto y = attention(Tensor<float>::zeros({1, 1, queries, n}), identity, identity, {}, scores);
+            double total = 0;
+            for (index_t i = 0; i < n; ++i) total += std::exp(static_cast<double>(scores(i)));
+            for (index_t i = 0; i < n; ++i) {
+                const double want = std::exp(static_cast<double>(scores(i))) / total;
+                // Turning the score into base 2 rounds it twice, which counts in proportion to its size.
+                CHECK(std::abs(static_cast<double>(y(0, 0, queries - 1, i)) - want) <=
+                      want * (4e-7 + 1.2e-7 * std::abs(static_cast<double>(scores(i)))) + 2e-38);
+            }
+        }
+    });
+}
+
+TEST_CASE("attention: keys and values in bf16 give what their rounded values give in float", "[ops]") {
+    for_each_isa([] {
+        for (const index_t queries : {1, 2, 4, 5, 70, 200})
+            for (const index_t channels : {3, 64, 72}) {
+                INFO(queries << " queries, " << channels << " channels");
+                const auto q = numbers({2, 6, queries, channels}, 1).to<float>();
+                const auto k = numbers({2, 300, 2, channels}, 2).to<bf16>(), v = numbers({2, 300, 2, channels}, 3).to<bf16>();  // (B, T, H, D)
+                const AttentionOptions options{.causal = true, .window = 280};
+                const auto turned = [](const auto& x) { return x.transpose(1, 2); };
+                const auto want = attention(q, turned(k.to<float>()), turned(v.to<float>()), options);
+                CHECK(distance(attention(q, turned(k), turned(v), options), want.to<double>()) <= 1e-6);
+            }
+        const auto k = numbers({1, 1, 5, 4}, 1).to<bf16>();
+        auto q = numbers({1, 1, 5, 4}, 1).to<float>().requires_grad();
+        CHECK_ERROR(attention(q, k, k), ErrorCode::autograd);
+    });
+}
+
+TEST_CASE("attention: token by token, a few at a time or all at once, a query sees the same", "[ops]") {
+    constexpr index_t tokens = 330;
+    const auto q = numbers({1, 6, tokens, 32}, 1).to<float>(), k = numbers({1, 2, tokens, 32}, 2).to<float>(),
+               v = numbers({1, 2, tokens, 32}, 3).to<float>();
+    const AttentionOptions options{.causal = true, .window = 290, .slopes = alibi_slopes(6)};
+    for_each_isa([&] {
+        const auto whole = attention(q, k, v, options).to<double>();
+        for (const index_t step : {1, 3, 11, 70})
+            for (index_t end = tokens; end > tokens - 5 * step && end >= step; end -= step) {
+                const auto part = attention(q.slice(2, end - step, end), k.slice(2, 0, end), v.slice(2, 0, end), options);
+                CHECK(distance(part, whole.slice(2, end - step, end)) <= 2e-6);
+            }
+    });
+}
+
+TEST_CASE("attention: rows that are masked wholly, infinite scores and NaN stay in their rows", "[ops]") {
+    for_each_isa([] {
+        for (const index_t queries : {2, 100}) {
+            INFO(queries << " queries");
+            const auto q = numbers({1, 2, queries, 8}, 1).to<float>(), k = numbers({1, 1, 100, 8}, 2).to<float>(),
+                       v = numbers({1, 1, 100, 8}, 3).to<float>();
+            const auto plain = attention(q, k, v, {.causal = true}), all = attention(q, k, v);
+
+            auto bias = Tensor<float>::zeros({queries, 100});
+            bias[1].fill(-std::numeric_limits<float>::infinity());
+            auto y = attention(q, k, v, {}, bias);
+            for (index_t d = 0; d < 8; ++d) CHECK(y(0, 1, 1, d) == 0);
+            CHECK(distance(y.slice(2, 0, 1), all.slice(2, 0, 1).to<double>()) <= 1e-6);
+
+            bias[1].fill(0);
+            bias.at(1, 50) = std::numeric_limits<float>::infinity();
+            y = attention(q, k, v, {}, bias);
+            CHECK(std::isnan(y(0, 0, 1, 0)));
+            CHECK_FALSE(std::isnan(y(0, 0, 0, 0)));
+
+            auto bad = q.clone();
+            bad.at(0, 1, 1, 3) = std::numeric_limits<float>::quiet_NaN();
+            y = attention(bad, k, v, {.causal = true});
+            for (index_t d = 0; d < 8; ++d) CHECK(std::isnan(y(0, 1, 1, d)));
+            CHECK(y.slice(1, 0, 1).to_vector() == plain.slice(1, 0, 1).to_vector());
+            CHECK(y.slice(2, 0, 1).to_vector() == plain.slice(2, 0, 1).to_vector());
+
+            auto keys = k.clone();  // what is wrong in the last token is not seen by those before it
+            keys.at(0, 0, 99, 0) = std::numeric_limits<float>::quiet_NaN();
+            y = attention(q, keys, v, {.causal = true});
+            CHECK(y.slice(2, 0, queries - 1).to_vector() == plain.slice(2, 0, queries - 1).to_vector());
+            CHECK(std::isnan(y(0, 0, queries - 1, 0)));
+        }
+    });
+}
+
+TEST_CASE("attention: forward holds its tiles beside the output, however many tokens there are", "[ops]") {
+    const NoGrad guard;
+    const UseThreads two(2);
+    constexpr std::size_t tile = 4 * 64 * (2 * 64 + 2 * 64 + 4), rounding = 8;  // Qᵀ, O, S, the bias and four rows; the allocator adds an eighth
+    for (const index_t tokens : {512, 2048, 4096}) {
+        const auto q = Tensor<float>::randn({1, 2, tokens, 64});
+        trim_memory();
+        const auto before = memory_stats();
+        const auto y = attention(q, q, q, {.causal = true});
+        const auto after = memory_stats();
+        const std::size_t most = after.in_use + after.cached - before.in_use, output = static_cast<std::size_t>(y.numel()) * 4;
+        CHECK(most <= (output + 2 * tile) * (rounding + 1) / rounding);
+    }
+}
+
+TEST_CASE("alibi_slopes: a geometric row, and every other one of the next power's for other numbers of heads", "[ops]") {
+    CHECK(alibi_slopes(4) == std::vector<double>{0.25, 0.0625, 0.015625, 0.00390625});
+    CHECK(alibi_slopes(3) == std::vector<double>{0.0625, 0.00390625, 0.25});
+    CHECK_ERROR(alibi_slopes(0), ErrorCode::invalid_argument);
+}
+
 TEST_CASE("attention: writing to the bias before backward is noticed", "[ops]") {
     auto q = numbers({1, 1, 2, 3}, 1).requires_grad();
     auto bias = D::zeros({2, 2});
@@ -178,6 +347,9 @@ TEST_CASE("attention has the same bits on any number of threads", "[ops]") {
         auto bits = y.detach().to_vector();
         for (const auto& g : {a.grad(), b.grad(), c.grad()})
             for (const double x : g.to_vector()) bits.push_back(x);
+        for (const index_t queries : {1, 3})  // decoding, over several runs of keys
+            for (const double x : attention(numbers({2, 4, queries, 16}, 5), numbers({2, 2, 700, 16}, 6), numbers({2, 2, 700, 16}, 7)).to_vector())
+                bits.push_back(x);
         if (first.empty()) first = bits;
         CHECK(first == bits);
     });
@@ -192,6 +364,7 @@ TEST_CASE("attention: shapes and options that do not fit are refused by name", "
     CHECK_ERROR(attention(x, D::zeros({2, 4, 3, 8}), D::zeros({2, 4, 3, 8})), ErrorCode::shape_mismatch);
     CHECK_ERROR(attention(x, D::zeros({1, 4, 3, 7}), D::zeros({1, 4, 3, 7})), ErrorCode::shape_mismatch);
     CHECK_ERROR(attention(x, x, x, {}, D::zeros({4, 4})), ErrorCode::shape_mismatch);
+    CHECK_ERROR(attention(x, x, x, {.slopes = {1, 2, 3}}), ErrorCode::shape_mismatch);
     CHECK_ERROR(attention(x, x, x, {.window = 2}), ErrorCode::invalid_argument);
     CHECK_ERROR(attention(x, x, x, {.causal = true, .window = -1}), ErrorCode::invalid_argument);
     CHECK_ERROR(attention(x, x, x, {}, D::zeros({3, 3}).requires_grad()), ErrorCode::autograd);

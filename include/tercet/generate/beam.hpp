@@ -21,6 +21,7 @@ struct BeamOptions {
     std::vector<std::int32_t> end_tokens{};
     std::function<bool(std::span<const std::int32_t> ids)> stop{};  // of the new ids: whether the hypothesis ends here; none: never
     std::stop_token cancel{};
+    DType cache_type = DType::f32;  // of the keys and values kept, or bf16
 };
 
 /// One continuation.
@@ -107,7 +108,7 @@ inline BeamResult beam_search(const CausalModel& model, std::span<const std::int
     std::vector<Running> running(1);
     std::vector<double> row;
     const auto start = Clock::now();
-    Session session(model);
+    Session session(model, options.cache_type);
     auto logits = session.feed(prompt, options.cancel).reshape({1, vocabulary});  // (beams, V)
     result.prompt_tokens_per_s = static_cast<double>(prompt_size) / std::max(seconds_since(start), 1e-9);
 

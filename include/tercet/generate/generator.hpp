@@ -20,6 +20,7 @@ struct GenerateOptions {
     std::vector<std::string> stop{};  // texts that end the generation; they are not part of it
     bool ignore_eos = false;
     std::stop_token cancel{};
+    DType cache_type = DType::f32;  // of the keys and values kept, or bf16
 
     SamplerOptions sampler() const { return {temperature, top_k, top_p, min_p, repeat_penalty, seed}; }
 };
@@ -38,7 +39,7 @@ public:
     /// The model and tokenizer (may be null) must outlive this, or be kept by `keep`.
     Generation(const CausalModel& model, const Tokenizer* tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
                GenerateOptions options, std::shared_ptr<const void> keep = {})
-        : session_(model),
+        : session_(model, options.cache_type),
           tokenizer_(tokenizer),
           end_tokens_(std::move(end_tokens)),
           seen_(std::move(prompt)),

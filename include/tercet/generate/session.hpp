@@ -7,7 +7,8 @@ namespace tercet::inline TERCET_ABI {
 
 class Session {
 public:
-    explicit Session(const CausalModel& model) : model_(&model), cache_(layers(model)) {}
+    /// A cache in float, or in bf16: half the memory, and values rounded to 8 bits. Throws dtype_mismatch for other types.
+    explicit Session(const CausalModel& model, DType cache_type = DType::f32) : model_(&model), cache_(layers(model), cache_type) {}
 
     /// Tokens in the cache.
     index_t size() const { return cache_.size(); }

@@ -29,13 +29,7 @@ struct Gpt2Attention {
         const index_t C = x.size(2);
         const auto qkv = c_attn(x);  // (B, T, 3C)
         const auto part = [&](index_t i) { return split_heads(slice(qkv, 2, i * C, (i + 1) * C), heads); };
-        auto query = part(0), key = part(1), value = part(2);
-        if (context.cache != nullptr) {
-            auto all = context.cache->append(layer, key, value);
-            key = all.key;
-            value = all.value;
-        }
-        return c_proj(join_heads(attention(query, key, value, {.causal = true}, context.bias)));
+        return c_proj(join_heads(causal_attention(part(0), part(1), part(2), context, layer)));
     }
 
     template <class Self, class Visitor>

@@ -55,13 +55,7 @@ struct LlamaAttention {
         }
         query = permute(rope(query, *context.angles), {0, 2, 1, 3});  // (B, H, T, D)
         key = permute(rope(key, *context.angles), {0, 2, 1, 3});
-        auto value = split_heads(v_proj(x), kv_heads);
-        if (context.cache != nullptr) {
-            auto all = context.cache->append(layer, key, value);
-            key = all.key;
-            value = all.value;
-        }
-        return o_proj(join_heads(attention(query, key, value, {.causal = true, .window = context.window}, context.bias)));
+        return o_proj(join_heads(causal_attention(query, key, split_heads(v_proj(x), kv_heads), context, layer)));
     }
 
     template <class Self, class Visitor>

@@ -44,4 +44,19 @@ struct DecoderContext {
     index_t window = 0;
 };
 
+/// Causal attention of a decoder's layer: query (B, H, T, D) to key and value (B, Hkv, T, D), and to those that the cache holds already.
+inline Tensor<float> causal_attention(const Tensor<float>& query, const Tensor<float>& key, const Tensor<float>& value, const DecoderContext& context,
+                                      index_t layer) {
+    const auto attend = [&](const auto& k, const auto& v) {
+        return attention(query, k, v, {.causal = true, .window = context.window}, context.bias);
+    };
+    if (context.cache == nullptr) return attend(key, value);
+    if (context.cache->type() == DType::bf16) {
+        const auto all = context.cache->append<bf16>(layer, key, value);
+        return attend(all.key, all.value);
+    }
+    const auto all = context.cache->append(layer, key, value);
+    return attend(all.key, all.value);
+}
+
 }  // namespace tercet::inline TERCET_ABI

@@ -1,9 +1,9 @@
-// Attention on the CPU (Vaswani et al. 2017, eq. 1), a block of queries at a time:
+// Attention on the CPU (Vaswani et al. 2017, eq. 1), cut into tiles for the kernels of isa/attention.inc:
 //
 //   S = scale · Q Kᵀ + bias, masked        P = softmax(S)        O = P V
 //
-// A block's scores are all that is ever held, so memory grows linearly with the tokens. Backward computes P again from S and the saved
-// log-sum-exp L of each row (Dao 2023, "FlashAttention-2", section 3.1) and then, with D = Σ dO · O:
+// Forward holds tiles of 64 queries by 64 keys and keeps of each row of S its log-sum-exp L alone, so memory grows linearly with the tokens.
+// Backward computes P again from S and L (Dao 2023, "FlashAttention-2", section 3.1) and then, with D = Σ dO · O:
 //
 //   dV = Pᵀ dO        dP = dO Vᵀ        dS = P · (dP − D)        dQ = scale · dS K        dK = scale · dSᵀ Q
 #pragma once
@@ -32,6 +32,7 @@ struct AttentionShape {
     index_t window = 0;       // 0: none; otherwise query at p sees keys at (p − window, p]
     const T* bias = nullptr;  // added to the scores; (B, H, Tq, Tk) by strides, 0 where it is broadcast
     index_t bias_batch = 0, bias_head = 0, bias_query = 0, bias_key = 0;
+    const T* slopes = nullptr;  // (H): score −= slope · (position of the query − key)
 
     index_t group() const { return heads / kv_heads; }
     index_t position(index_t query) const { return query + key_tokens - query_tokens; }
@@ -43,6 +44,11 @@ struct AttentionShape {
 namespace cpu::detail {
 
 inline constexpr index_t query_block = 64;
+
+// Tasks of so many multiplications each that go together, so that one is worth a thread.
+inline index_t task_grain(index_t multiplications) {
+    return std::max<index_t>(1, 65536 / std::max<index_t>(1, multiplications));
+}
 
 // Queries [begin, end) of head h in batch b, with the scores of their block in `scores` (end − begin, keys).
 template <class T>
@@ -65,6 +71,8 @@ struct ScoreBlock {
             const T* bias = shape.bias + b * shape.bias_batch + h * shape.bias_head + query * shape.bias_query;
             for (index_t j = first; j < last; ++j) row[j] += bias[j * shape.bias_key];
         }
+        if (shape.slopes != nullptr)
+            for (index_t j = first; j < last; ++j) row[j] -= shape.slopes[h] * static_cast<T>(shape.position(query) - j);
         std::fill(row + std::max(first, last), row + keys, masked);
     }
 };
@@ -73,51 +81,85 @@ struct ScoreBlock {
 
 namespace cpu {
 
-/// out, q (B, H, Tq, D); k, v (B, Hkv, Tk, D); log_sums (B, H, Tq), or null when no backward will follow.
-template <class T>
-void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v,
-               const AttentionShape<T>& s) {
-    const auto& kernels = cpu::kernels<T>();
-    if (s.query_tokens == 1) {  // decoding: the heads that share a key head are the rows of one product
-        const index_t group = s.group(), first = s.first_key(0), keys = s.last_key(0) - first;
-        parallel_for(s.batch * s.kv_heads, [&](index_t task) {
-            const index_t b = task / s.kv_heads, kv = task % s.kv_heads;
-            const Scratch<T> scores(group * s.key_tokens);
-            const RightOperand<T> keys_by_column{RightOperand<T>::Kind::strided, {k.at(b, kv, first), 1, k.token_stride}};
-            gemm_serial<T>(scores.data(), keys, {q.at(b, kv * group, 0), q.head_stride, 1}, keys_by_column, group, keys, s.head_dim, false);
-            for (index_t g = 0; g < group; ++g) {
-                T* row = scores.data() + g * keys;
-                const index_t h = kv * group + g;
-                const T* bias = s.bias == nullptr ? nullptr : s.bias + b * s.bias_batch + h * s.bias_head;
-                for (index_t j = 0; j < keys; ++j) row[j] = row[j] * s.scale + (bias == nullptr ? T(0) : bias[(first + j) * s.bias_key]);
-                if (log_sums != nullptr) log_sums[b * s.heads + h] = kernels.log_sum_exp(row, keys);
-                kernels.softmax(row, row, keys);
-            }
-            const RightOperand<T> values{RightOperand<T>::Kind::strided, {v.at(b, kv, first), v.token_stride, 1}};
-            gemm_serial<T>(out.at(b, kv * group, 0), out.head_stride, {scores.data(), keys, 1}, values, group, s.head_dim, keys, false);
-        });
-        return;
+namespace detail {
+
+// What a kernel needs to know of query `query` of head h in batch b and those after it, up to `end`.
+template <class T, class S>
+AttentionTile<T> attention_tile(const HeadsView<T>& out, const HeadsView<const T>& q, const HeadsView<const S>& k, const HeadsView<const S>& v,
+                                const AttentionShape<T>& s, index_t b, index_t h, index_t query, index_t end) {
+    AttentionTile<T> tile{};
+    tile.out = out.at(b, h, query);
+    tile.query = q.at(b, h, query);
+    tile.key = k.at(b, h / s.group(), 0);
+    tile.value = v.at(b, h / s.group(), 0);
+    tile.out_stride = out.token_stride, tile.query_stride = q.token_stride, tile.key_stride = k.token_stride, tile.value_stride = v.token_stride;
+    tile.queries = end - query, tile.channels = s.head_dim, tile.bf16 = std::is_same_v<S, bf16>;
+    tile.position = s.position(query), tile.first_key = s.first_key(query), tile.last_key = s.last_key(end - 1);
+    tile.scale = s.scale, tile.causal = s.causal, tile.window = s.window;
+    if (s.bias != nullptr) {
+        tile.bias = s.bias + b * s.bias_batch + h * s.bias_head + query * s.bias_query;
+        tile.bias_query = s.bias_query, tile.bias_key = s.bias_key;
     }
-    const index_t blocks = (s.query_tokens + detail::query_block - 1) / detail::query_block;
-    parallel_for(s.batch * s.heads * blocks, [&](index_t task) {
-        const index_t b = task / (s.heads * blocks), h = task / blocks % s.heads, begin = task % blocks * detail::query_block;
-        const index_t end = std::min(begin + detail::query_block, s.query_tokens), keys = s.last_key(end - 1);
-        if (keys == 0) {  // causal, with fewer keys than queries: nothing to see
-            for (index_t i = begin; i < end; ++i) {
-                std::fill_n(out.at(b, h, i), s.head_dim, T(0));
-                if (log_sums != nullptr) log_sums[(b * s.heads + h) * s.query_tokens + i] = -std::numeric_limits<T>::infinity();
+    if (s.slopes != nullptr) tile.slopes = s.slopes + h;
+    return tile;
+}
+
+// Decoding: runs of keys, so that there is work for every core whatever the number of heads. The heads of a group go through a run together.
+template <class T, class S>
+void attend_few(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const S>& k, const HeadsView<const S>& v,
+                const AttentionShape<T>& s) {
+    const auto& kernels = cpu::kernels<T>();
+    const index_t group = s.group(), queries = s.query_tokens, row = s.head_dim + 2;
+    const index_t first = s.first_key(0), runs = std::max<index_t>(1, (s.last_key(queries - 1) - first + attention_run - 1) / attention_run);
+    const Scratch<T> partials(s.batch * s.kv_heads * runs * queries * group * row);
+    const auto partial = [&](index_t pair, index_t run, index_t i) { return partials.data() + ((pair * runs + run) * queries + i) * group * row; };
+    parallel_ranges(s.batch * s.kv_heads * runs, task_grain(queries * group * attention_run * s.head_dim), [&](index_t begin, index_t end) {
+        const Scratch<T> scratch(attention_scratch(s.head_dim, false));
+        for (index_t task = begin; task < end; ++task) {
+            const index_t pair = task / runs, run = task % runs, from = first + run * attention_run;
+            for (index_t i = 0; i < queries; ++i) {
+                auto tile = attention_tile(out, q, k, v, s, pair / s.kv_heads, pair % s.kv_heads * group, i, i + 1);
+                tile.queries = group, tile.query_stride = q.head_stride, tile.bias_query = s.bias_head;
+                tile.first_key = std::max(tile.first_key, from), tile.last_key = std::min(tile.last_key, from + attention_run);
+                T* to = partial(pair, run, i);
+                if (tile.first_key < tile.last_key) {
+                    kernels.attention_heads(to, tile, scratch.data());
+                } else {  // none of this run
+                    std::fill_n(to, group * row, T(0));
+                    for (index_t g = 0; g < group; ++g) to[g * row] = -std::numeric_limits<T>::infinity();
+                }
             }
-            return;
         }
-        const Scratch<T> scores((end - begin) * keys);
-        detail::ScoreBlock<T>{s}(scores.data(), q, k, b, h, begin, end, keys);
-        for (index_t i = begin; i < end; ++i) {
-            T* row = scores.data() + (i - begin) * keys;
-            if (log_sums != nullptr) log_sums[(b * s.heads + h) * s.query_tokens + i] = kernels.log_sum_exp(row, keys);
-            kernels.softmax(row, row, keys);
+    });
+    for (index_t pair = 0; pair < s.batch * s.kv_heads; ++pair)
+        for (index_t g = 0; g < group; ++g)
+            for (index_t i = 0; i < queries; ++i) {
+                const index_t b = pair / s.kv_heads, h = pair % s.kv_heads * group + g;
+                kernels.attention_merge(out.at(b, h, i), log_sums == nullptr ? nullptr : log_sums + (b * s.heads + h) * queries + i,
+                                        partial(pair, 0, i) + g * row, runs, queries * group * row, s.head_dim);
+            }
+}
+
+}  // namespace detail
+
+/// out, q (B, H, Tq, D); k, v (B, Hkv, Tk, D), of T or bf16; log_sums (B, H, Tq), or null when no backward will follow.
+template <class T, class S>
+void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const S>& k, const HeadsView<const S>& v,
+               const AttentionShape<T>& s) {
+    constexpr index_t few = 4;
+    if (s.query_tokens <= few) return detail::attend_few(out, log_sums, q, k, v, s);
+    // Blocks of queries, a head's longest first: the tasks at the end are the short ones, and a head's keys are used while they are cached.
+    const index_t blocks = (s.query_tokens + attention_queries - 1) / attention_queries;
+    const index_t work = std::min(s.query_tokens, attention_queries) * s.key_tokens * s.head_dim;
+    parallel_ranges(s.batch * s.heads * blocks, detail::task_grain(work), [&](index_t first, index_t last) {
+        const Scratch<T> scratch(attention_scratch(s.head_dim, std::is_same_v<S, bf16>));
+        for (index_t task = first; task < last; ++task) {
+            const index_t head = task / blocks, begin = (blocks - 1 - task % blocks) * attention_queries;
+            auto tile =
+                detail::attention_tile(out, q, k, v, s, head / s.heads, head % s.heads, begin, std::min(begin + attention_queries, s.query_tokens));
+            if (log_sums != nullptr) tile.log_sums = log_sums + head * s.query_tokens + begin;
+            cpu::kernels<T>().attention_tile(tile, scratch.data());
         }
-        const RightOperand<T> values{RightOperand<T>::Kind::strided, {v.at(b, h / s.group(), 0), v.token_stride, 1}};
-        gemm_serial<T>(out.at(b, h, begin), out.token_stride, {scores.data(), keys, 1}, values, end - begin, s.head_dim, keys, false);
     });
 }
 

@@ -282,8 +282,8 @@ struct Backend {
         kernel_set().stored.dequantize(y, row, type, begin, n);
     }
 
-    template <Real T>
-    static void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k, const HeadsView<const T>& v,
+    template <Real T, class S>
+    static void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q, const HeadsView<const S>& k, const HeadsView<const S>& v,
                           const AttentionShape<T>& s) {
         cpu::attention(out, log_sums, q, k, v, s);
     }

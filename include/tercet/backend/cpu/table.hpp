@@ -62,6 +62,28 @@ struct GemmKernels {
     index_t tile_rows;  // rows of a full register tile
 };
 
+/// Most queries of an attention tile, its keys at a time, and the most keys of a run of the decoding kernel.
+inline constexpr index_t attention_queries = 64, attention_keys = 64, attention_run = 256;
+
+/// One piece of attention: some queries of a head (or one query of several heads that share their keys) and the keys they see.
+template <class T>
+struct AttentionTile {
+    T* out;          // (queries, D)
+    T* log_sums;     // (queries), or null
+    const T* query;  // (queries, D)
+    index_t out_stride, query_stride, queries;
+    const void *key, *value;  // (Tk, D), of T, or bf16 where that is set
+    index_t key_stride, value_stride, channels;
+    bool bf16;
+    index_t position, first_key, last_key;  // of the first query among the keys; keys [first, last) that any of the queries sees
+    T scale;
+    bool causal;
+    index_t window;
+    const T* bias;  // of the first query and key 0, or null
+    index_t bias_query, bias_key;
+    const T* slopes;  // score −= slope · (position − key): of the head (or one a head), or null
+};
+
 template <class T>
 struct Kernels {
     // y (n) = f(x (n));   dx (n) += dy · f'(x, y)
@@ -96,6 +118,13 @@ struct Kernels {
     GemmKernels<T, T> gemm;
     // y (n) = Σ_p x[p · x_step] · B[p], rows of B (rows, n) by their stride
     void (*add_rows)(T* y, const T* x, index_t x_step, const T* b, index_t row_stride, index_t rows, index_t n);
+
+    // out and log_sums of up to attention_queries queries of one head; scratch holds attention_scratch(channels, bf16) numbers.
+    void (*attention_tile)(const AttentionTile<T>& tile, T* scratch);
+    // The same for one query of each of several heads, at most attention_run keys, before the division: a row (m, l, O) of D + 2 numbers a head.
+    void (*attention_heads)(T* partials, const AttentionTile<T>& tile, T* scratch);
+    // out (D) from such rows of one head, which stand `step` apart; log_sum may be null
+    void (*attention_merge)(T* out, T* log_sum, const T* partials, index_t runs, index_t step, index_t channels);
 };
 
 /// Products of narrow numbers: bfloat16 (as its bits) summed in float, bytes summed in 32-bit integers.
@@ -134,6 +163,11 @@ template <class T>
 const Kernels<T>& kernels_for(const KernelSet& set) {
     if constexpr (std::is_same_v<T, float>) return set.f32;
     else return set.f64;
+}
+
+/// Numbers of scratch that the attention kernels need: Qᵀ, O, S, the bias and four rows of a tile, its keys and values where they are bf16.
+inline index_t attention_scratch(index_t channels, bool bf16) {
+    return attention_queries * (2 * channels + 2 * attention_keys + 4) + (bf16 ? 2 * attention_keys * channels : 0);
 }
 
 }  // namespace tercet::inline TERCET_ABI::cpu
