@@ -2,6 +2,8 @@
 //
 //   gemm/LIBRARY/MxNxK                     C (M, N) = A (M, K) · B (K, N), row-major; tercet packs B in each call, tercet_prepacked once
 //   gemm_near/LISTED/MxNxK                 a neighbour of a listed shape: one extent ±1 or ±8, or all of them the next primes
+//                                          A library by itself (--benchmark_filter=gemm/eigen) is the fairer measure: after a product the threads of
+//                                          OpenBLAS and OpenMP spin for a while, and take the cores from the next one.
 //   gemv/tercet_prepacked/1xNxK            B taken in turn from 256 MB of packed weights
 #include "gemm_libraries.hpp"
 #include "support/machine.hpp"

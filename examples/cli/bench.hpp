@@ -32,7 +32,7 @@ double seconds_of(const Work& work, long long times = 1) {
 /// The median of what run() gives, the seconds that it took: nine runs or more and half a second at least, unless that takes too long.
 template <class Run>
 double median_run(const Run& run) {
-    constexpr double enough = 0.5, most = 8;
+    constexpr double enough = 0.5, most = 5;
     run();
     std::vector<double> runs;
     for (double spent = 0; spent < most && (runs.size() < 9 || spent < enough);) spent += seconds_of([&] { runs.push_back(run()); });
