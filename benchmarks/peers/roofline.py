@@ -9,10 +9,10 @@ STYLE = """
   svg { background: #ffffff } text { font: 12px system-ui, sans-serif; fill: #30363d } .title { font-size: 15px; font-weight: 600 }
   .grid { stroke: #d8dee4; stroke-width: 1 } .roof { stroke: #30363d; stroke-width: 2; fill: none } .narrow { stroke: #8c959f; stroke-width: 1.5;
   stroke-dasharray: 5 4; fill: none } .faint { fill: #656d76 } .leader { stroke: #8c959f; stroke-width: .7 }
-  .c0 { fill: #0969da } .c1 { fill: #bc4c00 } .c2 { fill: #1a7f37 } .c3 { fill: #8250df } .c4 { fill: #bf3989 } .c5 { fill: #9a6700 }
+  .c0 { fill: #0969da } .c1 { fill: #bc4c00 } .c2 { fill: #1a7f37 } .c3 { fill: #8250df } .c4 { fill: #bf3989 } .c5 { fill: #9a6700 } .c6 { fill: #0a7f86 }
   @media (prefers-color-scheme: dark) {
     svg { background: #0d1117 } text { fill: #e6edf3 } .grid { stroke: #2a313a } .roof { stroke: #e6edf3 } .narrow { stroke: #7d8590 } .faint { fill: #9198a1 }
-    .c0 { fill: #58a6ff } .c1 { fill: #f0883e } .c2 { fill: #3fb950 } .c3 { fill: #bc8cff } .c4 { fill: #f778ba } .c5 { fill: #d29922 }
+    .c0 { fill: #58a6ff } .c1 { fill: #f0883e } .c2 { fill: #3fb950 } .c3 { fill: #bc8cff } .c4 { fill: #f778ba } .c5 { fill: #d29922 } .c6 { fill: #39c5cf }
   }
 """
 
@@ -32,6 +32,10 @@ def points(results):
         m, n, k = map(int, shape.split(","))
         if threads == "2":
             add("matrix product", f"{m}³" if m == n == k else f"{m}×{n}×{k}", 2 * m * n * k, 4 * (m * n + n * k + m * k), median(row))
+    for key, row in values("gemv").items():
+        shape, threads = key.split()
+        if threads == "2":
+            add("one row", shape.replace(",", "×"), 2, 4, median(row) / 2)
     for key, row in values("narrow").items():
         kind, shape = key.split()
         m, n, k = map(int, shape.split(","))
@@ -96,7 +100,7 @@ def picture(results):
         taken.append((WIDTH - RIGHT - 130, y_of(factor * peak) - 18, WIDTH - RIGHT, y_of(factor * peak) + 2))
     x = 0.55
     angle = math.degrees(math.atan2(y_of(x * memory) - y_of(2 * x * memory), x_of(2 * x) - x_of(x)))
-    svg.append(f'<text class="faint" transform="translate({x_of(x):.1f} {y_of(x * memory) - 8:.1f}) rotate({-angle:.1f})">memory: {memory:.0f} GB/s</text>')
+    svg.append(f'<text class="faint" transform="translate({x_of(x):.1f} {y_of(x * memory) - 13:.1f}) rotate({-angle:.1f})">memory: {memory:.0f} GB/s</text>')
 
     found = points(results)
     groups = list(dict.fromkeys(group for group, *_ in found))
@@ -105,7 +109,7 @@ def picture(results):
     for group, label, intensity, rate in found:
         x, y, colour = x_of(intensity), y_of(rate), f"c{groups.index(group)}"
         svg.append(f'<circle class="{colour}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>')
-        wide = 6.4 * len(label)
+        wide = 8 * len(label)
         around = [(dx if dx > 0 else dx - wide, dy) for far in range(0, 120, 12) for dx, dy in
                   ((8, 4 + far), (8, 4 - far), (-8, 4 + far), (-8, 4 - far), (-wide / 2, 18 + far), (-wide / 2, -9 - far))]
         for dx, dy in around:
