@@ -1,6 +1,6 @@
 // The `tercet` command: models, tokenizers and texts from the shell.
 //
-//   tercet info PATH · tokenize · detokenize · logits · embed · generate · perplexity          tercet COMMAND --help says the rest
+//   tercet info PATH · tokenize · detokenize · logits · embed · generate · perplexity · bench          tercet COMMAND --help says the rest
 //
 // Each prints a result on stdout, as text or (--json) as one JSON object; messages go to stderr. Exit status: 0, or 1 with one line of
 // error, or 2 for bad usage.
@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
     cli::add_embed(app);
     cli::add_generate(app);
     cli::add_perplexity(app);
+    cli::add_bench(app);
     const auto commands = app.get_subcommands([](CLI::App*) { return true; });
     const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
     if (argc > 1 && argv[1][0] != '-' && std::none_of(commands.begin(), commands.end(), named))
@@ -42,8 +43,8 @@ int main(int argc, char** argv) {
         app.exit(asked);
         return 0;
     } catch (const CLI::ParseError& error) {
-        const auto given = app.get_subcommands();
-        const std::string command = given.empty() ? "tercet" : "tercet " + given.front()->get_name();
+        std::string command = "tercet";
+        for (auto given = app.get_subcommands(); !given.empty(); given = given.front()->get_subcommands()) command += " " + given.front()->get_name();
         return report(std::string(error.what()) + " (" + command + " --help lists the options)", 2);
     } catch (const tercet::Error& error) {
         return report(error.what(), 1);

@@ -47,6 +47,8 @@ inline std::atomic<int> thread_setting{0};  // 0: not set, use the default
 
 inline thread_local bool inside_parallel = false;
 
+inline std::atomic<std::uint64_t> shared_loops{0};
+
 // Marks this thread as working inside a loop, so that loops within it stay on it.
 struct InsideParallel {
     bool before = std::exchange(inside_parallel, true);
@@ -201,6 +203,11 @@ inline void set_threads(int count) {
     detail::thread_setting.store(count, std::memory_order_relaxed);
 }
 
+/// Loops that threads have shared so far in this process: each costs a fork and a join, which a measurement may want to count.
+inline std::uint64_t shared_loops() {
+    return detail::shared_loops.load(std::memory_order_relaxed);
+}
+
 /// Calls body(tile) for each tile in [0, count). Tiles may run at the same time, in any order. An exception from one of them reaches
 /// the caller after the others have ended.
 template <class F>
@@ -210,6 +217,7 @@ void parallel_for(index_t count, const F& body) {
         for (index_t tile = 0; tile < count; ++tile) body(tile);
         return;
     }
+    detail::shared_loops.fetch_add(1, std::memory_order_relaxed);
     detail::Loop loop{[](const void* context, index_t tile) { (*static_cast<const F*>(context))(tile); }, &body, count};
     detail::run_on_threads(loop, team);
     loop.rethrow();

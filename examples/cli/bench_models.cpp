@@ -1,0 +1,93 @@
+// tercet bench embed, bench generate: whole models on ids drawn at random, without a tokenizer's work.
+//
+// embed      an encoder's forward pass on (batch, sequence) ids, none of them padding
+// generate   a language model: the prompt in one go, then --tokens single steps after a prompt of eight; nothing is sampled
+#include "bench.hpp"
+#include "ids.hpp"
+#include "models.hpp"
+
+namespace cli {
+
+namespace {
+
+using namespace tercet;
+
+Tensor<std::int32_t> random_ids(const Shape& shape, index_t vocabulary) {
+    return Tensor<std::int32_t>::randint(0, vocabulary, shape);
+}
+
+struct EmbedSettings : Common {
+    std::string model, type = "f32";
+    index_t batch = 1, sequence = 128;
+};
+
+void run_embed(const EmbedSettings& s) {
+    require(s.type == "f32", ErrorCode::unsupported, "bench embed: --type ", s.type, " is not available yet");
+    const NoGrad guard;
+    const auto files = ModelFiles::open(s.model);
+    require_head(files, encoders);
+    const Bert model = load_bert(files);
+    const Shape shape{s.batch, s.sequence};
+    const auto ids = random_ids(shape, model.config.vocab_size);
+    const auto mask = Tensor<std::uint8_t>::ones(shape);
+    const auto types = Tensor<std::int32_t>::zeros(shape);
+    print_measured(s, {{"ms", 1e3 * median_seconds([&] { model(ids, {&mask, &types}); })}});
+}
+
+struct GenerateSettings : Common {
+    std::string model, activations = "f32";
+    index_t prompt_tokens = 512, tokens = 64;
+};
+
+void run_generate(const GenerateSettings& s) {
+    require_f32_activations(s.activations);
+    const auto llm = open_causal(s.model);
+    const auto drawn = random_ids({std::max(s.prompt_tokens, s.tokens)}, vocab_size(llm.model()));
+    const auto ids = drawn.span();
+    const auto prompt = ids.first(static_cast<std::size_t>(s.prompt_tokens));
+    const double prompt_seconds = median_run([&] {
+        Session session(llm.model());
+        return seconds_of([&] { session.feed(prompt); });
+    });
+    std::uint64_t loops = 0;  // that a run's threads share
+    const double seconds = median_run([&] {
+        Session session(llm.model());
+        session.feed(ids.first(std::min<std::size_t>(8, ids.size())));
+        const auto before = shared_loops();
+        const double run = seconds_of([&] {
+            for (index_t i = 0; i < s.tokens; ++i) session.feed(ids.subspan(static_cast<std::size_t>(i), 1));
+        });
+        loops = shared_loops() - before;
+        return run;
+    });
+    print_measured(s, {{"prompt_tokens_per_s", static_cast<double>(s.prompt_tokens) / prompt_seconds},
+                       {"tokens_per_s", static_cast<double>(s.tokens) / seconds},
+                       {"loops_per_token", static_cast<double>(loops) / static_cast<double>(s.tokens)}});
+}
+
+}  // namespace
+
+void add_bench_embed(CLI::App& bench) {
+    const auto [command, s] = add_command<EmbedSettings>(bench, "embed", "An encoder's forward pass", run_embed);
+    command->add_option("--model", s->model, "A model directory")->required()->type_name("PATH");
+    command->add_option("--batch", s->batch, "Texts")->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("B");
+    command->add_option("--sequence", s->sequence, "Tokens of each")->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("T");
+    command->add_option("--type", s->type, "Type of the weights in matrix products")
+        ->check(CLI::IsMember({"f32", "bf16", "int8"}))
+        ->capture_default_str();
+}
+
+void add_bench_generate(CLI::App& bench) {
+    const auto [command, s] = add_command<GenerateSettings>(bench, "generate", "A language model's prompt and decoding", run_generate);
+    command->add_option("--model", s->model, "A model directory or a .gguf file")->required()->type_name("PATH");
+    command->add_option("--prompt-tokens", s->prompt_tokens, "Tokens of the prompt")
+        ->check(CLI::Range(1, 1 << 24))
+        ->capture_default_str()
+        ->type_name("N");
+    command->add_option("--tokens", s->tokens, "Decoding steps")->check(CLI::Range(1, 1 << 24))->capture_default_str()->type_name("N");
+    command->add_option("--activations", s->activations, "Type of the activations in matrix products")
+        ->check(CLI::IsMember({"f32", "int8"}))
+        ->capture_default_str();
+}
+
+}  // namespace cli
