@@ -33,9 +33,8 @@ const float* random_numbers(index_t offset) {
 }
 
 Tensor<float> packed(const float* b, index_t n, index_t k) {
-    constexpr index_t width = tercet::cpu::panel_width;
-    auto panels = Tensor<float>::empty({(n + width - 1) / width * width * k});
-    Device::pack(panels.mutable_data(), {b, n, 1}, n, k);
+    auto panels = Tensor<float>::empty({tercet::cpu::packed_words<float>(n, k)});
+    Device::pack<float>(panels.mutable_data(), {b, n, 1}, n, k);
     return panels;
 }
 

@@ -1,12 +1,14 @@
 // tercet bench: what this machine makes of the kernels, each alone, and of whole models. {"gflops"}, {"ms"}, … with "isa" and "threads".
 //
-// gemm       C (M, N) = A (M, K) · B (K, N), all row-major, into memory that is there; --prepacked keeps the packing of B out of the timing
+// gemm       C (M, N) = A (M, K) · B (K, N), all row-major, into memory that is there; --prepacked keeps the packing of B out of the timing;
+//            bf16 sums in float, int8 in 32-bit integers
 // rows       one op on R rows of C floats, from memory to memory; gb_per_s counts each float once read and once written
 // attention  scaled dot-product attention on (1, heads, tokens, head-dim); with --backward, forward and backward
 #include "bench.hpp"
 #include "ids.hpp"
 
 #include <tercet/ops/attention.hpp>
+#include <tercet/ops/elementwise.hpp>
 
 #include <functional>
 
@@ -30,33 +32,40 @@ struct GemmSettings : Common {
     index_t rotate_mb = 0;
 };
 
-void run_gemm(const GemmSettings& s) {
-    const auto extents = parse_extents(s.size, 3, "M,N,K");
-    require(s.type == "f32", ErrorCode::unsupported, "bench gemm: --type ", s.type, " is not available yet");
-    const index_t m = extents[0], n = extents[1], k = extents[2];
-    const index_t bytes = checked_mul<index_t>(checked_mul<index_t>(k, n, "--size"), index_t{sizeof(float)}, "--size");
-    const auto a = Tensor<float>::randn({m, k});
-    auto c = Tensor<float>::empty({m, n});
-    using Right = cpu::RightOperand<float>;
-    auto operand = Tensor<float>::randn({k, n});
-    if (s.prepacked) {
-        auto panels = Tensor<float>::empty({(n + cpu::panel_width - 1) / cpu::panel_width * cpu::panel_width * k});
-        Device::pack(panels.mutable_data(), {operand.data(), n, 1}, n, k);
-        operand = std::move(panels);
+template <class In, class Sum>
+void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k) {
+    using Right = cpu::RightOperand<In>;
+    const auto numbers = [](index_t rows, index_t columns) { return (Tensor<float>::randn({rows, columns}) * 32.f).template to<In>(); };
+    const auto a = numbers(m, k), b = numbers(k, n);
+    auto c = Tensor<Sum>::empty({m, n});
+    auto panels = Tensor<cpu::PackedWord<In>>::empty({cpu::packed_words<In>(n, k)});
+    Device::pack<In>(panels.mutable_data(), {b.data(), n, 1}, n, k);
+    // Copies of it, where the weights are to come from memory each time, as in a model's decoding step.
+    std::vector<Tensor<In>> plain{b};
+    std::vector<decltype(panels)> packed{panels};
+    const index_t bytes = b.numel() * index_t{sizeof(In)}, copies = std::max<index_t>(1, (s.rotate_mb << 20) / bytes);
+    for (index_t i = 1; i < copies; ++i) {
+        if (s.prepacked) packed.push_back(panels.clone());
+        else plain.push_back(b.clone());
     }
-    std::vector<Tensor<float>> b{operand};  // copies of it, where the weights are to come from memory each time, as in a model's decoding step
-    while (static_cast<index_t>(b.size()) * bytes < s.rotate_mb << 20) b.push_back(operand.clone());
-    const auto right = [&](const Tensor<float>& x) {
-        return s.prepacked ? Right{.kind = Right::Kind::packed, .panels = x.data()} : Right{.kind = Right::Kind::strided, .view = {x.data(), n, 1}};
-    };
     std::size_t next = 0;
     const double seconds = median_seconds([&] {
-        Device::gemm(c.mutable_data(), n, {a.data(), k, 1}, right(b[next]), m, n, k, false);
-        next = (next + 1) % b.size();
+        const Right right = s.prepacked ? Right{.kind = Right::Kind::packed, .panels = packed[next].data()}
+                                        : Right{.kind = Right::Kind::strided, .view = {plain[next].data(), n, 1}};
+        Device::gemm(c.mutable_data(), n, cpu::MatrixView<In>{a.data(), k, 1}, right, m, n, k, false);
+        next = (next + 1) % static_cast<std::size_t>(copies);
     });
-    const double flops = 2. * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-    const double touched = static_cast<double>(bytes) + 4. * static_cast<double>(m) * static_cast<double>(n + k);
-    print_measured(s, {{"gflops", flops / seconds / 1e9}, {"ms", 1e3 * seconds}, {"gb_per_s", touched / seconds / 1e9}});
+    const double operations = 2. * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+    const index_t touched = bytes + a.numel() * index_t{sizeof(In)} + c.numel() * index_t{sizeof(Sum)};
+    print_measured(s, {{"gflops", operations / seconds / 1e9}, {"ms", 1e3 * seconds}, {"gb_per_s", static_cast<double>(touched) / seconds / 1e9}});
+}
+
+void run_gemm(const GemmSettings& s) {
+    const auto extents = parse_extents(s.size, 3, "M,N,K");
+    const index_t m = extents[0], n = extents[1], k = extents[2];
+    if (s.type == "bf16") measure_gemm<bf16, float>(s, m, n, k);
+    else if (s.type == "int8") measure_gemm<std::int8_t, std::int32_t>(s, m, n, k);
+    else measure_gemm<float, float>(s, m, n, k);
 }
 
 struct RowsSettings : Common {

@@ -20,11 +20,15 @@ Json bench(std::vector<std::string> arguments, const std::vector<std::string>& n
 
 }  // namespace
 
-TEST_CASE("tercet bench gemm: plain, prepacked, and with weights from memory") {
+TEST_CASE("tercet bench gemm: plain, prepacked, with weights from memory, and of narrow numbers") {
     const auto json = bench({"gemm", "--size", "33,17,65"}, {"gflops", "ms"});
     const double flops = 2. * 33 * 17 * 65;
     CHECK(json.at("gflops").as_number() * json.at("ms").as_number() * 1e6 == Catch::Approx(flops).epsilon(1e-6));
     bench({"gemm", "--size", "1,64,64", "--type", "f32", "--prepacked", "--rotate", "1"}, {"gflops", "gb_per_s"});
+    for (const std::string type : {"bf16", "int8"}) {
+        bench({"gemm", "--size", "9,17,33", "--type", type}, {"gflops", "ms"});
+        bench({"gemm", "--size", "9,17,33", "--type", type, "--prepacked"}, {"gflops", "ms"});
+    }
 }
 
 TEST_CASE("tercet bench rows: operations on rows and on elements") {
