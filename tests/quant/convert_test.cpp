@@ -40,7 +40,8 @@ double deviation(const std::vector<float>& got, const std::vector<float>& expect
 }
 
 constexpr StorageType legacy[] = {StorageType::q8_0, StorageType::q4_0, StorageType::q4_1, StorageType::q5_0, StorageType::q5_1};
-constexpr StorageType searched[] = {StorageType::q2_k, StorageType::q3_k, StorageType::q4_k, StorageType::q5_k, StorageType::q6_k, StorageType::iq4_nl};
+constexpr StorageType searched[] = {StorageType::q2_k, StorageType::q3_k, StorageType::q4_k,
+                                    StorageType::q5_k, StorageType::q6_k, StorageType::iq4_nl};
 std::vector<StorageType> joined(std::span<const StorageType> first, std::span<const StorageType> second) {
     std::vector<StorageType> all(first.begin(), first.end());
     all.insert(all.end(), second.begin(), second.end());

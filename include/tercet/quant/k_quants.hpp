@@ -24,8 +24,8 @@ inline void put_bits(std::uint8_t& byte, unsigned bits, int shift) {
 struct SixBitPairs {
     std::uint8_t bytes[12];
 
-    unsigned scale(int g) const { return g < 4 ? bytes[g] & 63u : (bytes[g + 4] & 15u) | (bytes[g - 4] >> 6u) << 4; }
-    unsigned min(int g) const { return g < 4 ? bytes[g + 4] & 63u : (bytes[g + 4] >> 4u) | (bytes[g] >> 6u) << 4; }
+    unsigned scale(int g) const { return g < 4 ? bytes[g] & 63u : (bytes[g + 4] & 15u) | (bytes[g - 4] >> 2 & 48u); }
+    unsigned min(int g) const { return g < 4 ? bytes[g + 4] & 63u : (bytes[g + 4] >> 4 & 15u) | (bytes[g] >> 2 & 48u); }
     void put(int g, unsigned scale, unsigned min) {
         if (g < 4) {
             put_bits(bytes[g], scale, 0);
@@ -162,7 +162,8 @@ struct Q6_K {
     static void dequantize(const Q6_K& block, float* out) {  // out (256)
         const float d = block.d;
         for (int i = 0; i < 256; ++i) {
-            const unsigned low = block.low[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15u, high = block.high[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3u;
+            const unsigned low = block.low[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15u,
+                           high = block.high[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3u;
             out[i] = d * static_cast<float>(block.scales[i / 16]) * (static_cast<float>(low | high << 4) - 32);
         }
     }
