@@ -101,8 +101,7 @@ void run(const Settings& s) {
     if (s.ids.size() > 1) bad_usage("--ids: one prompt at a time");
     if (s.chat && !s.with_prompt) bad_usage("--chat needs --prompt");
     if (s.beams > 1 && s.n > s.beams) bad_usage("--n: more samples than --beams");
-    require_f32_activations(s.activations);
-    const auto llm = open_causal(s.model, s.adapter);
+    const auto llm = open_causal(s.model, s.adapter, s.activations);
     require(s.how.stop.empty() || llm.has_tokenizer(), ErrorCode::bad_tokenizer, s.model, ": --stop needs a tokenizer, this model came without");
     const Ids prompt = prompt_ids(s, llm);
     std::vector<Sample> samples;
@@ -167,9 +166,7 @@ void add_generate(CLI::App& app) {
     command->add_flag("--chat", s->chat, "The prompt is a user's message: put it into the model's chat template");
     command->add_flag("--ignore-eos", s->how.ignore_eos, "Go on after the end token");
     command->add_option("--adapter", s->adapter, "A directory with a LoRA adapter")->type_name("DIR");
-    command->add_option("--activations", s->activations, "Type of the activations in matrix products")
-        ->check(CLI::IsMember({"f32", "int8"}))
-        ->capture_default_str();
+    add_activations(*command, s->activations);
 }
 
 }  // namespace cli

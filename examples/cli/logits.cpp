@@ -26,6 +26,7 @@ Result evaluate(const Settings& s, const Batch& batch) {
     const NoGrad guard;
     ModelOptions options;
     options.adapter = s.adapter;
+    options.activations = activations_named(s.activations);
     const auto* mask = batch.masked ? &batch.mask : nullptr;
     const auto causal = [&](const CausalModel& model) { return Result{forward(model, batch.ids, {.attention_mask = mask}), true}; };
     if (is_gguf(s.model)) return causal(load_causal_model(Gguf::open(s.model), options));
@@ -50,7 +51,6 @@ std::string most_likely(std::span<const float> logits) {
 }
 
 void run(const Settings& s) {
-    require_f32_activations(s.activations);
     require(s.decoder_ids.empty(), ErrorCode::unsupported, "--decoder-ids: encoder-decoder models are not supported yet");
     const Batch batch = make_batch(s.ids, s.masks, s.types);
     const auto [given, logits] = evaluate(s, batch);
@@ -82,9 +82,7 @@ void add_logits(CLI::App& app) {
         ->allow_extra_args(false)
         ->type_name("IDS");
     command->add_option("--adapter", s->adapter, "A directory with a LoRA adapter")->type_name("DIR");
-    command->add_option("--activations", s->activations, "Type of the activations in matrix products")
-        ->check(CLI::IsMember({"f32", "int8"}))
-        ->capture_default_str();
+    add_activations(*command, s->activations);
 }
 
 }  // namespace cli

@@ -14,15 +14,22 @@ void require_head(const ModelFiles& files, std::span<const std::string_view> end
     }
 }
 
-CausalLm open_causal(const std::string& path, const std::string& adapter) {
+CausalLm open_causal(const std::string& path, const std::string& adapter, const std::string& activations) {
     ModelOptions options;
     options.adapter = adapter;
+    options.activations = activations_named(activations);
     if (!is_gguf(path)) require_head(ModelFiles::open(path), language_models);
     return load_causal_lm(path, options);
 }
 
-void require_f32_activations(const std::string& type) {
-    require(type == "f32", ErrorCode::unsupported, "--activations ", type, ": activations of that type are not supported yet");
+Activations activations_named(const std::string& type) {
+    return type == "int8" ? Activations::int8 : Activations::f32;
+}
+
+void add_activations(CLI::App& command, std::string& type) {
+    command.add_option("--activations", type, "Type of the activations where they meet block-quantised weights: f32, or int8, which is faster")
+        ->check(CLI::IsMember({"f32", "int8"}))
+        ->capture_default_str();
 }
 
 std::string text_of(const CausalLm& llm, std::span<const std::int32_t> ids) {

@@ -3,6 +3,8 @@
 
 #include <tercet/generate/load.hpp>
 
+#include <CLI/CLI.hpp>
+
 namespace cli {
 
 /// Throws unsupported when config.json says that the model was saved with a head that is not read here: its "architectures" must be
@@ -14,11 +16,12 @@ inline constexpr std::string_view language_models[] = {"ForCausalLM", "LMHeadMod
                                                        "Qwen2Model",  "Qwen3Model",  "GPT2Model"};
 inline constexpr std::string_view encoders[] = {"BertModel"};
 
-/// A language model with its tokenizer, if it has one; `adapter` is a LoRA adapter's directory, or empty.
-tercet::CausalLm open_causal(const std::string& path, const std::string& adapter = {});
+/// A language model with its tokenizer, if it has one; `adapter` is a LoRA adapter's directory, or empty; `activations` f32 or int8.
+tercet::CausalLm open_causal(const std::string& path, const std::string& adapter, const std::string& activations);
 
-/// Throws unsupported for any type of activations but f32.
-void require_f32_activations(const std::string& type);
+/// The option --activations, f32 or int8, and what its text means.
+void add_activations(CLI::App& command, std::string& type);
+tercet::Activations activations_named(const std::string& type);
 
 /// The text of ids, special tokens left out; of ids that the tokenizer lacks there is none. Empty without a tokenizer.
 std::string text_of(const tercet::CausalLm& llm, std::span<const std::int32_t> ids);

@@ -18,7 +18,7 @@ namespace {
 using namespace tercet;
 
 struct Settings : Common {
-    std::string model, file, ids, adapter;
+    std::string model, file, ids, adapter, activations = "f32";
     index_t context = 0;
 };
 
@@ -47,7 +47,7 @@ double score_window(const CausalModel& model, std::span<const std::int32_t> wind
 void run(const Settings& s) {
     if (s.file.empty() == s.ids.empty()) bad_usage("one of --file and --ids is required");
     const NoGrad guard;
-    const auto llm = open_causal(s.model, s.adapter);
+    const auto llm = open_causal(s.model, s.adapter, s.activations);
     const Ids ids = s.file.empty() ? parse_ids(s.ids, "--ids") : llm.tokenizer().encode_ids(read_text_file(s.file), false);
     for (const auto id : ids)
         require(id >= 0 && id < vocab_size(llm.model()), ErrorCode::index_out_of_range, "token id ", id, " is outside the model's vocabulary of ",
@@ -86,6 +86,7 @@ void add_perplexity(CLI::App& app) {
         ->check(CLI::Range(2, 1 << 26))
         ->type_name("N");
     command->add_option("--adapter", s->adapter, "A directory with a LoRA adapter")->type_name("DIR");
+    add_activations(*command, s->activations);
 }
 
 }  // namespace cli

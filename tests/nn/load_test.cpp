@@ -39,7 +39,7 @@ TEST_CASE("load: tensors of endings that are named may be there without a place"
 
 TEST_CASE("load: a type that cannot be read is refused with the tensor's name") {
     Linear layer(256, 1, false);
-    const std::vector<std::byte> bytes(144);
-    const Checkpoint checkpoint{"memory", {{"weight", StorageType::q4_k, {1, 256}, bytes}}, nullptr, false};
+    const std::vector<std::byte> bytes(292);
+    const Checkpoint checkpoint{"memory", {{"weight", StorageType::q8_k, {1, 256}, bytes}}, nullptr, false};
     CHECK_ERROR(load_weights(layer, checkpoint), ErrorCode::unsupported);
 }

@@ -104,7 +104,7 @@ TEST_CASE("weight: what does not fit is refused by name") {
     const std::vector<std::byte> bytes(4 * 34);
     CHECK_ERROR(w.set(StorageType::q8_0, {4, 64}, bytes, nullptr), ErrorCode::shape_mismatch);
     CHECK_ERROR(w.set(StorageType::q8_0, {4, 32}, std::span(bytes).first(10), nullptr), ErrorCode::shape_mismatch);
-    CHECK_ERROR(w.set(StorageType::q4_k, {4, 32}, bytes, nullptr), ErrorCode::unsupported);
+    CHECK_ERROR(w.set(StorageType::iq2_s, {4, 32}, bytes, nullptr), ErrorCode::unsupported);
     w.set(StorageType::q8_0, {4, 32}, bytes, nullptr);
     CHECK_ERROR(w.tensor(), ErrorCode::invalid_argument);
     CHECK_ERROR(linear(Tensor<float>::zeros({1, 31}), w), ErrorCode::shape_mismatch);

@@ -92,9 +92,9 @@ TEST_CASE("visit_block: hands out the block's struct, and names a type that has 
     CHECK_FALSE(is_supported_block(static_cast<StorageType>(200)));
     CHECK_ERROR(visit_block(static_cast<StorageType>(200), nothing), ErrorCode::invalid_argument);
     try {
-        visit_block(StorageType::q4_k, nothing);
+        visit_block(StorageType::q8_k, nothing);
         FAIL("nothing was thrown");
     } catch (const Error& error) {
-        CHECK(std::string(error.what()).find("Q4_K") != std::string::npos);
+        CHECK(std::string(error.what()).find("Q8_K") != std::string::npos);
     }
 }

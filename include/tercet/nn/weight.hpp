@@ -2,7 +2,7 @@
 //
 //   dense      a Tensor<float>, on the tape when it is trained
 //   packed     f32 in panels for the matrix product; made once, from a dense weight that will not change any more
-//   stored     a file's own bytes (f16, bf16, q8_0, q4_0, q4_1), multiplied without being unpacked as a whole
+//   stored     a file's own bytes (f16, bf16, or blocks such as q8_0 and q4_k), multiplied without being unpacked as a whole
 //
 // A module is built with the shapes it expects; loading fills them in. The type is looked at once a product, outside the hot loop.
 // A weight of any of these types may carry a low-rank term beside it (nn/lora.hpp), which linear() adds.
@@ -46,7 +46,7 @@ public:
     /// Takes this tensor as the weight. Throws shape_mismatch.
     void set(Tensor<float> dense) {
         require(dense.shape() == shape_, ErrorCode::shape_mismatch, "weight: expected shape ", shape_, ", got ", dense.shape());
-        *this = Weight(shape_, order_);
+        *this = emptied(shape_, order_);
         dense_ = std::move(dense);
     }
     /// Takes bytes of a stored type, (rows, columns) with whole blocks in a row, kept alive by `owner`. Throws unsupported for a type
@@ -57,22 +57,18 @@ public:
         require(can_multiply(type), ErrorCode::unsupported, "weight: no kernels for the type ", name_of(type));
         require(bytes.size() == bytes_of(type, shape[0] * shape[1]), ErrorCode::shape_mismatch, "weight: ", bytes.size(), " bytes for shape ", shape,
                 " of ", name_of(type));
-        *this = Weight(shape, WeightOrder::out_in);
+        *this = emptied(shape, WeightOrder::out_in);
         type_ = type;
         bytes_ = bytes;
         owner_ = std::move(owner);
     }
     static bool can_multiply(StorageType type) {
-        switch (type) {
-        case StorageType::f32:
-        case StorageType::f16:
-        case StorageType::bf16:
-        case StorageType::q8_0:
-        case StorageType::q4_0:
-        case StorageType::q4_1: return true;
-        default: return false;
-        }
+        return type == StorageType::f32 || type == StorageType::f16 || type == StorageType::bf16 || is_supported_block(type);
     }
+
+    /// What activations are rounded to before they meet this weight; f32, which rounds nothing, unless set. See Activations.
+    Activations activations() const { return activations_; }
+    void set_activations(Activations type) { activations_ = type; }
 
     /// The dense tensor, to be read, trained or written to. Throws invalid_argument for a packed or stored weight; without storage for none.
     const Tensor<float>& tensor() const {
@@ -137,12 +133,18 @@ public:
     cpu::RightOperand<float> right_operand() const {
         using Right = cpu::RightOperand<float>;
         require(loaded(), ErrorCode::invalid_argument, "weight: nothing has been loaded into it");
-        if (bytes_.data() != nullptr) return {.kind = Right::Kind::stored, .rows = bytes_.data(), .type = type_, .row_bytes = row_bytes()};
+        if (bytes_.data() != nullptr)
+            return {.kind = Right::Kind::stored, .rows = bytes_.data(), .type = type_, .row_bytes = row_bytes(), .activations = activations_};
         if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view()};
         return {.kind = Right::Kind::packed, .panels = panels_.data()};
     }
 
 private:
+    Weight emptied(const Shape& shape, WeightOrder order) const {
+        Weight w(shape, order);
+        w.activations_ = activations_;
+        return w;
+    }
     index_t row_bytes() const { return static_cast<index_t>(bytes_of(type_, in_features())); }
     cpu::MatrixView<float> transposed_view() const {
         const bool out_first = order_ == WeightOrder::out_in;
@@ -152,6 +154,7 @@ private:
     Shape shape_;
     WeightOrder order_ = WeightOrder::out_in;
     bool wanted_ = false;
+    Activations activations_ = Activations::f32;
     Tensor<float> dense_, panels_{};
     StorageType type_ = StorageType::f32;
     std::span<const std::byte> bytes_;

@@ -8,8 +8,12 @@
 #pragma once
 
 #include "tercet/core/dtype.hpp"
+#include "tercet/quant/iq4_nl.hpp"
+#include "tercet/quant/k_quants.hpp"
 #include "tercet/quant/q4_0.hpp"
 #include "tercet/quant/q4_1.hpp"
+#include "tercet/quant/q5_0.hpp"
+#include "tercet/quant/q5_1.hpp"
 #include "tercet/quant/q8_0.hpp"
 
 #include <algorithm>
@@ -46,21 +50,21 @@ namespace tercet::inline TERCET_ABI {
     X(c64, "C64", 1, 8, -1, "C64", void)                    \
     X(q4_0, "Q4_0", 32, 18, 2, "", Q4_0)                    \
     X(q4_1, "Q4_1", 32, 20, 3, "", Q4_1)                    \
-    X(q5_0, "Q5_0", 32, 22, 6, "", void)                    \
-    X(q5_1, "Q5_1", 32, 24, 7, "", void)                    \
+    X(q5_0, "Q5_0", 32, 22, 6, "", Q5_0)                    \
+    X(q5_1, "Q5_1", 32, 24, 7, "", Q5_1)                    \
     X(q8_0, "Q8_0", 32, 34, 8, "", Q8_0)                    \
     X(q8_1, "Q8_1", 32, 36, 9, "", void)                    \
-    X(q2_k, "Q2_K", 256, 84, 10, "", void)                  \
-    X(q3_k, "Q3_K", 256, 110, 11, "", void)                 \
-    X(q4_k, "Q4_K", 256, 144, 12, "", void)                 \
-    X(q5_k, "Q5_K", 256, 176, 13, "", void)                 \
-    X(q6_k, "Q6_K", 256, 210, 14, "", void)                 \
+    X(q2_k, "Q2_K", 256, 84, 10, "", Q2_K)                  \
+    X(q3_k, "Q3_K", 256, 110, 11, "", Q3_K)                 \
+    X(q4_k, "Q4_K", 256, 144, 12, "", Q4_K)                 \
+    X(q5_k, "Q5_K", 256, 176, 13, "", Q5_K)                 \
+    X(q6_k, "Q6_K", 256, 210, 14, "", Q6_K)                 \
     X(q8_k, "Q8_K", 256, 292, 15, "", void)                 \
     X(iq2_xxs, "IQ2_XXS", 256, 66, 16, "", void)            \
     X(iq2_xs, "IQ2_XS", 256, 74, 17, "", void)              \
     X(iq3_xxs, "IQ3_XXS", 256, 98, 18, "", void)            \
     X(iq1_s, "IQ1_S", 256, 50, 19, "", void)                \
-    X(iq4_nl, "IQ4_NL", 32, 18, 20, "", void)               \
+    X(iq4_nl, "IQ4_NL", 32, 18, 20, "", IQ4_NL)             \
     X(iq3_s, "IQ3_S", 256, 110, 21, "", void)               \
     X(iq2_s, "IQ2_S", 256, 82, 22, "", void)                \
     X(iq4_xs, "IQ4_XS", 256, 136, 23, "", void)             \

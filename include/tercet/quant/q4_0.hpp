@@ -15,11 +15,11 @@ namespace tercet::inline TERCET_ABI {
 
 namespace detail {
 
-// ⌊scaled + offset⌋ within 0…15, for the 4-bit types. The sum is rounded to float as ggml's is, but formed in double, so that no compiler
-// fuses the multiplication before it with the addition and gets other nibbles.
-inline unsigned to_nibble(float scaled, double offset) {
+// ⌊scaled + offset⌋ within 0…top, for types of few bits. The sum is rounded to float as ggml's is, but formed in double, so that no compiler
+// fuses the multiplication before it with the addition and gets other codes.
+inline unsigned to_code(float scaled, double offset, unsigned top) {
     const float q = static_cast<float>(static_cast<double>(scaled) + offset);
-    return q < 15 ? (q > 0 ? static_cast<unsigned>(q) : 0u) : 15u;
+    return q < static_cast<float>(top) ? (q > 0 ? static_cast<unsigned>(q) : 0u) : top;
 }
 
 }  // namespace detail
@@ -45,7 +45,7 @@ struct Q4_0 {
 
         Q4_0 block{f16(d), {}};
         for (int i = 0; i < 16; ++i) {
-            const unsigned low = detail::to_nibble(in[i] * inverse, 8.5), high = detail::to_nibble(in[i + 16] * inverse, 8.5);
+            const unsigned low = detail::to_code(in[i] * inverse, 8.5, 15), high = detail::to_code(in[i + 16] * inverse, 8.5, 15);
             block.nibbles[i] = static_cast<std::uint8_t>(low | (high << 4));
         }
         return block;

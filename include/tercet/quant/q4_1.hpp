@@ -30,7 +30,7 @@ struct Q4_1 {
 
         Q4_1 block{f16(d), f16(m), {}};
         for (int i = 0; i < 16; ++i) {
-            const unsigned low = detail::to_nibble((in[i] - m) * inverse, 0.5), high = detail::to_nibble((in[i + 16] - m) * inverse, 0.5);
+            const unsigned low = detail::to_code((in[i] - m) * inverse, 0.5, 15), high = detail::to_code((in[i + 16] - m) * inverse, 0.5, 15);
             block.nibbles[i] = static_cast<std::uint8_t>(low | (high << 4));
         }
         return block;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tercet/backend/cpu/attention.hpp"
+#include "tercet/backend/cpu/quant_gemm.hpp"
 #include "tercet/backend/functors.hpp"
 #include "tercet/core/dtype.hpp"
 #include "tercet/core/strided.hpp"
@@ -248,6 +249,8 @@ struct Backend {
     template <Real T>
     static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
                      const Epilogue<T>& epilogue = {}) {
+        if constexpr (std::is_same_v<T, float>)
+            if (wants_bytes(b)) return quant_gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
     /// The same with a B of narrow numbers: bfloat16 summed in float (A bfloat16 or float), bytes summed in 32-bit integers.

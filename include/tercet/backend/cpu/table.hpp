@@ -8,6 +8,16 @@
 #include "tercet/core/shape.hpp"
 #include "tercet/quant/block.hpp"
 
+namespace tercet::inline TERCET_ABI {
+
+/// What the activations of a product are rounded to before they meet its weight.
+enum class Activations : std::uint8_t {
+    f32,   // nothing: they stay as they are
+    int8,  // bytes under one scale for 32 neighbours, where the weight is of a block type; other weights are met in f32
+};
+
+}  // namespace tercet::inline TERCET_ABI
+
 namespace tercet::inline TERCET_ABI::cpu {
 
 /// Columns of a packed panel: the same for every instruction set, so that packed weights outlive a change of it.
@@ -36,6 +46,27 @@ struct RightOperand {
     const std::byte* rows = nullptr;        // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight
     StorageType type{};
     index_t row_bytes = 0;
+    Activations activations = Activations::f32;  // stored: what those of the left operand become
+};
+
+/// Rows of activations as bytes, for a weight of one block type:  x ≈ scale[g] · code,  a scale for 32 of them. What a product needs of them
+/// stands ready for each group g of the weight's, of 32 or 16: the scale, −offset · Σ code and scale · Σ code. So many rows as are multiplied
+/// together stand side by side, fours of their codes by turns.
+struct ByteRows {
+    std::int8_t* codes;           // (rows / together, k / 4, together, 4)
+    float* scales;                // (rows / together, groups, together)
+    std::int32_t* starts;         // the same
+    float* sums;                  // the same
+    index_t k, groups, together;  // groups are rounded up to eight, those beyond the row with scale and sum 0
+
+    /// The rows from i on, a multiple of `together`.
+    ByteRows from(index_t i) const { return {codes + i * k, scales + i * groups, starts + i * groups, sums + i * groups, k, groups, together}; }
+};
+
+/// 32 rows of a block-quantised weight side by side: codes as (k / 4, 32, 4), scales and minima as (groups, 32).
+struct BytePanel {
+    std::uint8_t* codes;
+    float *scales, *minima;
 };
 
 /// A block of C in one task: C (rows, columns) = [C +] [start +] A · B over a depth of packed words.
@@ -150,6 +181,23 @@ struct StreamKernels {
     void (*end)();  // after the last copy of a task: its results may be read elsewhere
 };
 
+/// Weights of one block type against activations in bytes. All sums of products are exact integers within a group.
+struct QuantKernels {
+    index_t group;  // weights under one scale; 0 where the type is no block type
+    // x (k) into row r of those that stand together; where 32 of them hold an infinity or NaN their scale is NaN, and so are the row's products
+    void (*quantize_row)(const ByteRows& rows, index_t r, const float* x);
+    // y (n) = [y +] n stored rows · a row of activations that stands alone
+    void (*dot_rows)(float* y, const std::byte* rows, index_t row_bytes, const ByteRows& x, index_t n, bool accumulate);
+    // `columns` <= 32 stored rows into a panel; the last one stands in for those that are missing
+    void (*unpack_panel)(const BytePanel& panel, const std::byte* rows, index_t row_bytes, index_t columns, index_t k);
+    // C (m, columns) with row stride ldc = [C +] x (m, k) · panel; tile_rows of x stand together
+    void (*multiply_panel)(float* c, index_t ldc, const ByteRows& x, const BytePanel& panel, index_t m, index_t columns, bool accumulate);
+};
+struct QuantTable {
+    index_t tile_rows;                               // rows of activations that are multiplied together
+    QuantKernels of[tercet::detail::storage_types];  // by StorageType
+};
+
 struct KernelSet {
     std::string_view name;
     Kernels<float> f32;
@@ -157,6 +205,7 @@ struct KernelSet {
     StoredKernels stored;
     NarrowKernels narrow;
     StreamKernels stream;
+    QuantTable quant;
 };
 
 template <class T>
