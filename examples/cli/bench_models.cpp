@@ -22,11 +22,15 @@ struct EmbedSettings : Common {
 };
 
 void run_embed(const EmbedSettings& s) {
-    require(s.type == "f32", ErrorCode::unsupported, "bench embed: --type ", s.type, " is not available yet");
     const NoGrad guard;
     const auto files = ModelFiles::open(s.model);
     require_head(files, encoders);
-    const Bert model = load_bert(files);
+    ModelOptions options;
+    if (s.type != "f32") {
+        options.weights = s.type == "bf16" ? StorageType::bf16 : StorageType::q8_0;
+        options.activations = Activations::int8;
+    }
+    const Bert model = load_bert(files, options);
     const Shape shape{s.batch, s.sequence};
     const auto ids = random_ids(shape, model.config.vocab_size);
     const auto mask = Tensor<std::uint8_t>::ones(shape);
@@ -35,13 +39,12 @@ void run_embed(const EmbedSettings& s) {
 }
 
 struct GenerateSettings : Common {
-    std::string model, activations = "f32";
+    std::string model, activations = "int8";  // as llama.cpp has it
     index_t prompt_tokens = 512, tokens = 64;
 };
 
 void run_generate(const GenerateSettings& s) {
-    require_f32_activations(s.activations);
-    const auto llm = open_causal(s.model);
+    const auto llm = open_causal(s.model, {}, s.activations);
     const auto drawn = random_ids({std::max(s.prompt_tokens, s.tokens)}, vocab_size(llm.model()));
     const auto ids = drawn.span();
     const auto prompt = ids.first(static_cast<std::size_t>(s.prompt_tokens));
@@ -85,9 +88,7 @@ void add_bench_generate(CLI::App& bench) {
         ->capture_default_str()
         ->type_name("N");
     command->add_option("--tokens", s->tokens, "Decoding steps")->check(CLI::Range(1, 1 << 24))->capture_default_str()->type_name("N");
-    command->add_option("--activations", s->activations, "Type of the activations in matrix products")
-        ->check(CLI::IsMember({"f32", "int8"}))
-        ->capture_default_str();
+    add_activations(*command, s->activations);
 }
 
 }  // namespace cli

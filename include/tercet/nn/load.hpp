@@ -25,6 +25,7 @@ struct WeightLoading {
     bool trainable = false;                      // all weights as dense f32 on the tape; otherwise packed, or as stored
     std::vector<std::string> ignored_endings{};  // tensors that may be there and are not needed: buffers, the other heads
     std::stop_token stop{};                      // cancels between two tensors
+    std::optional<StorageType> weights{};        // what matrices that the file has in float32 become, unless trained; packed float32 without
 };
 
 namespace detail {
@@ -36,7 +37,8 @@ inline Tensor<float> dense_from(const StoredTensor& t) {
 }
 
 // One weight from its stored tensor.
-inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, bool trainable) {
+inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, const WeightLoading& how) {
+    const bool trainable = how.trainable;
     const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32,
                out_first = matrix && w.order() == WeightOrder::in_out && checkpoint.out_first;
     const Shape expected = out_first ? Shape{w.out_features(), w.in_features()} : w.shape();
@@ -51,6 +53,7 @@ inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& chec
     auto dense = dense_from(t);
     w.set(out_first ? dense.transpose().contiguous() : std::move(dense));
     if (trainable) w.tensor().requires_grad();
+    else if (how.weights && plain) w.store_as(*how.weights);
     else w.pack();
 }
 
@@ -71,7 +74,7 @@ void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoad
             if (++missing_count <= 3) missing += (missing.empty() ? "'" : ", '") + name + "'";
             return;
         }
-        detail::fill_weight(w, *found->second, checkpoint, how.trainable);
+        detail::fill_weight(w, *found->second, checkpoint, how);
         left.erase(found);
     });
     trim_memory();

@@ -81,11 +81,23 @@ public:
     /// Packs a dense matrix into panels and lets the dense copy go; vectors and stored weights stay as they are.
     void pack() {
         if (!is_dense() || shape_.rank() != 2) return;
-        const index_t out = out_features(), in = in_features(), width = (out + cpu::panel_width - 1) / cpu::panel_width * cpu::panel_width;
-        auto panels = Tensor<float>::empty({width * in});
+        const index_t out = out_features(), in = in_features();
+        auto panels = Tensor<float>::empty({cpu::packed_words<float>(out, in)});
         Device::pack(panels.mutable_data(), transposed_view(), out, in);
         panels_ = std::move(panels);
         dense_ = Tensor<float>();
+    }
+
+    /// Holds a dense matrix as a stored type from now on, and lets the dense copy go. Vectors, and matrices whose rows are no whole blocks, are
+    /// packed instead or stay as they are. Throws what quantize() throws.
+    void store_as(StorageType type) {
+        if (!is_dense() || shape_.rank() != 2 || in_features() % block_size(type) != 0) return pack();
+        const auto dense = to_dense();
+        const auto rows = order_ == WeightOrder::out_in ? dense : dense.transpose().contiguous();
+        const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type, rows.numel()));
+        quantize(type, rows.span(), *bytes);
+        shape_ = rows.shape();
+        set(type, rows.shape(), *bytes, bytes);
     }
 
     /// The low-rank term that linear() adds, or null.

@@ -249,8 +249,10 @@ struct Backend {
     template <Real T>
     static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
                      const Epilogue<T>& epilogue = {}) {
-        if constexpr (std::is_same_v<T, float>)
+        if constexpr (std::is_same_v<T, float>) {
             if (wants_bytes(b)) return quant_gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
+            if (const auto bfloats = as_bfloats(b, k); bfloats && m > 4) return cpu::gemm(c, ldc, a, *bfloats, m, n, k, accumulate, epilogue);
+        }
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
     /// The same with a B of narrow numbers: bfloat16 summed in float (A bfloat16 or float), bytes summed in 32-bit integers.

@@ -342,6 +342,13 @@ void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16
                          [](const auto& product) { product.parallel(); });
 }
 
+/// Stored bfloat16 weights as the right operand of such a product, where their activations may be rounded to it too; else nothing.
+inline std::optional<RightOperand<bf16>> as_bfloats(const RightOperand<float>& b, index_t k) {
+    const bool aligned = reinterpret_cast<std::uintptr_t>(b.rows) % alignof(bf16) == 0;
+    if (b.kind != RightOperand<float>::Kind::stored || b.type != StorageType::bf16 || b.activations == Activations::f32 || !aligned) return {};
+    return RightOperand<bf16>{RightOperand<bf16>::Kind::strided, {reinterpret_cast<const bf16*>(b.rows), 1, k}};
+}
+
 /// C (m, n) in 32-bit integers = [C +] A (m, k) · B (k, n) of bytes, exact as long as the sums fit.
 inline void gemm(std::int32_t* c, index_t ldc, const MatrixView<std::int8_t>& a, const RightOperand<std::int8_t>& b, index_t m, index_t n, index_t k,
                  bool accumulate, const Epilogue<std::int32_t>& = {}) {
