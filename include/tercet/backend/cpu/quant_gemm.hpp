@@ -79,9 +79,12 @@ inline void quant_gemm(float* c, index_t ldc, const MatrixView<float>& a, const 
         const BytePanel panel{codes.data(), numbers.data(), numbers.data() + panel_width * groups};
         const index_t i = tile / across * height, j = tile % across * panel_width, columns = std::min(panel_width, n - j);
         kernels.unpack_panel(panel, w.rows + j * w.row_bytes, w.row_bytes, columns, k);
-        const index_t rows = std::min(height, m - i);
-        kernels.multiply_panel(c + i * ldc + j, ldc, x.from(i), panel, rows, columns, accumulate);
-        detail::finish(c, ldc, epilogue, i, rows, j, columns, false);
+        constexpr index_t run = 96;  // rows of C that are still in the first-level cache for the epilogue: whole tiles
+        for (index_t first = i; first < std::min(i + height, m); first += run) {
+            const index_t rows = std::min({run, i + height - first, m - first});
+            kernels.multiply_panel(c + first * ldc + j, ldc, x.from(first), panel, rows, columns, accumulate);
+            detail::finish(c, ldc, epilogue, first, rows, j, columns, false);
+        }
     });
 }
 
