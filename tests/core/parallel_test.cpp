@@ -74,6 +74,35 @@ TEST_CASE("after an exception, loops are parallel again", "[core]") {
     CHECK_FALSE(detail::inside_parallel);
 }
 
+TEST_CASE("the second of two phases begins when the first has ended, on any number of threads", "[core]") {
+    for (const int count : {1, 2, 4}) {
+        const UseThreads use(count);
+        for (const index_t before : {0, 1, 7, 100}) {
+            std::vector<std::atomic<int>> runs(30);
+            std::atomic<index_t> done{0};
+            std::atomic<int> early{0};
+            parallel_phases(
+                before, [&](index_t) { ++done; }, 30,
+                [&](index_t tile) {
+                    early += done != before;
+                    ++runs[static_cast<std::size_t>(tile)];
+                });
+            CHECK(early == 0);
+            for (const auto& r : runs) CHECK(r == 1);
+        }
+    }
+}
+
+TEST_CASE("an exception in the first of two phases reaches the caller, and nobody waits for it", "[core]") {
+    for (const int count : {1, 2, 4}) {
+        const UseThreads use(count);
+        for (const index_t fails : {0, 3, 9})
+            CHECK_THROWS_AS(parallel_phases(
+                                10, [&](index_t tile) { tile == fails ? throw 1 : void(); }, 10, [](index_t) {}),
+                            int);
+    }
+}
+
 TEST_CASE("several threads may run loops at the same time", "[core]") {
     const UseThreads use(4);
     std::vector<std::thread> callers;

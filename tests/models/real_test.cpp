@@ -55,6 +55,49 @@ TEST_CASE("MiniLM: embeddings, cosines and hidden states equal the reference", "
     }
 }
 
+TEST_CASE("MiniLM: with weights in bf16 or q8_0 and narrow activations the embeddings stay within a cosine of 0.999", "[real]") {
+    const auto path = real_model("minilm");
+    if (path.empty()) SKIP_TEST("scripts/fetch_model.sh minilm has not been run");
+    const auto json = read_json_file(data + "minilm.json");
+    std::vector<std::string> sentences;
+    for (const auto& s : json.at("sentences").elements()) sentences.push_back(s.as_string());
+    const auto exact = load_text_encoder(path).embed(sentences);
+    for (const StorageType type : {StorageType::bf16, StorageType::q8_0}) {
+        ModelOptions options;
+        options.weights = type;
+        options.activations = Activations::int8;
+        const auto narrow = load_text_encoder(path, options).embed(sentences);
+        double least = 1;
+        for (index_t i = 0; i < exact.size(0); ++i) least = std::min(least, static_cast<double>(cosine(exact[i], narrow[i])));
+        WARN("MiniLM in " << name_of(type) << ": the least cosine to float32 is " << least);
+        CHECK(least >= 0.999);
+        CHECK(least < 1);
+    }
+}
+
+TEST_CASE("SmolLM2: int8 activations move the perplexity by less than 0.3 %", "[real]") {
+    const auto path = real_model("smollm2");
+    if (path.empty()) SKIP_TEST("scripts/fetch_model.sh smollm2 has not been run");
+    const Expected expected(data + "smollm2.safetensors");
+    const auto ids = expected.ids("passage_ids").to_vector();
+    const auto nll = [&](Activations activations) {
+        ModelOptions options;
+        options.activations = activations;
+        const auto llm = load_causal_lm(path, options);
+        const NoGrad guard;
+        const auto count = static_cast<index_t>(ids.size());
+        const auto row = Tensor<std::int32_t>::copy(ids, {1, count});
+        const auto log_probs = log_softmax(forward(llm.model(), row));
+        double sum = 0;
+        for (index_t t = 1; t < count; ++t) sum -= static_cast<double>(log_probs(0, t - 1, static_cast<index_t>(ids[static_cast<std::size_t>(t)])));
+        return sum / static_cast<double>(count - 1);
+    };
+    const double change = std::exp(nll(Activations::int8) - nll(Activations::f32)) - 1;
+    WARN("SmolLM2 Q4_1: int8 activations change the perplexity by " << 100 * change << " %");
+    CHECK(std::abs(change) < 0.003);
+    CHECK(change != 0);
+}
+
 TEST_CASE("SmolLM2: logits, greedy continuations and log-probabilities equal the reference", "[real]") {
     const auto path = real_model("smollm2");
     if (path.empty()) SKIP_TEST("scripts/fetch_model.sh smollm2 has not been run");

@@ -83,6 +83,48 @@ TEST_CASE("weight: rows come out of every form alike") {
     CHECK(largest_difference(embedding(stored, ids), embedding(dense_weight(rounded), ids)) == 0);
 }
 
+TEST_CASE("weight: a dense matrix may be held as a stored type from now on; what has no whole blocks is packed") {
+    manual_seed(4);
+    const auto value = Tensor<float>::randn({20, 64}), x = Tensor<float>::randn({7, 64});
+    for (const WeightOrder order : {WeightOrder::out_in, WeightOrder::in_out})
+        for (const auto [type, allowed] : {std::pair{StorageType::bf16, 0.06}, std::pair{StorageType::q8_0, 0.2}}) {
+            auto w = dense_weight(order == WeightOrder::out_in ? value : value.transpose().contiguous(), order);
+            w.store_as(type);
+            CHECK(w.type() == type);
+            CHECK(w.bytes() == static_cast<index_t>(bytes_of(type, 20 * 64)));
+            const auto stored = linear(x, w);
+            CHECK(largest_difference(stored, linear(x, value)) <= allowed);
+            w.set_activations(Activations::int8);
+            const auto narrow = linear(x, w);
+            CHECK(largest_difference(narrow, linear(x, value)) <= 2 * allowed);
+            CHECK(largest_difference(narrow, stored) > 0);  // the narrow product was taken
+        }
+    auto odd = dense_weight(Tensor<float>::randn({4, 33})), vector = dense_weight(Tensor<float>::randn({64}));
+    odd.store_as(StorageType::q8_0);
+    vector.store_as(StorageType::q8_0);
+    CHECK(odd.type() == StorageType::f32);
+    CHECK_FALSE(odd.is_dense());
+    CHECK(vector.is_dense());
+}
+
+TEST_CASE("weight: what follows the product in its pass equals the same ops one by one, recorded or not") {
+    manual_seed(5);
+    const auto x = Tensor<float>::randn({3, 5, 8}), residual = Tensor<float>::randn({3, 5, 6});
+    const auto w = dense_weight(Tensor<float>::randn({6, 8})), b = dense_weight(Tensor<float>::randn({6}));
+    const auto expected = gelu(linear(x, w.tensor(), b.tensor())) + residual;
+    auto packed = w;
+    packed.pack();
+    for (const auto& weight : {w, packed}) {
+        CHECK(largest_difference(linear(x, weight, b, {UnaryOp::gelu, &residual}), expected) <= 1e-5);
+        auto recorded = x.clone().requires_grad();
+        const auto y = linear(recorded, weight, b, {UnaryOp::gelu, &residual});
+        CHECK(y.needs_grad());
+        CHECK(largest_difference(y, expected) <= 1e-5);
+    }
+    const auto wrong = Tensor<float>::randn({5, 6});
+    CHECK_ERROR(linear(x, w, b, {UnaryOp::gelu, &wrong}), ErrorCode::shape_mismatch);
+}
+
 TEST_CASE("weight: a stored weight passes gradients on to x and to the bias") {
     const auto [stored, rounded] = stored_weight(StorageType::q8_0, 12, 32);
     const auto bias = Tensor<float>::randn({12});
