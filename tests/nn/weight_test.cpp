@@ -87,7 +87,7 @@ TEST_CASE("weight: a dense matrix may be held as a stored type from now on; what
     manual_seed(4);
     const auto value = Tensor<float>::randn({20, 64}), x = Tensor<float>::randn({7, 64});
     for (const WeightOrder order : {WeightOrder::out_in, WeightOrder::in_out})
-        for (const auto [type, allowed] : {std::pair{StorageType::bf16, 0.06}, std::pair{StorageType::q8_0, 0.2}}) {
+        for (const auto& [type, allowed] : {std::pair{StorageType::bf16, 0.06}, std::pair{StorageType::q8_0, 0.2}}) {
             auto w = dense_weight(order == WeightOrder::out_in ? value : value.transpose().contiguous(), order);
             w.store_as(type);
             CHECK(w.type() == type);

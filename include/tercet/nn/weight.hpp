@@ -96,7 +96,7 @@ public:
         const auto rows = order_ == WeightOrder::out_in ? dense : dense.transpose().contiguous();
         const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type, rows.numel()));
         quantize(type, rows.span(), *bytes);
-        shape_ = rows.shape();
+        *this = emptied(rows.shape(), WeightOrder::out_in);  // a stored matrix is written by its outputs
         set(type, rows.shape(), *bytes, bytes);
     }
 
@@ -136,8 +136,11 @@ public:
             const auto view = transposed_view();
             for (index_t i = 0; i < in; ++i) to[i] = view.data[i * view.row_stride + r * view.col_stride];
         } else {
-            const float* panel = panels_.data() + r / cpu::panel_width * cpu::panel_width * in + r % cpu::panel_width;
-            for (index_t i = 0; i < in; ++i) to[i] = panel[i * cpu::panel_width];
+            const float* panel = panels_.data() + r / cpu::panel_width * cpu::panel_width * in;
+            for (index_t begin = 0, words; begin < in; begin += words, panel += words * cpu::panel_width) {
+                words = std::min(cpu::panel_depth, in - begin);
+                for (index_t i = 0; i < words; ++i) to[begin + i] = panel[cpu::panel_offset(i, r % cpu::panel_width, words)];
+            }
         }
     }
 

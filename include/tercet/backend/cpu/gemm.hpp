@@ -1,7 +1,7 @@
 // The matrix product above its kernels: how C = A · B is cut into tasks, and who packs what.
 //
 // C is cut into blocks of rows × columns by the shape alone. A block of A that several tasks need is packed once, before them (in the same
-// parallel loop), as is a block of B; what only one task needs it packs itself, a depth of 256 words at a time, so that it stays in the
+// parallel loop), as is a block of B; what only one task needs it packs itself, a depth of 384 words at a time, so that it stays in the
 // cache. An element of C is summed in the same order wherever the cuts fall, so its bits hang on the instruction set and nothing else.
 #pragma once
 
@@ -71,6 +71,11 @@ void finish(T* c, index_t ldc, const Epilogue<T>& epilogue, index_t row, index_t
     }
 }
 
+template <class T>
+MatrixView<T> from(const MatrixView<T>& v, index_t row, index_t column) {
+    return {v.data + row * v.row_stride + column * v.col_stride, v.row_stride, v.col_stride};
+}
+
 /// One product of packed words: `kernels` and the operands behind two packing functions,
 ///   pack_a(to, row, rows, begin, k)          rows of A, elements [begin, begin + k)
 ///   pack_b(to, column, columns, begin, k)    a panel of B; not called when B is packed already
@@ -86,6 +91,7 @@ struct BlockedProduct {
     const PackB& pack_b;
     Epilogue<Sum> epilogue;
     bool accumulate;
+    MatrixView<Word> b_rows{};  // B where it lies in memory by rows and its elements are words, or null: packed while it is multiplied
 
     index_t words() const { return cuts(k, per_word); }
     index_t depths() const { return cuts(words(), panel_depth); }
@@ -93,7 +99,7 @@ struct BlockedProduct {
     index_t elements_of(index_t depth) const { return std::min(panel_depth * per_word, k - depth * panel_depth * per_word); }
     /// Words of a packed panel, and where a depth begins in it.
     index_t panel_words() const { return (words() + depths() * kernels.header) * panel_width; }
-    index_t panel_offset(index_t depth) const { return depth * (panel_depth + kernels.header) * panel_width; }
+    index_t depth_offset(index_t depth) const { return depth * (panel_depth + kernels.header) * panel_width; }
     /// Words of `rows` packed rows: the last tile may be filled up by three.
     index_t row_words(index_t rows, index_t depth_words) const { return (rows + 3) * depth_words; }
 
@@ -125,7 +131,7 @@ private:
             } else {
                 const index_t depth = (task - a_tasks) % depths(), first = (task - a_tasks) / depths() * panels_together;
                 for (index_t j = first; j < std::min(first + panels_together, panel_count); ++j)
-                    pack_b(b.data() + j * panel_words() + panel_offset(depth), column + j * panel_width,
+                    pack_b(b.data() + j * panel_words() + depth_offset(depth), column + j * panel_width,
                            std::min(panel_width, columns - j * panel_width), depth * panel_depth * per_word, elements_of(depth));
             }
         };
@@ -153,27 +159,35 @@ private:
         const auto pack_here = [&](index_t depth) {
             if (packed_a == nullptr) pack_a(a.data() + (rows_at(depth) - a.data()), row, rows, depth * panel_depth * per_word, elements_of(depth));
         };
-        const auto multiply = [&](index_t depth, index_t j, index_t width, const Word* panel) {
-            kernels.block({c + row * ldc + column + j, ldc, rows_at(depth), panel, panel_width, panel_words(),
+        const auto multiply = [&](index_t depth, index_t j, index_t width, const Word* panel, const RawPanel<Word>& raw = {}) {
+            kernels.block({c + row * ldc + column + j, ldc, rows_at(depth), panel, panel_words(),
                            depth == 0 && epilogue.bias != nullptr && epilogue.scale == 1 ? epilogue.bias + column + j : nullptr, rows, width,
-                           words_of(depth), accumulate || depth > 0});
+                           words_of(depth), accumulate || depth > 0, raw});
         };
         if (panel_first) {
             for (index_t depth = 0; depth < depths(); ++depth) pack_here(depth);
             for (index_t j = 0; j < columns; j += panel_width)
                 for (index_t depth = 0; depth < depths(); ++depth)
-                    multiply(depth, j, std::min(panel_width, columns - j), packed_b + j / panel_width * panel_words() + panel_offset(depth));
+                    multiply(depth, j, std::min(panel_width, columns - j), packed_b + j / panel_width * panel_words() + depth_offset(depth));
         } else {
             for (index_t depth = 0; depth < depths(); ++depth) {
                 pack_here(depth);
                 if (packed_b != nullptr) {
-                    multiply(depth, 0, columns, packed_b + panel_offset(depth));
+                    multiply(depth, 0, columns, packed_b + depth_offset(depth));
                     continue;
                 }
                 for (index_t j = 0; j < columns; j += panel_width) {
                     const index_t width = std::min(panel_width, columns - j);
-                    pack_b(b.data(), column + j, width, depth * panel_depth * per_word, elements_of(depth));
-                    multiply(depth, j, width, b.data());
+                    const index_t begin = depth * panel_depth * per_word;
+                    if (b_rows.data != nullptr && width == panel_width && rows >= kernels.tile_rows) {
+                        const Word* next = j + panel_width < columns ? from(b_rows, begin, column + j + panel_width).data
+                                           : depth + 1 < depths()    ? from(b_rows, begin + panel_depth, column).data
+                                                                     : nullptr;
+                        multiply(depth, j, width, b.data(), {from(b_rows, begin, column + j).data, b_rows.row_stride, b.data(), next});
+                    } else {
+                        pack_b(b.data(), column + j, width, begin, elements_of(depth));
+                        multiply(depth, j, width, b.data());
+                    }
                 }
             }
         }
@@ -190,11 +204,6 @@ bool is_empty(Sum* c, index_t ldc, index_t m, index_t n, index_t k, bool accumul
     return true;
 }
 
-template <class T>
-MatrixView<T> from(const MatrixView<T>& v, index_t row, index_t column) {
-    return {v.data + row * v.row_stride + column * v.col_stride, v.row_stride, v.col_stride};
-}
-
 /// A view of bfloat16 as the kernels take it: its bits.
 inline MatrixView<std::uint16_t> bits(const MatrixView<bf16>& v) {
     return {v.data == nullptr ? nullptr : &v.data->bits, v.row_stride, v.col_stride};
@@ -208,8 +217,11 @@ void with_product(const GemmKernels<Element, Sum>& kernels, Sum* c, index_t ldc,
         kernels.pack_panel(to, from(b, begin, column), columns, count);
     };
     constexpr index_t per_word = sizeof(PackedWord<Element>) / sizeof(Element);
-    f(BlockedProduct<GemmKernels<Element, Sum>, Sum, PackA, decltype(pack_b)>{kernels, c, ldc, m, n, k, per_word, panels, pack_a, pack_b, epilogue,
-                                                                              accumulate});
+    BlockedProduct<GemmKernels<Element, Sum>, Sum, PackA, decltype(pack_b)> product{kernels,  c,      ldc,    m,      n,        k,
+                                                                                    per_word, panels, pack_a, pack_b, epilogue, accumulate};
+    if constexpr (per_word == 1)
+        if (b.col_stride == 1) product.b_rows = b;
+    f(product);
 }
 
 /// The same for operands of floats or doubles, B as it is stored.

@@ -20,11 +20,17 @@ enum class Activations : std::uint8_t {
 
 namespace tercet::inline TERCET_ABI::cpu {
 
-/// Columns of a packed panel: the same for every instruction set, so that packed weights outlive a change of it.
-inline constexpr index_t panel_width = 32;
+/// Columns of a packed panel, and of the two strips it is made of: a line of the cache each row. They are the same for every instruction
+/// set, so that packed weights outlive a change of it.
+inline constexpr index_t panel_width = 32, strip_width = 16;
 
 /// Depth, in packed words, of one pass of the matrix product: a panel of this depth stays in the first-level cache.
-inline constexpr index_t panel_depth = 256;
+inline constexpr index_t panel_depth = 384;
+
+/// Where in a panel of `words`, up to panel_depth, row p of a column stands: (2, words, 16).
+constexpr index_t panel_offset(index_t p, index_t column, index_t words) {
+    return (column / strip_width * words + p) * strip_width + column % strip_width;
+}
 
 /// A matrix in memory: element (i, j) stands at data[i · row_stride + j · col_stride].
 template <class T>
@@ -42,7 +48,7 @@ template <class T>
 struct RightOperand {
     enum class Kind { strided, packed, stored } kind;
     MatrixView<T> view{};                   // strided: any strides
-    const PackedWord<T>* panels = nullptr;  // packed: panel j holds columns [32 j, 32 j + 32), a row of 32 words for each depth; zeros fill the last
+    const PackedWord<T>* panels = nullptr;  // packed: panel j holds columns [32 j, 32 j + 32), see panel_offset; zeros fill the last
     const std::byte* rows = nullptr;        // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight
     StorageType type{};
     index_t row_bytes = 0;
@@ -69,17 +75,27 @@ struct BytePanel {
     float *scales, *minima;
 };
 
+/// A panel that is still to be packed: the first rows of A that meet it, a full tile, take B's from memory and leave them packed for the others.
+template <class Word>
+struct RawPanel {
+    const Word* from = nullptr;  // 32 neighbouring columns, rows `step` apart
+    index_t step = 0;
+    Word* to = nullptr;          // where b points
+    const Word* next = nullptr;  // the panel whose turn comes after this one
+};
+
 /// A block of C in one task: C (rows, columns) = [C +] [start +] A · B over a depth of packed words.
 template <class Word, class Sum>
 struct GemmBlock {
     Sum* c;
     index_t ldc;
     const Word* a;  // groups as high as a register tile, each (words, its rows)
-    const Word* b;  // panels of 32 columns: row p of panel j at b + j · b_panel_step + p · b_row_step
-    index_t b_row_step, b_panel_step;
+    const Word* b;  // panels of 32 columns, b_panel_step apart; with `raw`, one of them
+    index_t b_panel_step;
     const Sum* start;  // (columns), or null
     index_t rows, columns, words;
     bool accumulate;
+    RawPanel<Word> raw{};
 };
 
 /// The parts of a matrix product, for one kind of operands.
