@@ -97,7 +97,7 @@ private:
     static void* ask_system(std::size_t size) {
 #if defined(__linux__)
         constexpr std::size_t huge_page = std::size_t{2} << 20;
-        if (size >= 2 * huge_page) {
+        if (size >= huge_page) {
             void* block = std::aligned_alloc(huge_page, (size + huge_page - 1) / huge_page * huge_page);
             if (block != nullptr) madvise(block, size, MADV_HUGEPAGE);
             return block;
