@@ -99,6 +99,9 @@ inline void run_on_threads(Loop& loop, int threads) {
 #else
 
 // Workers that sleep until a loop comes. One loop at a time: a caller that finds the pool at work does its loop alone.
+//
+// All that a fork and a join need stands in one word, `state_`: which loop it is, whether it is open to workers, and how many are in it. A worker
+// enters by adding itself while the loop is open; the caller closes it when no tile is left, and waits for those inside. Locks are for sleep alone.
 class ThreadPool {
 public:
     ~ThreadPool() {
@@ -113,28 +116,31 @@ public:
     void run(Loop& loop, int threads) {
         const std::unique_lock only(one_loop_, std::try_to_lock);
         if (!only) return loop.work();
-        {
+        hire(threads - 1);
+        loop_ = &loop;
+        wanted_ = threads - 1;
+        state_.store(((state_.load(std::memory_order_relaxed) | inside_mask | open) + 1) | open);  // the next number, and nobody inside
+        if (sleepers_.load() != 0) {
             const std::lock_guard lock(mutex_);
-            hire(threads - 1);
-            loop_ = &loop;
-            wanted_ = threads - 1;
-            generation_.fetch_add(1, std::memory_order_release);
+            wake_.notify_all();
         }
-        wake_.notify_all();
         loop.work();
-        {
-            const std::lock_guard lock(mutex_);
-            loop_ = nullptr;  // every tile is taken: who has not come yet need not
-        }
-        for (int spin = 0; spin < spins && inside_.load(std::memory_order_acquire) != 0; ++spin) TERCET_PAUSE();
-        if (inside_.load(std::memory_order_acquire) != 0) {
+        state_.fetch_and(~open);  // every tile is taken: who has not come yet need not
+        for (int spin = 0; spin < spins && inside() != 0; ++spin) TERCET_PAUSE();
+        if (inside() != 0) {
             std::unique_lock lock(mutex_);
-            done_.wait(lock, [&] { return inside_.load(std::memory_order_acquire) == 0; });
+            caller_sleeps_.store(true);
+            done_.wait(lock, [&] { return inside() == 0; });
+            caller_sleeps_.store(false);
         }
     }
 
 private:
     static constexpr int spins = 20000;  // a fraction of a millisecond: the gap between two loops of a decoding step
+    static constexpr std::uint64_t inside_mask = 0xffff, open = 0x10000;  // of state_; the loop's number is above
+    static constexpr std::uint64_t number_of(std::uint64_t state) { return state / (2 * open); }
+
+    std::uint64_t inside() const { return state_.load(std::memory_order_acquire) & inside_mask; }
 
     // As many workers as are wanted, or as the system gives: a loop gets done without any.
     void hire(int count) {
@@ -149,33 +155,42 @@ private:
     }
 
     void serve(int number) {
-        for (std::uint64_t seen = 0;;) {
-            for (int spin = 0; spin < spins && generation_.load(std::memory_order_acquire) == seen; ++spin) TERCET_PAUSE();
-            Loop* loop = nullptr;
-            {
-                std::unique_lock lock(mutex_);
-                wake_.wait(lock, [&] { return stop_ || generation_.load(std::memory_order_relaxed) != seen; });
-                if (stop_) return;
-                seen = generation_.load(std::memory_order_relaxed);
-                if (loop_ == nullptr || number >= wanted_) continue;
-                loop = loop_;
-                inside_.fetch_add(1, std::memory_order_relaxed);
-            }
-            loop->work();
-            if (inside_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        for (std::uint64_t seen = 0; wait_for_loop_after(seen);) {
+            std::uint64_t state = state_.load(std::memory_order_acquire);
+            seen = number_of(state);
+            bool entered = false;
+            while (!entered && (state & open) != 0 && number_of(state) == seen)
+                entered = state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel, std::memory_order_acquire);
+            if (!entered) continue;
+            if (number < wanted_) loop_->work();
+            state = state_.fetch_sub(1);
+            if ((state & inside_mask) == 1 && caller_sleeps_.load()) {
                 const std::lock_guard lock(mutex_);
                 done_.notify_one();
             }
         }
     }
+    // Awake for a while, then asleep; false when the pool ends.
+    bool wait_for_loop_after(std::uint64_t seen) {
+        for (int spin = 0; spin < spins; ++spin) {
+            if (number_of(state_.load(std::memory_order_relaxed)) != seen) return true;
+            TERCET_PAUSE();
+        }
+        std::unique_lock lock(mutex_);
+        sleepers_.fetch_add(1);  // before the last look: a caller sees the sleeper, or the sleeper the loop
+        wake_.wait(lock, [&] { return stop_ || number_of(state_.load()) != seen; });
+        sleepers_.fetch_sub(1);
+        return !stop_;
+    }
 
     std::mutex one_loop_, mutex_;
     std::condition_variable wake_, done_;
     std::vector<std::thread> workers_;
-    std::atomic<std::uint64_t> generation_{0};
-    std::atomic<int> inside_{0};  // workers in the current loop
-    Loop* loop_ = nullptr;
+    alignas(64) std::atomic<std::uint64_t> state_{0};
+    Loop* loop_ = nullptr;  // this and the next: written while nobody is inside, read by those who are
     int wanted_ = 0;
+    alignas(64) std::atomic<int> sleepers_{0};
+    std::atomic<bool> caller_sleeps_{false};
     bool stop_ = false;
 };
 
