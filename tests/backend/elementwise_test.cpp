@@ -212,21 +212,27 @@ TEMPLATE_TEST_CASE("kernels of any length and alignment write their elements and
             for (index_t shift = 0; shift < 3; ++shift) {
                 std::vector<T> y(80, T(7)), whole(x.size());
                 const T* from = x.data() + 3 - shift;
-                kernels.unary[static_cast<int>(UnaryOp::exp)](y.data() + 1 + shift, from, n);
-                kernels.unary[static_cast<int>(UnaryOp::exp)](whole.data(), from, static_cast<index_t>(x.size()) - 3);
-                REQUIRE(std::memcmp(y.data() + 1 + shift, whole.data(), static_cast<std::size_t>(n) * sizeof(T)) ==
-                        0);  // the same bits wherever it stands
-                REQUIRE(y[static_cast<std::size_t>(shift)] == 7);
-                REQUIRE(y[static_cast<std::size_t>(1 + shift + n)] == 7);
-
-                std::fill(y.begin(), y.end(), T(7));
-                kernels.binary[static_cast<int>(BinaryOp::add)](y.data() + 1 + shift, from, z.data() + 100, n, 1, 1);
-                for (index_t i = 0; i < n; ++i) {
-                    const T expected = from[i] + z[static_cast<std::size_t>(100 + i)], got = y[static_cast<std::size_t>(1 + shift + i)];
-                    REQUIRE((got == expected || (got != got && expected != expected)));
+                for (const bool past_caches : {false, true}) {
+                    for (const UnaryOp op : {UnaryOp::exp, UnaryOp::gelu}) {
+                        std::fill(y.begin(), y.end(), T(7));
+                        kernels.unary[static_cast<int>(op)](y.data() + 1 + shift, from, n, past_caches);
+                        cpu::kernel_set().stream.end();
+                        kernels.unary[static_cast<int>(op)](whole.data(), from, static_cast<index_t>(x.size()) - 3, false);
+                        REQUIRE(std::memcmp(y.data() + 1 + shift, whole.data(), static_cast<std::size_t>(n) * sizeof(T)) ==
+                                0);  // the same bits wherever it stands
+                        REQUIRE(y[static_cast<std::size_t>(shift)] == 7);
+                        REQUIRE(y[static_cast<std::size_t>(1 + shift + n)] == 7);
+                    }
+                    std::fill(y.begin(), y.end(), T(7));
+                    kernels.binary[static_cast<int>(BinaryOp::add)](y.data() + 1 + shift, from, z.data() + 100, n, 1, 1, past_caches);
+                    cpu::kernel_set().stream.end();
+                    for (index_t i = 0; i < n; ++i) {
+                        const T expected = from[i] + z[static_cast<std::size_t>(100 + i)], got = y[static_cast<std::size_t>(1 + shift + i)];
+                        REQUIRE((got == expected || (got != got && expected != expected)));
+                    }
+                    REQUIRE(y[static_cast<std::size_t>(shift)] == 7);
+                    REQUIRE(y[static_cast<std::size_t>(1 + shift + n)] == 7);
                 }
-                REQUIRE(y[static_cast<std::size_t>(shift)] == 7);
-                REQUIRE(y[static_cast<std::size_t>(1 + shift + n)] == 7);
 
                 std::fill(y.begin(), y.end(), T(7));
                 kernels.add_scaled(y.data() + 1 + shift, z.data() + 100, T(0.5), n);
@@ -250,7 +256,7 @@ TEMPLATE_TEST_CASE("each binary kernel equals its formula, NaN and infinities in
             const double allowed = binary_op == BinaryOp::pow ? 2 : binary_op == BinaryOp::maximum || binary_op == BinaryOp::minimum ? 0 : 0.51;
             const auto check = [&](index_t a_step, index_t b_step) {
                 std::vector<T> y(a.size());
-                cpu::kernels<T>().binary[op](y.data(), a.data() + 5, b.data() + 9, n - 9, a_step, b_step);
+                cpu::kernels<T>().binary[op](y.data(), a.data() + 5, b.data() + 9, n - 9, a_step, b_step, false);
                 double worst = 0;
                 for (index_t i = 0; i < n - 9; ++i) {
                     const T left = a[static_cast<std::size_t>(5 + i * a_step)], right = b[static_cast<std::size_t>(9 + i * b_step)];
@@ -283,9 +289,9 @@ TEMPLATE_TEST_CASE("maximum and minimum give NaN when either is", "[backend]", f
     for_each_isa([] {
         for (const BinaryOp op : {BinaryOp::maximum, BinaryOp::minimum}) {
             std::vector<T> a(40, T(1)), b(40, nan_of<T>), y(40);
-            cpu::kernels<T>().binary[static_cast<int>(op)](y.data(), a.data(), b.data(), 40, 1, 1);
+            cpu::kernels<T>().binary[static_cast<int>(op)](y.data(), a.data(), b.data(), 40, 1, 1, false);
             CHECK(std::all_of(y.begin(), y.end(), [](T v) { return v != v; }));
-            cpu::kernels<T>().binary[static_cast<int>(op)](y.data(), b.data(), a.data(), 40, 1, 1);
+            cpu::kernels<T>().binary[static_cast<int>(op)](y.data(), b.data(), a.data(), 40, 1, 1, false);
             CHECK(std::all_of(y.begin(), y.end(), [](T v) { return v != v; }));
         }
     });
@@ -297,10 +303,10 @@ TEMPLATE_TEST_CASE("a kernel may write over an operand", "[backend]", float, dou
         std::vector<T> x(37);
         for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<T>(i + 1);
         auto y = x;
-        cpu::kernels<T>().binary[static_cast<int>(BinaryOp::div)](y.data(), y.data(), y.data() + 1, 37, 1,
-                                                                  0);  // the divisor is written over on the way
+        cpu::kernels<T>().binary[static_cast<int>(BinaryOp::div)](y.data(), y.data(), y.data() + 1, 37, 1, 0,
+                                                                  false);  // the divisor is written over on the way
         for (std::size_t i = 0; i < x.size(); ++i) CHECK(y[i] == x[i] / 2);
-        cpu::kernels<T>().unary[static_cast<int>(UnaryOp::neg)](y.data(), y.data(), 37);
+        cpu::kernels<T>().unary[static_cast<int>(UnaryOp::neg)](y.data(), y.data(), 37, false);
         for (std::size_t i = 0; i < x.size(); ++i) CHECK(y[i] == -x[i] / 2);
     });
 }

@@ -136,7 +136,7 @@ public:
     }
 
 private:
-    static constexpr int spins = 20000;  // a fraction of a millisecond: the gap between two loops of a decoding step
+    static constexpr int spins = 20000;                                   // a fraction of a millisecond: the gap between two loops of a decoding step
     static constexpr std::uint64_t inside_mask = 0xffff, open = 0x10000;  // of state_; the loop's number is above
     static constexpr std::uint64_t number_of(std::uint64_t state) { return state / (2 * open); }
 

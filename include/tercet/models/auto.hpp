@@ -17,7 +17,8 @@ struct ModelOptions {
     bool trainable = false;  // all weights as dense f32 on the tape; otherwise they are packed, or stay as stored
     std::stop_token stop{};  // cancels loading
     // What activations become in matrix products. With int8, weights of block types (Q8_0, Q4_K, …) are met by bytes under a scale for each 32
-    // activations: several times as fast, and the logits move by some hundredths. BF16 weights are met by bfloat16; F32 and F16 are unaffected.
+    // activations: several times as fast, and the logits move by some hundredths. BF16 weights are met by bfloat16
+    // where the machine multiplies that; F32 and F16 are unaffected.
     Activations activations = Activations::f32;
     // What matrices that a checkpoint has in float32 are held as: q8_0 takes a quarter of the memory, bf16 half of it. Float32 when absent.
     std::optional<StorageType> weights{};
@@ -62,8 +63,7 @@ inline void drop_prefix(Checkpoint& checkpoint, std::string_view prefix) {
 
 template <class Model>
 Model loaded(Model model, const Checkpoint& checkpoint, const ModelOptions& options, std::vector<std::string> ignored) {
-    load_weights(model, checkpoint, {options.trainable, std::move(ignored), options.stop, options.weights});
-    for_each_weight(model, [&](const std::string&, Weight& w) { w.set_activations(options.activations); });
+    load_weights(model, checkpoint, {options.trainable, std::move(ignored), options.stop, options.weights, options.activations});
     if (!options.adapter.empty()) attach_lora(model, load_lora(options.adapter, {options.trainable, options.map, options.stop}));
     return model;
 }

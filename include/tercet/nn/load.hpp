@@ -26,6 +26,7 @@ struct WeightLoading {
     std::vector<std::string> ignored_endings{};  // tensors that may be there and are not needed: buffers, the other heads
     std::stop_token stop{};                      // cancels between two tensors
     std::optional<StorageType> weights{};        // what matrices that the file has in float32 become, unless trained; packed float32 without
+    Activations activations = Activations::f32;  // what activations become where they meet these weights
 };
 
 namespace detail {
@@ -39,6 +40,7 @@ inline Tensor<float> dense_from(const StoredTensor& t) {
 // One weight from its stored tensor.
 inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, const WeightLoading& how) {
     const bool trainable = how.trainable;
+    w.set_activations(how.activations);
     const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32,
                out_first = matrix && w.order() == WeightOrder::in_out && checkpoint.out_first;
     const Shape expected = out_first ? Shape{w.out_features(), w.in_features()} : w.shape();
@@ -48,13 +50,15 @@ inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& chec
             "': the type ", t.type, " is not supported");
     if (!trainable && matrix && !plain && Weight::can_multiply(t.type) && (w.order() == WeightOrder::out_in || out_first)) {
         w.set(t.type, t.shape, t.bytes, checkpoint.owner);
-        return;
+        return w.pack();
     }
     auto dense = dense_from(t);
     w.set(out_first ? dense.transpose().contiguous() : std::move(dense));
     if (trainable) w.tensor().requires_grad();
-    else if (how.weights && plain) w.store_as(*how.weights);
-    else w.pack();
+    else {
+        if (how.weights && plain) w.store_as(*how.weights);
+        w.pack();
+    }
 }
 
 }  // namespace detail

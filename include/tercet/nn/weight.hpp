@@ -3,6 +3,7 @@
 //   dense      a Tensor<float>, on the tape when it is trained
 //   packed     f32 in panels for the matrix product; made once, from a dense weight that will not change any more
 //   stored     a file's own bytes (f16, bf16, or blocks such as q8_0 and q4_k), multiplied without being unpacked as a whole
+//   arranged   the values of a stored bf16 or q8_0 in the order in which products with narrow activations read them
 //
 // A module is built with the shapes it expects; loading fills them in. The type is looked at once a product, outside the hot loop.
 // A weight of any of these types may carry a low-rank term beside it (nn/lora.hpp), which linear() adds.
@@ -32,15 +33,17 @@ public:
     explicit Weight(const Shape& shape, WeightOrder order = WeightOrder::out_in) : shape_(shape), order_(order), wanted_(true) {}
 
     bool wanted() const { return wanted_; }
-    bool loaded() const { return dense_.storage() != nullptr || bytes_.data() != nullptr || panels_.storage() != nullptr; }
+    bool loaded() const { return is_dense() || is_stored() || is_arranged() || panels_.storage() != nullptr; }
     const Shape& shape() const { return shape_; }
     WeightOrder order() const { return order_; }
     bool is_dense() const { return dense_.storage() != nullptr; }
     /// The type the elements are held in.
-    StorageType type() const { return bytes_.data() != nullptr ? type_ : StorageType::f32; }
+    StorageType type() const { return is_stored() || is_arranged() ? type_ : StorageType::f32; }
     /// Bytes of the elements as they are held.
     index_t bytes() const {
-        return bytes_.data() != nullptr ? static_cast<index_t>(bytes_.size()) : 4 * (is_dense() ? dense_.numel() : panels_.numel());
+        return is_stored()     ? static_cast<index_t>(bytes_.size())
+               : is_arranged() ? arranged_.numel()
+                               : 4 * (is_dense() ? dense_.numel() : panels_.numel());
     }
 
     /// Takes this tensor as the weight. Throws shape_mismatch.
@@ -66,9 +69,20 @@ public:
         return type == StorageType::f32 || type == StorageType::f16 || type == StorageType::bf16 || is_supported_block(type);
     }
 
-    /// What activations are rounded to before they meet this weight; f32, which rounds nothing, unless set. See Activations.
+    /// What activations are rounded to before they meet this weight; f32, which rounds nothing, unless set. See Activations. An arranged weight
+    /// that is set to f32 is stored again.
     Activations activations() const { return activations_; }
-    void set_activations(Activations type) { activations_ = type; }
+    void set_activations(Activations type) {
+        activations_ = type;
+        if (is_arranged() && type == Activations::f32) {
+            const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type_, element_count(shape_)));
+            Device::for_rows(out_features(), in_features(),
+                             [&](index_t r) { Device::stored_row(bytes->data() + r * row_bytes(), type_, arranged_bytes(), r, in_features()); });
+            const auto term = low_rank_;
+            set(type_, shape_, *bytes, bytes);
+            low_rank_ = term;
+        }
+    }
 
     /// The dense tensor, to be read, trained or written to. Throws invalid_argument for a packed or stored weight; without storage for none.
     const Tensor<float>& tensor() const {
@@ -78,8 +92,17 @@ public:
     }
     Tensor<float>& tensor() { return const_cast<Tensor<float>&>(std::as_const(*this).tensor()); }
 
-    /// Packs a dense matrix into panels and lets the dense copy go; vectors and stored weights stay as they are.
+    /// Puts a matrix into the order in which products read it, and lets the other copy go: a dense one into panels; a stored one whose activations
+    /// are narrow as Device::arrange has it, where this type and machine gain by it. Others, and vectors, stay as they are.
     void pack() {
+        if (is_stored() && activations_ != Activations::f32 && Device::can_arrange(type_) && is_aligned()) {
+            const index_t out = out_features(), in = in_features();
+            auto arranged = Tensor<std::uint8_t>::empty({Device::arranged_bytes(type_, out, in)});
+            Device::arrange(reinterpret_cast<std::byte*>(arranged.mutable_data()), type_, bytes_.data(), out, in);
+            arranged_ = std::move(arranged);
+            bytes_ = {};
+            owner_.reset();
+        }
         if (!is_dense() || shape_.rank() != 2) return;
         const index_t out = out_features(), in = in_features();
         auto panels = Tensor<float>::empty({cpu::packed_words<float>(out, in)});
@@ -130,8 +153,12 @@ public:
     /// Output row r, (in), in float.
     void copy_row(float* to, index_t r) const {
         const index_t in = in_features();
-        if (bytes_.data() != nullptr) {
+        if (is_stored()) {
             Device::dequantize(to, bytes_.data() + r * row_bytes(), type_, 0, in);
+        } else if (is_arranged()) {
+            const Scratch<std::byte> row(row_bytes());
+            Device::stored_row(row.data(), type_, arranged_bytes(), r, in);
+            Device::dequantize(to, row.data(), type_, 0, in);
         } else if (is_dense()) {
             const auto view = transposed_view();
             for (index_t i = 0; i < in; ++i) to[i] = view.data[i * view.row_stride + r * view.col_stride];
@@ -148,7 +175,8 @@ public:
     cpu::RightOperand<float> right_operand() const {
         using Right = cpu::RightOperand<float>;
         require(loaded(), ErrorCode::invalid_argument, "weight: nothing has been loaded into it");
-        if (bytes_.data() != nullptr)
+        if (is_arranged()) return {.kind = Right::Kind::arranged, .rows = arranged_bytes(), .type = type_, .activations = activations_};
+        if (is_stored())
             return {.kind = Right::Kind::stored, .rows = bytes_.data(), .type = type_, .row_bytes = row_bytes(), .activations = activations_};
         if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view()};
         return {.kind = Right::Kind::packed, .panels = panels_.data()};
@@ -160,6 +188,10 @@ private:
         w.activations_ = activations_;
         return w;
     }
+    bool is_stored() const { return bytes_.data() != nullptr; }
+    bool is_arranged() const { return arranged_.storage() != nullptr; }
+    bool is_aligned() const { return type_ != StorageType::bf16 || reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(bf16) == 0; }
+    const std::byte* arranged_bytes() const { return reinterpret_cast<const std::byte*>(arranged_.data()); }
     index_t row_bytes() const { return static_cast<index_t>(bytes_of(type_, in_features())); }
     cpu::MatrixView<float> transposed_view() const {
         const bool out_first = order_ == WeightOrder::out_in;
@@ -171,6 +203,7 @@ private:
     bool wanted_ = false;
     Activations activations_ = Activations::f32;
     Tensor<float> dense_, panels_{};
+    Tensor<std::uint8_t> arranged_{};
     StorageType type_ = StorageType::f32;
     std::span<const std::byte> bytes_;
     std::shared_ptr<const void> owner_;
@@ -258,8 +291,8 @@ Tensor<float> embedding(const Weight& table, const Tensor<I>& ids, index_t paddi
         const auto row = static_cast<index_t>(id.data()[i]);
         require(row >= 0 && row < V, ErrorCode::index_out_of_range, "embedding: id ", row, " at position ", i, " is outside the table's ", V,
                 " rows");
-        table.copy_row(to + i * C, row);
     }
+    Device::for_rows(id.numel(), C, [&](index_t i) { table.copy_row(to + i * C, static_cast<index_t>(id.data()[i])); });
     return y;
 }
 

@@ -186,7 +186,7 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
                         std::fill_n(row, keys, T(0));
                     } else {
                         for (index_t j = 0; j < keys; ++j) row[j] -= log_sum;
-                        kernels.unary[static_cast<int>(UnaryOp::exp)](row, row, keys);
+                        kernels.unary[static_cast<int>(UnaryOp::exp)](row, row, keys, false);
                     }
                 }
                 const MatrixView<T> p_transposed{p, 1, keys}, dout_block{dout.at(b, h, begin), dout.token_stride, 1};

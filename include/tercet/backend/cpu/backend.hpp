@@ -80,13 +80,14 @@ struct Backend {
     /// y = f(x), both of n.
     template <class T>
     static void unary(UnaryOp op, T* y, const T* x, index_t n) {
+        [[maybe_unused]] const bool past_caches = passes_caches<T>(n);
         parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) {
-            write_pieces(y + begin, end - begin, 1, passes_caches<T>(n), [&](T* to, index_t i, index_t count) {
-                const T* from = x + begin + i;
-                if constexpr (Real<T>) kernels<T>().unary[static_cast<int>(op)](to, from, count);
-                else
-                    for (index_t j = 0; j < count; ++j) to[j] = detail::scalar_unary(op, from[j]);
-            });
+            if constexpr (Real<T>) {
+                kernels<T>().unary[static_cast<int>(op)](y + begin, x + begin, end - begin, past_caches);
+                if (past_caches) kernel_set().stream.end();
+            } else {
+                for (index_t i = begin; i < end; ++i) y[i] = detail::scalar_unary(op, x[i]);
+            }
         });
     }
 
@@ -101,15 +102,15 @@ struct Backend {
     /// y (shape, contiguous) = f(a, b), the operands by strides.
     template <class T>
     static void binary(BinaryOp op, T* y, const T* a, const T* b, const Shape& shape, const Shape& a_strides, const Shape& b_strides) {
-        [[maybe_unused]] const bool large = passes_caches<T>(element_count(shape));
+        [[maybe_unused]] const bool past_caches = passes_caches<T>(element_count(shape));
         for_each_row<3>(shape, {contiguous_strides(shape), a_strides, b_strides}, [&](const auto& at, index_t n, const auto& step) {
             if constexpr (Real<T>) {
                 const auto kernel = kernels<T>().binary[static_cast<int>(op)];
                 const auto direct = [](index_t s) { return s == 0 || s == 1; };
-                if (direct(step[1]) && direct(step[2]))
-                    return write_pieces(y + at[0], n, 1, large, [&](T* to, index_t i, index_t count) {
-                        kernel(to, a + at[1] + i * step[1], b + at[2] + i * step[2], count, step[1], step[2]);
-                    });
+                if (direct(step[1]) && direct(step[2])) {
+                    kernel(y + at[0], a + at[1], b + at[2], n, step[1], step[2], past_caches);
+                    return past_caches ? kernel_set().stream.end() : void();
+                }
                 constexpr index_t piece = 256;  // other strides: gathered first
                 T left[piece], right[piece];
                 for (index_t i = 0; i < n; i += piece) {
@@ -118,7 +119,7 @@ struct Backend {
                         left[j] = a[at[1] + (i + j) * step[1]];
                         right[j] = b[at[2] + (i + j) * step[2]];
                     }
-                    kernel(y + at[0] + i, left, right, count, 1, 1);
+                    kernel(y + at[0] + i, left, right, count, 1, 1, false);
                 }
             } else {
                 for (index_t i = 0; i < n; ++i) y[at[0] + i] = detail::scalar_binary(op, a[at[1] + i * step[1]], b[at[2] + i * step[2]]);
@@ -177,20 +178,21 @@ struct Backend {
         });
     }
 
-    /// body(to, row) for each row of y (rows, n), many rows a task; it writes the row to `to`.
+    /// body(first, count, past_caches) for runs of a result's rows (rows, n), a run a task.
     template <class T, class F>
-    static void write_rows(T* y, index_t rows, index_t n, const F& body) {
+    static void write_rows(index_t rows, index_t n, const F& body) {
         if (n == 0) return;
+        const bool past_caches = passes_caches<T>(rows * n);
         parallel_ranges(rows, rows_of_a_task(n), [&](index_t begin, index_t end) {
-            write_pieces(y + begin * n, (end - begin) * n, n, passes_caches<T>(rows * n), [&](T* to, index_t i, index_t count) {
-                for (index_t j = 0; j < count; j += n) body(to + j, begin + (i + j) / n);
-            });
+            body(begin, end - begin, past_caches);
+            if (past_caches) kernel_set().stream.end();
         });
     }
 
     template <Real T>
     static void softmax(T* y, const T* x, index_t rows, index_t n) {
-        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().softmax(to, x + r * n, n); });
+        write_rows<T>(rows, n,
+                      [&](index_t r, index_t count, bool past_caches) { kernels<T>().softmax(y + r * n, x + r * n, count, n, past_caches); });
     }
     template <Real T>
     static void softmax_backward(T* dx, const T* dy, const T* y, index_t rows, index_t n) {
@@ -198,7 +200,9 @@ struct Backend {
     }
     template <Real T>
     static void log_softmax(T* y, const T* x, index_t rows, index_t n) {
-        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().log_softmax(to, x + r * n, n); });
+        write_rows<T>(rows, n, [&](index_t first, index_t count, bool past_caches) {
+            for (index_t r = first; r < first + count; ++r) kernels<T>().log_softmax(y + r * n, x + r * n, n, past_caches);
+        });
     }
     template <Real T>
     static void log_softmax_backward(T* dx, const T* dy, const T* y, index_t rows, index_t n) {
@@ -218,7 +222,9 @@ struct Backend {
     /// y, x (rows, n); mean, rstd (rows); weight, bias (n), bias may be null.
     template <Real T>
     static void layer_norm(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t rows, index_t n) {
-        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().layer_norm(to, mean + r, rstd + r, x + r * n, weight, bias, eps, n); });
+        write_rows<T>(rows, n, [&](index_t r, index_t count, bool past_caches) {
+            kernels<T>().layer_norm(y + r * n, mean + r, rstd + r, x + r * n, weight, bias, eps, count, n, past_caches);
+        });
     }
     /// Adds to dx (rows, n), dweight and dbias (n), each of which may be null.
     template <Real T>
@@ -230,7 +236,9 @@ struct Backend {
     }
     template <Real T>
     static void rms_norm(T* y, T* rstd, const T* x, const T* weight, T eps, index_t rows, index_t n) {
-        write_rows(y, rows, n, [&](T* to, index_t r) { kernels<T>().rms_norm(to, rstd + r, x + r * n, weight, eps, n); });
+        write_rows<T>(rows, n, [&](index_t r, index_t count, bool past_caches) {
+            kernels<T>().rms_norm(y + r * n, rstd + r, x + r * n, weight, eps, count, n, past_caches);
+        });
     }
     template <Real T>
     static void rms_norm_backward(T* dx, T* dweight, const T* dy, const T* x, const T* weight, const T* rstd, index_t rows, index_t n) {
@@ -251,6 +259,7 @@ struct Backend {
                      const Epilogue<T>& epilogue = {}) {
         if constexpr (std::is_same_v<T, float>) {
             if (wants_bytes(b)) return quant_gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
+            if (b.kind == RightOperand<T>::Kind::arranged) return cpu::gemm(c, ldc, a, arranged_bfloats(b), m, n, k, accumulate, epilogue);
             if (const auto bfloats = as_bfloats(b, k); bfloats && m > 4) return cpu::gemm(c, ldc, a, *bfloats, m, n, k, accumulate, epilogue);
         }
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
@@ -282,6 +291,15 @@ struct Backend {
         cpu::pack(panels, b, n, k);
     }
 
+    /// Weights (n, k) of a stored type in the order in which products with narrow activations read them. See cpu/arranged.hpp.
+    static bool can_arrange(StorageType type) { return cpu::can_arrange(type); }
+    static index_t arranged_bytes(StorageType type, index_t n, index_t k) { return cpu::arranged_bytes(type, n, k); }
+    static void arrange(std::byte* to, StorageType type, const std::byte* rows, index_t n, index_t k) { cpu::arrange(to, type, rows, n, k); }
+    /// One row of them as it was stored.
+    static void stored_row(std::byte* to, StorageType type, const std::byte* arranged, index_t r, index_t k) {
+        cpu::stored_row(to, type, arranged, r, k);
+    }
+
     /// y (n) = elements [begin, begin + n) of a stored row, in float.
     static void dequantize(float* y, const std::byte* row, StorageType type, index_t begin, index_t n) {
         kernel_set().stored.dequantize(y, row, type, begin, n);
@@ -302,9 +320,9 @@ struct Backend {
     /// y, x (rows, 2 · half) each row turned by its angles: row r uses row r / share % positions of cosine and sine (positions, half).
     template <Real T>
     static void rotate(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t rows, index_t half, index_t share, index_t positions) {
-        write_rows(y, rows, 2 * half, [&](T* to, index_t r) {
+        for_rows(rows, 2 * half, [&](index_t r) {
             const index_t p = r / share % positions;
-            kernels<T>().rotate(to, x + r * 2 * half, cosine + p * half, sine + p * half, sign, half);
+            kernels<T>().rotate(y + r * 2 * half, x + r * 2 * half, cosine + p * half, sine + p * half, sign, half);
         });
     }
 
@@ -323,23 +341,6 @@ private:
     template <class T>
     static bool passes_caches(index_t n) {
         return n >= (index_t{32} << 20) / static_cast<index_t>(sizeof(T));
-    }
-
-    // make(to, i, count) for runs of whole units that together are y (n); it writes the elements [i, i + count) to `to`, which is their place
-    // or, for a large result, a buffer in the first-level cache that is then streamed there.
-    template <class T, class F>
-    static void write_pieces(T* y, index_t n, index_t unit, bool large, const F& make) {
-        constexpr index_t piece = 256, most = 4096;  // in short pieces reading and writing go on at the same time
-        if (!large || unit > most || n < most) return make(y, 0, n);
-        const index_t step = (piece + unit - 1) / unit * unit;
-        alignas(storage_alignment) T buffer[most];
-        const StreamKernels& stream = kernel_set().stream;
-        for (index_t i = 0; i < n; i += step) {
-            const index_t count = std::min(step, n - i);
-            make(buffer, i, count);
-            stream.copy(y + i, buffer, count * static_cast<index_t>(sizeof(T)));
-        }
-        stream.end();
     }
 
     // Runs row(r, partial sums…) over all rows, in chunks of a size that depends on the rows alone; each chunk sums into its own buffers,

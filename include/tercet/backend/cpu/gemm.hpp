@@ -63,10 +63,10 @@ void finish(T* c, index_t ldc, const Epilogue<T>& epilogue, index_t row, index_t
         const auto add = f.binary[static_cast<int>(BinaryOp::add)], mul = f.binary[static_cast<int>(BinaryOp::mul)];
         for (index_t i = row; i < row + rows; ++i) {
             T* to = c + i * ldc + column;
-            if (epilogue.scale != 1) mul(to, to, &epilogue.scale, columns, 1, 0);
-            if (epilogue.bias != nullptr && (!bias_is_in || epilogue.scale != 1)) add(to, to, epilogue.bias + column, columns, 1, 1);
-            if (epilogue.activation) f.unary[static_cast<int>(*epilogue.activation)](to, to, columns);
-            if (epilogue.residual != nullptr) add(to, to, epilogue.residual + i * epilogue.residual_stride + column, columns, 1, 1);
+            if (epilogue.scale != 1) mul(to, to, &epilogue.scale, columns, 1, 0, false);
+            if (epilogue.bias != nullptr && (!bias_is_in || epilogue.scale != 1)) add(to, to, epilogue.bias + column, columns, 1, 1, false);
+            if (epilogue.activation) f.unary[static_cast<int>(*epilogue.activation)](to, to, columns, false);
+            if (epilogue.residual != nullptr) add(to, to, epilogue.residual + i * epilogue.residual_stride + column, columns, 1, 1, false);
         }
     }
 }
@@ -358,6 +358,7 @@ void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16
 inline std::optional<RightOperand<bf16>> as_bfloats(const RightOperand<float>& b, index_t k) {
     const bool aligned = reinterpret_cast<std::uintptr_t>(b.rows) % alignof(bf16) == 0;
     if (b.kind != RightOperand<float>::Kind::stored || b.type != StorageType::bf16 || b.activations == Activations::f32 || !aligned) return {};
+    if (!kernel_set().narrow.multiplies_bfloats) return {};
     return RightOperand<bf16>{RightOperand<bf16>::Kind::strided, {reinterpret_cast<const bf16*>(b.rows), 1, k}};
 }
 

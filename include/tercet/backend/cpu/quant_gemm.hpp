@@ -1,16 +1,18 @@
 // The product of float activations, rounded to bytes on the way, with a block-quantised weight: C (m, n) = [C +] A (m, k) · Wᵀ.
 //
 // A few rows: each stored row of W is read once and multiplied as it comes, so memory sets the pace. More rows: 32 rows of W at a time are
-// unpacked into a panel that stays in the cache, and all rows of A go past it in register tiles.
+// unpacked into a panel that stays in the cache, and all rows of A go past it in register tiles. A weight that was arranged at loading consists of
+// such panels, and is not unpacked.
 #pragma once
 
-#include "tercet/backend/cpu/gemm.hpp"
+#include "tercet/backend/cpu/arranged.hpp"
 
 namespace tercet::inline TERCET_ABI::cpu {
 
 /// Whether activations become bytes before they meet this operand.
 inline bool wants_bytes(const RightOperand<float>& b) {
-    return b.kind == RightOperand<float>::Kind::stored && b.activations == Activations::int8 && block_size(b.type) > 1;
+    using Kind = RightOperand<float>::Kind;
+    return (b.kind == Kind::arranged || (b.kind == Kind::stored && b.activations == Activations::int8)) && block_size(b.type) > 1;
 }
 
 namespace detail {
@@ -48,7 +50,7 @@ inline void quant_gemm(float* c, index_t ldc, const MatrixView<float>& a, const 
     if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
     const QuantTable& table = kernel_set().quant;
     const QuantKernels& kernels = table.of[static_cast<int>(w.type)];
-    const bool few = m <= detail::few_rows;
+    const bool arranged = w.kind == RightOperand<float>::Kind::arranged, few = m <= detail::few_rows && !arranged;
     const detail::ByteRowsBuffer buffer(m, k, kernels.group, few ? 1 : table.tile_rows);
     const ByteRows& x = buffer.rows();
     const auto quantize_rows = [&](index_t begin, index_t end) {
@@ -70,20 +72,29 @@ inline void quant_gemm(float* c, index_t ldc, const MatrixView<float>& a, const 
             detail::finish(c, ldc, epilogue, 0, m, begin, end - begin, false);
         });
     }
-    const index_t across = (n + panel_width - 1) / panel_width, groups = k / kernels.group;
+    const index_t across = (n + panel_width - 1) / panel_width, size = detail::byte_panel_size(w.type, k);
+    const auto multiply = [&](index_t i, index_t rows, index_t panel_number, const std::byte* panel) {
+        const index_t j = panel_number * panel_width, columns = std::min(panel_width, n - j);
+        kernels.multiply_panel(c + i * ldc + j, ldc, x.from(i), panel, rows, columns, accumulate);
+        detail::finish(c, ldc, epilogue, i, rows, j, columns, false);
+    };
+    if (arranged && m <= table.tile_rows) {  // each panel is read once: memory sets the pace
+        const index_t bytes = std::clamp(across * size / 12, detail::least_bytes_of_a_task, detail::most_bytes_of_a_task);
+        return parallel_ranges(across, std::max<index_t>(1, bytes / size), [&](index_t begin, index_t end) {
+            for (index_t j = begin; j < end; ++j) multiply(0, m, j, w.rows + j * size);
+        });
+    }
     const index_t parts = std::max<index_t>(1, std::min(16 / across, m / 96)), height = ((m + parts - 1) / parts + 11) / 12 * 12;  // whole tiles
     const index_t down = (m + height - 1) / height;
     parallel_for(down * across, [&](index_t tile) {
-        const Scratch<std::uint8_t> codes(panel_width * k);
-        const Scratch<float> numbers(2 * panel_width * groups);
-        const BytePanel panel{codes.data(), numbers.data(), numbers.data() + panel_width * groups};
-        const index_t i = tile / across * height, j = tile % across * panel_width, columns = std::min(panel_width, n - j);
-        kernels.unpack_panel(panel, w.rows + j * w.row_bytes, w.row_bytes, columns, k);
+        const Scratch<std::byte> unpacked(arranged ? 0 : size);
+        const index_t i = tile / across * height, j = tile % across;
+        if (!arranged)
+            kernels.unpack_panel(unpacked.data(), w.rows + j * panel_width * w.row_bytes, w.row_bytes, std::min(panel_width, n - j * panel_width), k);
+        const std::byte* panel = arranged ? w.rows + j * size : unpacked.data();
         constexpr index_t run = 96;  // rows of C that are still in the first-level cache for the epilogue: whole tiles
         for (index_t first = i; first < std::min(i + height, m); first += run) {
-            const index_t rows = std::min({run, i + height - first, m - first});
-            kernels.multiply_panel(c + first * ldc + j, ldc, x.from(first), panel, rows, columns, accumulate);
-            detail::finish(c, ldc, epilogue, first, rows, j, columns, false);
+            multiply(first, std::min({run, i + height - first, m - first}), j, panel);
         }
     });
 }

@@ -13,7 +13,7 @@ namespace tercet::inline TERCET_ABI {
 /// What the activations of a product are rounded to before they meet its weight.
 enum class Activations : std::uint8_t {
     f32,   // nothing: they stay as they are
-    int8,  // bytes under one scale for 32 neighbours, where the weight is of a block type; other weights are met in f32
+    int8,  // bytes under one scale for 32 neighbours, where the weight is of a block type; bfloat16 where it is bf16 and the machine multiplies that
 };
 
 }  // namespace tercet::inline TERCET_ABI
@@ -46,10 +46,11 @@ using PackedWord = std::conditional_t<sizeof(Element) >= 4, Element, std::int32_
 /// The right operand B (k, n) of a product, as it is stored.
 template <class T>
 struct RightOperand {
-    enum class Kind { strided, packed, stored } kind;
+    enum class Kind { strided, packed, stored, arranged } kind;
     MatrixView<T> view{};                   // strided: any strides
     const PackedWord<T>* panels = nullptr;  // packed: panel j holds columns [32 j, 32 j + 32), see panel_offset; zeros fill the last
-    const std::byte* rows = nullptr;        // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight
+    const std::byte* rows = nullptr;        // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight;
+                                            // arranged: the same for narrow activations, see backend/cpu/arranged.hpp
     StorageType type{};
     index_t row_bytes = 0;
     Activations activations = Activations::f32;  // stored: what those of the left operand become
@@ -69,11 +70,11 @@ struct ByteRows {
     ByteRows from(index_t i) const { return {codes + i * k, scales + i * groups, starts + i * groups, sums + i * groups, k, groups, together}; }
 };
 
-/// 32 rows of a block-quantised weight side by side: codes as (k / 4, 32, 4), scales and minima as (groups, 32).
-struct BytePanel {
-    std::uint8_t* codes;
-    float *scales, *minima;
-};
+/// 32 rows of a block-quantised weight side by side, a record for each group of codes: the codes (group / 4, 32, 4), the scales (32) and, where the
+/// type has them, the minima (32).
+constexpr index_t byte_record(index_t group, bool minima) {
+    return panel_width * (group + static_cast<index_t>(sizeof(float)) * (minima ? 2 : 1));
+}
 
 /// A panel that is still to be packed: the first rows of A that meet it, a full tile, take B's from memory and leave them packed for the others.
 template <class Word>
@@ -133,28 +134,29 @@ struct AttentionTile {
 
 template <class T>
 struct Kernels {
-    // y (n) = f(x (n));   dx (n) += dy · f'(x, y)
-    void (*unary[static_cast<int>(UnaryOp::count)])(T* y, const T* x, index_t n);
+    // y (n) = f(x (n));   dx (n) += dy · f'(x, y). Here and below, a y that goes past_caches is seen by others after stream.end().
+    void (*unary[static_cast<int>(UnaryOp::count)])(T* y, const T* x, index_t n, bool past_caches);
     void (*unary_backward[static_cast<int>(UnaryOp::count)])(T* dx, const T* dy, const T* x, const T* y, index_t n);
     // y (n) = f(a, b); an operand whose step is 0 is one number for all
-    void (*binary[static_cast<int>(BinaryOp::count)])(T* y, const T* a, const T* b, index_t n, index_t a_step, index_t b_step);
+    void (*binary[static_cast<int>(BinaryOp::count)])(T* y, const T* a, const T* b, index_t n, index_t a_step, index_t b_step, bool past_caches);
     // y (n) += alpha · x (n)
     void (*add_scaled)(T* y, const T* x, T alpha, index_t n);
     T (*sum)(const T* x, index_t n);
     T (*dot)(const T* a, const T* b, index_t n);
 
-    // One row of n each.
-    void (*softmax)(T* y, const T* x, index_t n);  // a row of −∞ gives zeros
+    // Rows of n; one each where there is no number of them.
+    void (*softmax)(T* y, const T* x, index_t rows, index_t n, bool past_caches);  // a row of −∞ gives zeros
     void (*softmax_backward)(T* dx, const T* dy, const T* y, index_t n);
-    void (*log_softmax)(T* y, const T* x, index_t n);
+    void (*log_softmax)(T* y, const T* x, index_t n, bool past_caches);
     void (*log_softmax_backward)(T* dx, const T* dy, const T* y, index_t n);
     T (*exp_sum)(T* shift, const T* x, index_t n);  // shift = max x, or 0 where that is infinite; gives Σ e^(x − shift)
     T (*log_sum_exp)(const T* x, index_t n);
-    void (*add_exp_minus)(T* y, const T* x, T shift, T scale, index_t n);                                      // y += scale · e^(x − shift)
-    void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t n);  // bias may be null
+    void (*add_exp_minus)(T* y, const T* x, T shift, T scale, index_t n);  // y += scale · e^(x − shift)
+    void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t rows, index_t n,
+                       bool past_caches);  // bias may be null
     void (*layer_norm_backward)(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* weight, T mean, T rstd,
                                 index_t n);  // any gradient may be null
-    void (*rms_norm)(T* y, T* rstd, const T* x, const T* weight, T eps, index_t n);
+    void (*rms_norm)(T* y, T* rstd, const T* x, const T* weight, T eps, index_t rows, index_t n, bool past_caches);
     void (*rms_norm_backward)(T* dx, T* dweight, const T* dy, const T* x, const T* weight, T rstd, index_t n);  // either gradient may be null
     // Rotates the pairs (x[i], x[i + half]) by the angle whose cosine and sine are given; sign −1 turns back.
     void (*rotate)(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t half);
@@ -179,6 +181,7 @@ struct NarrowKernels {
     GemmKernels<std::uint16_t, float> bfloats;
     GemmKernels<std::int8_t, std::int32_t> bytes;
     void (*pack_float_rows)(std::int32_t* packed, const MatrixView<float>& a, index_t rows, index_t k);  // A in float, packed as bfloat16
+    bool multiplies_bfloats;  // in one instruction: elsewhere float is faster
 };
 
 /// Rows of the stored types, in float.
@@ -194,20 +197,21 @@ struct StoredKernels {
 /// Writing past the caches, for results that are larger than they are.
 struct StreamKernels {
     void (*copy)(void* y, const void* x, index_t bytes);
-    void (*end)();  // after the last copy of a task: its results may be read elsewhere
+    void (*end)();  // after the last such store of a task: its results may be read elsewhere
 };
 
 /// Weights of one block type against activations in bytes. All sums of products are exact integers within a group.
 struct QuantKernels {
-    index_t group;  // weights under one scale; 0 where the type is no block type
+    index_t group;   // weights under one scale; 0 where the type is no block type
+    index_t record;  // bytes of a panel's record, see byte_record
     // x (k) into row r of those that stand together; where 32 of them hold an infinity or NaN their scale is NaN, and so are the row's products
     void (*quantize_row)(const ByteRows& rows, index_t r, const float* x);
     // y (n) = [y +] n stored rows · a row of activations that stands alone
     void (*dot_rows)(float* y, const std::byte* rows, index_t row_bytes, const ByteRows& x, index_t n, bool accumulate);
-    // `columns` <= 32 stored rows into a panel; the last one stands in for those that are missing
-    void (*unpack_panel)(const BytePanel& panel, const std::byte* rows, index_t row_bytes, index_t columns, index_t k);
+    // `columns` <= 32 stored rows into a panel of k / group records; the last one stands in for those that are missing
+    void (*unpack_panel)(std::byte* panel, const std::byte* rows, index_t row_bytes, index_t columns, index_t k);
     // C (m, columns) with row stride ldc = [C +] x (m, k) · panel; tile_rows of x stand together
-    void (*multiply_panel)(float* c, index_t ldc, const ByteRows& x, const BytePanel& panel, index_t m, index_t columns, bool accumulate);
+    void (*multiply_panel)(float* c, index_t ldc, const ByteRows& x, const std::byte* panel, index_t m, index_t columns, bool accumulate);
 };
 struct QuantTable {
     index_t tile_rows;                               // rows of activations that are multiplied together
