@@ -3,10 +3,10 @@
 
 #include "support/catch.hpp"
 #include "support/isa.hpp"
+#include "support/numbers.hpp"
 
 #include <cmath>
 #include <cstring>
-#include <random>
 #include <vector>
 
 using namespace tercet;
@@ -14,18 +14,6 @@ using cpu::Backend;
 using cpu::RightOperand;
 
 namespace {
-
-std::size_t size(index_t n) {
-    return static_cast<std::size_t>(n);
-}
-
-std::vector<float> numbers(index_t n, unsigned seed) {
-    std::mt19937 random(seed);
-    std::normal_distribution<float> normal;
-    std::vector<float> x(size(n));
-    for (float& v : x) v = normal(random);
-    return x;
-}
 
 // A weight (n, k) as a file has it and as it is arranged.
 struct Both {

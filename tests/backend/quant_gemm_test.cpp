@@ -1,6 +1,7 @@
 // Products with activations rounded to bytes: every block type and instruction set against a plain loop over the same rounded numbers.
 #include "support/catch.hpp"
 #include "support/isa.hpp"
+#include "support/numbers.hpp"
 
 #include "tercet/backend/backend.hpp"
 #include "tercet/quant/convert.hpp"
@@ -8,7 +9,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <random>
 #include <vector>
 
 using namespace tercet;
@@ -19,18 +19,6 @@ namespace {
 
 constexpr StorageType types[] = {StorageType::q8_0, StorageType::q4_0, StorageType::q4_1, StorageType::q5_0, StorageType::q5_1,  StorageType::q2_k,
                                  StorageType::q3_k, StorageType::q4_k, StorageType::q5_k, StorageType::q6_k, StorageType::iq4_nl};
-
-std::size_t size(index_t n) {
-    return static_cast<std::size_t>(n);
-}
-
-std::vector<float> numbers(index_t n, unsigned seed) {
-    std::mt19937 random(seed);
-    std::normal_distribution<float> normal;
-    std::vector<float> x(size(n));
-    for (float& v : x) v = normal(random);
-    return x;
-}
 
 // A weight (n, k) at an odd address, and the values it stands for.
 struct Stored {
