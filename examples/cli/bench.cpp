@@ -161,6 +161,7 @@ void add_bench(CLI::App& app) {
     add_bench_attention(*bench);
     add_bench_embed(*bench);
     add_bench_generate(*bench);
+    add_bench_train(*bench);
 }
 
 }  // namespace cli

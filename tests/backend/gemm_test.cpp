@@ -186,6 +186,31 @@ TEST_CASE("a product of bfloat16 equals three plain loops", "[backend]") {
     });
 }
 
+TEST_CASE("a product of floats rounded to bfloat16 has the bits of one of bfloat16, in every layout", "[backend]") {
+    for_each_isa([] {
+        const index_t sizes[][3] = {{1, 1, 1}, {3, 35, 7}, {17, 64, 31}, {30, 33, 1700}, {129, 257, 300}, {14, 5, 0}};
+        for (const auto& s : sizes) {
+            const index_t m = s[0], n = s[1], k = s[2];
+            INFO("(" << m << ", " << k << ") x (" << k << ", " << n << ")");
+            auto a = numbers<float>(size(2 * m * k + 1), 1), b = numbers<float>(size(2 * k * n + 1), 2);
+            if (k > 4) a[3] = std::numeric_limits<float>::infinity(), b[4] = std::numeric_limits<float>::quiet_NaN();
+            std::vector<bf16> narrow_a(a.begin(), a.end()), narrow_b(b.begin(), b.end());
+            const auto narrow = [](const MatrixView<float>& v, const std::vector<float>& from, const std::vector<bf16>& to) {
+                return MatrixView<bf16>{to.data() + (v.data - from.data()), v.row_stride, v.col_stride};
+            };
+            for (const auto& left : {MatrixView<float>{a.data() + 1, k, 1}, {a.data(), 1, m}, {a.data(), 2 * k, 2}})
+                for (const auto& right : {MatrixView<float>{b.data() + 1, n, 1}, {b.data(), 1, k}, {b.data(), 2, 2 * k}})
+                    for (const bool accumulate : {false, true}) {
+                        auto c = numbers<float>(size(m * (n + 3)), 3), want = c;
+                        Backend::gemm_of_bfloats(c.data(), n + 3, left, right, m, n, k, accumulate);
+                        Backend::gemm(want.data(), n + 3, narrow(left, a, narrow_a),
+                                      RightOperand<bf16>{RightOperand<bf16>::Kind::strided, narrow(right, b, narrow_b)}, m, n, k, accumulate);
+                        for (std::size_t i = 0; i < c.size(); ++i) REQUIRE((c[i] == want[i] || (std::isnan(c[i]) && std::isnan(want[i]))));
+                    }
+        }
+    });
+}
+
 TEST_CASE("a product of bytes is exact, and the same on every instruction set and number of threads", "[backend]") {
     const index_t sizes[][3] = {{1, 1, 1}, {3, 33, 5}, {17, 64, 64}, {30, 47, 1031}, {100, 290, 2100}};
     for (const auto& s : sizes) {

@@ -1,6 +1,8 @@
 #include "op_test.hpp"
 
 #include "tercet/ops/attention.hpp"
+#include "tercet/ops/matmul.hpp"
+#include "tercet/ops/softmax.hpp"
 
 namespace {
 
@@ -153,6 +155,91 @@ TEST_CASE("attention: gradients equal finite differences, also grouped, masked, 
         CHECK(gradcheck([&](Inputs& v) { return attention(transpose(v[0]), transpose(v[1]), transpose(v[2])); },
                         {numbers({1, 2, 2, 3}, 1), numbers({1, 2, 2, 3}, 2), numbers({1, 2, 2, 3}, 3)}) <= 1e-6);
     });
+}
+
+// Attention by ops that each have a gradient of their own.
+D by_parts(const D& q, const D& k, const D& v, const AttentionOptions& options) {
+    const index_t H = q.size(1), Tq = q.size(2), Tk = k.size(2), group = H / k.size(1);
+    auto mask = D::zeros({H, Tq, Tk});
+    for (index_t h = 0; h < H; ++h)
+        for (index_t i = 0; i < Tq; ++i)
+            for (index_t j = 0; j < Tk; ++j) {
+                const index_t position = i + Tk - Tq;
+                if ((options.causal && j > position) || (options.window > 0 && position - j >= options.window)) mask.at(h, i, j) = masked;
+                else if (!options.slopes.empty()) mask.at(h, i, j) = -options.slopes[static_cast<std::size_t>(h)] * static_cast<double>(position - j);
+            }
+    std::vector<D> heads;
+    for (index_t h = 0; h < H; ++h) {
+        const auto scores = matmul(select(q, 1, h), transpose(select(k, 1, h / group))) * (1 / std::sqrt(static_cast<double>(q.size(3))));
+        heads.push_back(unsqueeze(matmul(softmax(scores + mask[h]), select(v, 1, h / group)), 1));
+    }
+    return concatenate(heads, 1);
+}
+
+TEST_CASE("attention: gradients over many tiles and odd extents equal those of its parts, in double and in float", "[ops]") {
+    struct Case {
+        index_t heads, kv_heads, queries, keys, channels;
+        AttentionOptions options;
+    };
+    const Case cases[] = {{2, 2, 130, 130, 16, {.causal = true}},
+                          {2, 2, 64, 64, 64, {.causal = true}},
+                          {4, 2, 70, 93, 5, {.causal = true, .window = 17}},
+                          {2, 1, 150, 150, 40, {.causal = true, .window = 70, .slopes = alibi_slopes(2)}},
+                          {3, 1, 67, 131, 12, {}},
+                          {1, 1, 3, 200, 33, {.causal = true}},
+                          {1, 1, 80, 140, 80, {}},
+                          {2, 2, 140, 70, 8, {.causal = true}}};  // the first queries see nothing
+    for_each_isa([&] {
+        for (const auto& c : cases) {
+            INFO(c.heads << '/' << c.kv_heads << " heads, " << c.queries << " queries, " << c.keys << " keys, " << c.channels << " channels");
+            const D given[] = {numbers({2, c.heads, c.queries, c.channels}, 1), numbers({2, c.kv_heads, c.keys, c.channels}, 2),
+                               numbers({2, c.kv_heads, c.keys, c.channels}, 3)};
+            const auto dy = numbers(given[0].shape(), 4);
+            const auto gradients = [&](const auto& f, auto number) {
+                using T = decltype(number);
+                std::vector<Tensor<T>> in;
+                for (const auto& x : given) in.push_back(x.template to<T>().requires_grad());
+                f(in).backward(dy.template to<T>());
+                return std::vector<Tensor<T>>{in[0].grad(), in[1].grad(), in[2].grad()};
+            };
+            const auto attend = [&](const auto& in) { return attention(in[0], in[1], in[2], c.options); };
+            auto want = gradients([&](const auto& in) { return by_parts(in[0], in[1], in[2], c.options); }, double{});
+            const index_t blind = c.options.causal ? std::max<index_t>(0, c.queries - c.keys) : 0;  // NaN there, nothing here
+            const auto twice = gradients(attend, double{});
+            const auto once = gradients(attend, float{});
+            for (std::size_t i = 0; i < 3; ++i) {
+                if (blind > 0) {
+                    if (i == 0) check_close(twice[0].slice(2, 0, blind).contiguous(), D::zeros({2, c.heads, blind, c.channels}), {0, 0});
+                    continue;
+                }
+                check_close(twice[i], want[i], {1e-12, 1e-11});
+                check_close(once[i], want[i].to<float>(), {2e-5, 1e-4});
+            }
+        }
+    });
+}
+
+TEST_CASE("self_attention: queries, keys and values in one tensor give what they give apart", "[ops]") {
+    for_each_isa([] {
+        const auto x = numbers({2, 70, 3 * 4 * 6}, 1), dy = numbers({2, 70, 4 * 6}, 2);
+        const auto apart = [](const D& qkv, const AttentionOptions& options) {
+            const auto part = [&](index_t i) { return permute(reshape(slice(qkv, 2, i * 24, (i + 1) * 24), {2, 70, 4, 6}), {0, 2, 1, 3}); };
+            return reshape(permute(attention(part(0), part(1), part(2), options), {0, 2, 1, 3}), {2, 70, 24});
+        };
+        for (const AttentionOptions& options : {AttentionOptions{}, AttentionOptions{.causal = true, .window = 9}}) {
+            auto a = x.detach().requires_grad(), b = x.detach().requires_grad();
+            const auto together = self_attention(a, 4, options), separate = apart(b, options);
+            CHECK(together.detach().to_vector() == separate.detach().to_vector());
+            together.backward(dy);
+            separate.backward(dy);
+            CHECK(a.grad().to_vector() == b.grad().to_vector());
+        }
+        CHECK(gradcheck([](Inputs& v) { return self_attention(v[0], 2, {.causal = true}); }, {numbers({2, 3, 12}, 3)}) <= 1e-6);
+        CHECK(self_attention(D::zeros({0, 3, 12}), 2).shape() == Shape{0, 3, 4});
+    });
+    CHECK_ERROR(self_attention(D::zeros({2, 3, 10}), 2), ErrorCode::shape_mismatch);
+    CHECK_ERROR(self_attention(D::zeros({3, 12}), 2), ErrorCode::shape_mismatch);
+    CHECK_ERROR(self_attention(D::zeros({2, 3, 12}), 0), ErrorCode::shape_mismatch);
 }
 
 TEST_CASE("attention: a row with nothing to see gives zeros and no gradient", "[ops]") {

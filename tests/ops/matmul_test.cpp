@@ -77,6 +77,44 @@ TEST_CASE("linear: gradients equal finite differences, with and without bias, st
     });
 }
 
+TEST_CASE("linear: a weight written (in, out) and an activation behind it equal the ops one by one; gradients equal finite differences", "[ops]") {
+    for_each_isa([] {
+        const auto x = numbers({2, 3, 4}, 1), w = numbers({4, 5}, 2), b = numbers({5}, 3);
+        const LinearOptions options{.activation = UnaryOp::gelu_tanh, .in_out = true};
+        check_close(linear(x, w, b, options), gelu_tanh(matmul(x, w) + b), {1e-14, 1e-14});
+        for (const auto& o : {options, LinearOptions{.in_out = true}, LinearOptions{.activation = UnaryOp::silu, .in_out = true}}) {
+            CHECK(gradcheck([&](Inputs& v) { return linear(v[0], v[1], v[2], o); }, {x, w, b}) <= 1e-6);
+            CHECK(gradcheck([&](Inputs& v) { return linear(v[0], transpose(v[1]), D(), o); }, {x, numbers({5, 4}, 2)}) <= 1e-6);
+        }
+        auto recorded = x.detach().requires_grad();
+        CHECK(linear(recorded, w, b, options).detach().to_vector() == linear(x, w, b, options).to_vector());
+    });
+    CHECK_ERROR(linear(D::zeros({2, 3}), D::zeros({5, 3}), D(), {.in_out = true}), ErrorCode::shape_mismatch);
+}
+
+TEST_CASE("linear with operands in bfloat16: what the rounded numbers give in float, forward and backward", "[ops]") {
+    for_each_isa([] {
+        using F = Tensor<float>;
+        const auto rounded = [](const D& x) { return x.to<bf16>().to<float>(); };
+        for (const bool in_out : {false, true}) {
+            const auto x = rounded(numbers({33, 70}, 1)), w = rounded(numbers(in_out ? Shape{70, 45} : Shape{45, 70}, 2));
+            const auto b = numbers({45}, 3).to<float>(), dy = rounded(numbers({33, 45}, 4));
+            const auto run = [&](Activations activations) {
+                std::vector<F> in{x.detach().requires_grad(), w.detach().requires_grad(), b.detach().requires_grad()};
+                const auto y = linear(in[0], in[1], in[2], {.activations = activations, .in_out = in_out});
+                y.backward(dy);
+                return std::vector<F>{y.detach(), in[0].grad(), in[1].grad(), in[2].grad()};
+            };
+            const auto got = run(Activations::bf16), want = run(Activations::f32);  // nothing is left to be rounded
+            for (std::size_t i = 0; i < got.size(); ++i) check_close(got[i], want[i], {2e-5, 2e-6});
+        }
+        const auto x = numbers({20, 64}, 5).to<float>(), w = numbers({24, 64}, 6).to<float>();
+        const auto exact = linear(x, w), near = linear(x, w, F(), {.activations = Activations::bf16});
+        check_close(near, exact, {0.2, 0});  // 64 products, each of two numbers that are off by up to 2^-9
+        CHECK(near.to_vector() != exact.to_vector());
+    });
+}
+
 TEST_CASE("linear without inputs gives its bias, without outputs nothing", "[ops]") {
     const auto bias = D::copy({1, 2, 3}, {3});
     CHECK(linear(D::zeros({2, 0}), D::zeros({3, 0}), bias).to_vector() == std::vector<double>{1, 2, 3, 1, 2, 3});

@@ -9,8 +9,6 @@
 
 #include "tercet/tensor/tensor.hpp"
 
-#include <functional>
-#include <unordered_set>
 #include <utility>
 
 namespace tercet::inline TERCET_ABI {
@@ -28,9 +26,12 @@ inline bool grad_enabled() {
     return detail::no_grad_depth == 0;
 }
 
+struct Node;
+using NodeList = detail::PoolVector<std::shared_ptr<Node>>;
+
 /// One tensor's place on the tape: a number that grows in the order of recording, and the nodes it was made from.
 struct Node {
-    explicit Node(std::vector<std::shared_ptr<Node>> made_from) : inputs(std::move(made_from)), order(next_order()) {}
+    explicit Node(NodeList made_from) : inputs(std::move(made_from)), order(next_order()) {}
     Node(const Node&) = delete;
     Node& operator=(const Node&) = delete;
     virtual ~Node() { release(std::move(inputs)); }
@@ -38,12 +39,12 @@ struct Node {
     /// Hands this node's gradient to its inputs, and forgets it. With keep, the closure stays for another backward().
     virtual void run(bool keep) = 0;
 
-    std::vector<std::shared_ptr<Node>> inputs;  // null where an input takes no part
+    NodeList inputs;  // null where an input takes no part
     std::uint64_t order;
     bool used = false;  // the closure has run and is gone
 
     /// Lets a chain of nodes go one after the other: recursion would need a stack frame for each step of a long chain.
-    static void release(std::vector<std::shared_ptr<Node>> nodes) {
+    static void release(NodeList nodes) {
         while (!nodes.empty()) {
             const std::shared_ptr<Node> node = std::move(nodes.back());
             nodes.pop_back();
@@ -59,12 +60,26 @@ private:
     }
 };
 
+/// A tensor's place on the tape with its gradient. On its own it is a leaf's, which keeps what it collects; an op's is an OpNode.
+template <Real T>
+struct GradientNode : Node {
+    explicit GradientNode(const Shape& of, NodeList made_from = {}) : Node(std::move(made_from)), shape(of) {}
+
+    virtual bool is_leaf() const { return true; }
+    void run(bool) override {}
+
+    Shape shape;
+    Tensor<T> gradient;  // of shape (0,), without storage, until something is added
+};
+
 /// A gradient that is being collected: empty until the first contribution. Converts to false where no gradient is wanted.
+///
+/// Until one of them is written to, several gradients may share their elements: what a sum hands on to its terms is the same for all of them.
 template <Real T>
 class Gradient {
 public:
     Gradient() = default;
-    Gradient(Tensor<T>* value, const Shape& shape) : value_(value), shape_(shape) {}
+    explicit Gradient(GradientNode<T>& of) : value_(&of.gradient), shape_(of.shape), leaf_(of.is_leaf()) {}
 
     explicit operator bool() const { return value_ != nullptr; }
     const Shape& shape() const { return shape_; }
@@ -75,69 +90,63 @@ public:
     T* data() {
         if (value_ == nullptr) return nullptr;
         if (fresh()) *value_ = Tensor<T>::zeros(shape_);
-        return value_->mutable_data();
+        return data_to_write();
     }
     /// The same without zeros where fresh: for a kernel that writes every element (call fresh() before).
     T* data_to_write() {
         if (fresh()) *value_ = Tensor<T>::empty(shape_);
+        if (!alone(*value_)) *value_ = value_->clone();
         return value_->mutable_data();
     }
-    /// Adds dx, of this shape; the first one is taken over rather than copied when nobody else holds it.
+    /// Adds dx, of this shape. The first one is taken over as it is; by a leaf only when nobody else holds it.
     void add(Tensor<T> dx) {
         if (value_ == nullptr) return;
         if (fresh()) {
-            *value_ = dx.is_contiguous() && dx.storage().use_count() == 1 ? std::move(dx) : dx.clone();
-        } else {
-            const Tensor<T> c = dx.contiguous();
-            Device::add_scaled(value_->mutable_data(), c.data(), T(1), c.numel());
+            *value_ = dx.is_contiguous() && (!leaf_ || alone(dx)) ? std::move(dx) : dx.clone();
+            return;
         }
+        Tensor<T> sum = alone(*value_) ? *value_ : Tensor<T>::empty(shape_);
+        Device::binary(BinaryOp::add, sum.mutable_data(), value_->data(), dx.data(), shape_, value_->strides(), dx.strides());
+        *value_ = std::move(sum);
     }
 
 private:
+    static bool alone(const Tensor<T>& x) { return x.storage().use_count() == 1 && x.storage()->owned(); }
+
     Tensor<T>* value_ = nullptr;
     Shape shape_;
+    bool leaf_ = false;
 };
 
-/// A node of a tensor of T: its gradient, and for all but leaves the closure that hands it on.
-template <Real T>
-struct GradientNode final : Node {
-    using Closure = std::function<void(const Tensor<T>& dy, std::span<Gradient<T>> dx)>;
+/// The node of an op's result: the closure that hands its gradient on, backward(dy, Gradients of the inputs).
+template <Real T, class F>
+struct OpNode final : GradientNode<T> {
+    OpNode(const Shape& of, NodeList made_from, F closure) : GradientNode<T>(of, std::move(made_from)), backward(std::move(closure)) {}
 
-    GradientNode(const Shape& of, std::vector<std::shared_ptr<Node>> made_from, Closure backward)
-        : Node(std::move(made_from)), shape(of), closure(std::move(backward)) {}
-
-    bool is_leaf() const { return closure == nullptr && !used; }
+    bool is_leaf() const override { return false; }
 
     void run(bool keep) override {
-        if (is_leaf()) return;
-        if (gradient.storage() != nullptr) hand_on();
+        if (this->gradient.storage() != nullptr) hand_on();
         if (keep) return;
-        closure = nullptr;  // where no gradient came, too: the inputs are let go of
-        used = true;
+        backward.reset();  // where no gradient came, too: the inputs are let go of
+        this->used = true;
     }
-
-    Shape shape;
-    Tensor<T> gradient;  // of shape (0,), without storage, until something is added
-    Closure closure;     // null for a leaf
 
 private:
     void hand_on() {
-        require(closure != nullptr, ErrorCode::autograd,
+        require(backward.has_value(), ErrorCode::autograd,
                 "backward: this part of the tape was walked before and is gone; keep it with backward_keeping_tape");
-        std::vector<Gradient<T>> slots;
-        slots.reserve(inputs.size());
-        for (const auto& input : inputs) {
-            if (input == nullptr) {
-                slots.emplace_back();
-            } else {
-                auto& node = static_cast<GradientNode&>(*input);
-                slots.emplace_back(&node.gradient, node.shape);
-            }
+        detail::PoolVector<Gradient<T>> slots;
+        slots.reserve(this->inputs.size());
+        for (const auto& input : this->inputs) {
+            if (input == nullptr) slots.emplace_back();
+            else slots.emplace_back(static_cast<GradientNode<T>&>(*input));
         }
-        const Tensor<T> dy = std::move(gradient);
-        gradient = Tensor<T>();
-        closure(dy, slots);
+        const Tensor<T> dy = std::exchange(this->gradient, Tensor<T>());
+        (*backward)(dy, std::span(slots));
     }
+
+    std::optional<F> backward;
 };
 
 /// A tensor kept for backward: off the tape, and remembered as it was.
@@ -170,6 +179,16 @@ bool records(const Inputs&... inputs) {
     return grad_enabled() && (inputs.needs_grad() || ...);
 }
 
+namespace detail {
+
+template <Real T, class F>
+Tensor<T> recorded(Tensor<T> y, NodeList inputs, F backward) {
+    y.set_node(make_pooled<OpNode<T, F>>(y.shape(), std::move(inputs), std::move(backward)));
+    return y;
+}
+
+}  // namespace detail
+
 /// Puts y = op(inputs…) on the tape and gives it back. The closure is called with dy, of y's shape and contiguous, and one Gradient for
 /// each input; it is dropped at once when no input needs gradients or NoGrad is in force.
 template <Real T, class F, std::same_as<Tensor<T>>... Inputs>
@@ -181,22 +200,20 @@ Tensor<T> record(Tensor<T> y, F&& backward, const Inputs&... inputs) {
         }
         (std::make_index_sequence<sizeof...(Inputs)>());
     };
-    y.set_node(std::make_shared<GradientNode<T>>(y.shape(), std::vector<std::shared_ptr<Node>>{inputs.node()...}, std::move(closure)));
-    return y;
+    return detail::recorded(std::move(y), NodeList{inputs.node()...}, std::move(closure));
 }
 
 /// The same for any number of inputs: the closure gets a span of Gradients.
 template <Real T, class F>
 Tensor<T> record(Tensor<T> y, F&& backward, std::span<const Tensor<T>> inputs) {
-    std::vector<std::shared_ptr<Node>> nodes;
+    NodeList nodes;
     bool any = false;
     for (const auto& x : inputs) {
         nodes.push_back(x.node());
         any = any || x.needs_grad();
     }
     if (!any || !grad_enabled()) return y;
-    y.set_node(std::make_shared<GradientNode<T>>(y.shape(), std::move(nodes), std::forward<F>(backward)));
-    return y;
+    return detail::recorded(std::move(y), std::move(nodes), std::forward<F>(backward));
 }
 
 namespace detail {
@@ -213,25 +230,28 @@ void walk_back(const Tensor<T>& y, const std::optional<Tensor<T>>& given, bool k
             " has more than one element; give dy, of the same shape");
     if (given) require(given->shape() == y.shape(), ErrorCode::shape_mismatch, "backward: dy has shape ", given->shape(), ", the tensor ", y.shape());
     const NoGrad guard;
-    const auto root = y.node();
-
-    // All nodes that y was made from, each once, latest first. Order numbers grow along every path, so that order is topological.
-    std::vector<std::shared_ptr<Node>> nodes{root};
-    std::unordered_set<Node*> met{root.get()};
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        const auto inputs = nodes[i]->inputs;  // a copy: nodes grows
-        for (const auto& input : inputs)
-            if (input != nullptr && met.insert(input.get()).second) nodes.push_back(input);
-    }
-    std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a->order < b->order; });
-
     auto& start = *node_of(y);
     require(!start.used, ErrorCode::autograd,
             "backward: the tape behind this tensor was walked before and is gone; keep it with backward_keeping_tape");
-    Gradient<T>(&start.gradient, start.shape).add(given ? given->detach().clone() : Tensor<T>::ones(y.shape()));
-    while (!nodes.empty()) {
-        const auto node = std::move(nodes.back());
-        nodes.pop_back();
+    Gradient<T>(start).add(given ? given->detach().clone() : Tensor<T>::ones(y.shape()));
+
+    // A heap of the nodes that wait, the latest on top. Order numbers grow along every path, so nothing is handed to a node after its turn.
+    const auto earlier = [](const auto& a, const auto& b) { return a->order < b->order; };
+    NodeList waiting{y.node()};
+    const auto take_latest = [&] {
+        std::pop_heap(waiting.begin(), waiting.end(), earlier);
+        auto node = std::move(waiting.back());
+        waiting.pop_back();
+        return node;
+    };
+    while (!waiting.empty()) {
+        const auto node = take_latest();
+        while (!waiting.empty() && waiting.front() == node) take_latest();  // it was put there once for each use
+        for (const auto& input : node->inputs) {
+            if (input == nullptr) continue;
+            waiting.push_back(input);
+            std::push_heap(waiting.begin(), waiting.end(), earlier);
+        }
         node->run(keep);
         if (!keep) Node::release(std::exchange(node->inputs, {}));
     }
@@ -250,7 +270,7 @@ template <Element T>
     if (!on) {
         node_ = nullptr;
     } else if (node_ == nullptr) {
-        node_ = std::make_shared<GradientNode<T>>(shape_, std::vector<std::shared_ptr<Node>>{}, nullptr);
+        node_ = detail::make_pooled<GradientNode<T>>(shape_);
     }
     return *this;
 }

@@ -12,7 +12,7 @@ template <class B>
 concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<float> heads, HeadsView<const float> given,
                              AttentionShape<float> attention, cpu::MatrixView<float> matrix, cpu::RightOperand<float> right) {
     B::unary(UnaryOp::exp, y, x, n);
-    B::unary_backward(UnaryOp::exp, y, x, x, x, n);
+    B::unary_backward(UnaryOp::exp, y, x, x, x, n, true);
     B::binary(BinaryOp::add, y, x, x, Shape{}, Shape{}, Shape{});
     B::copy(y, Shape{}, x, Shape{}, Shape{});
     B::add_scaled(y, x, 1.f, n);
@@ -28,6 +28,7 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::rms_norm_backward(y, y, x, x, x, x, n, n);
     B::add_column_sums(y, x, n, n);
     B::gemm(y, n, matrix, right, n, n, n, false);
+    B::gemm_of_bfloats(y, n, matrix, matrix, n, n, n, false);
     B::pack(y, matrix, n, n);
     B::attention(heads, y, given, given, given, attention);
     B::attention_backward(heads, heads, heads, given, given, x, given, given, given, attention);

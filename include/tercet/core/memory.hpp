@@ -2,17 +2,18 @@
 //
 // Fresh pages cost more than most kernels that fill them. Released blocks wait in lists by size class (eight classes an octave: at most
 // 12.5 % is lost to rounding) and are given out again, newest first. What is in use and what waits together never exceed the most that was
-// in use at one time, or 256 MB if that is more; trim_memory() starts that count anew.
+// in use at one time by more than an eighth, or 256 MB if that is more: beyond that the lists that were not asked for longest give blocks
+// back; trim_memory() starts that count anew. Elements of tensors, working memory and the tape's nodes all come from here.
 #pragma once
 
 #include "tercet/core/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 #include <vector>
 
 #if defined(__linux__)
@@ -44,12 +45,9 @@ public:
             const std::lock_guard lock(mutex_);
             ++stats_.requests;
             stats_.in_use += size;
-            peak_ = std::max(peak_, stats_.in_use);
-            if (const auto list = free_.find(size); list != free_.end() && !list->second.empty()) {
-                void* block = list->second.back();
-                list->second.pop_back();
+            if (List& list = list_of(size); list.first != nullptr) {
                 stats_.cached -= size;
-                return block;
+                return std::exchange(list.first, list.first->next);
             }
             ++stats_.system_requests;
         }
@@ -66,24 +64,25 @@ public:
     }
 
     void give_back(void* block, std::size_t size) noexcept {
-        {
-            const std::lock_guard lock(mutex_);
-            stats_.in_use -= size;
-            if (stats_.in_use + stats_.cached + size <= std::max<std::size_t>(peak_, std::size_t{256} << 20)) {
-                free_[size].push_back(block);
-                stats_.cached += size;
-                return;
-            }
+        const std::lock_guard lock(mutex_);
+        peak_ = std::max(peak_, stats_.in_use);
+        stats_.in_use -= size;
+        List& list = list_of(size);
+        list.first = new (block) Waiting{list.first};
+        stats_.cached += size;
+        const std::size_t most = std::max<std::size_t>(peak_ + peak_ / 8, std::size_t{256} << 20);
+        while (stats_.in_use + stats_.cached > most) {
+            List* oldest = nullptr;
+            for (List& other : lists_)
+                if (other.first != nullptr && (oldest == nullptr || other.asked < oldest->asked)) oldest = &other;
+            give_up_one(*oldest);
         }
-        std::free(block);
     }
 
     void trim() {
         const std::lock_guard lock(mutex_);
-        for (auto& [size, blocks] : free_)
-            for (void* block : blocks) std::free(block);
-        free_.clear();
-        stats_.cached = 0;
+        for (List& list : lists_)
+            while (list.first != nullptr) give_up_one(list);
         peak_ = stats_.in_use;
     }
 
@@ -93,6 +92,28 @@ public:
     }
 
 private:
+    struct Waiting {  // stands in the block itself
+        Waiting* next;
+    };
+    struct List {
+        Waiting* first = nullptr;
+        std::size_t size = 0, asked = 0;  // of its blocks; when it was last used, by the count of requests
+    };
+
+    // The list of a rounded size.
+    List& list_of(std::size_t size) {
+        const auto octave = static_cast<std::size_t>(std::bit_width(size - 1) - 1);  // the size is in (2^octave, 2^(octave + 1)]
+        List& list = size <= 512 ? lists_[size / 64 - 1] : lists_[8 * (octave - 8) + ((size - (std::size_t{1} << octave)) >> (octave - 3)) - 1];
+        list.size = size;
+        list.asked = stats_.requests;
+        return list;
+    }
+    // Gives a block that waits back to the system.
+    void give_up_one(List& list) {
+        std::free(std::exchange(list.first, list.first->next));
+        stats_.cached -= list.size;
+    }
+
     // Large blocks in huge pages where the system has them: a product of matrices else spends a tenth of its time on page tables.
     static void* ask_system(std::size_t size) {
 #if defined(__linux__)
@@ -107,9 +128,9 @@ private:
     }
 
     std::mutex mutex_;
-    std::unordered_map<std::size_t, std::vector<void*>> free_;
+    std::array<List, 8 * 55> lists_;
     MemoryStats stats_;
-    std::size_t peak_ = 0;  // the most in use since the last trim()
+    std::size_t peak_ = 0;  // the most in use since the last trim(), as of the last return
 };
 
 // Never destroyed: a tensor in a static object may be released after every other static is gone.
@@ -160,6 +181,39 @@ public:
 private:
     Block block_;
 };
+
+namespace detail {
+
+/// Gives the standard library's objects their memory from the same place.
+template <class T>
+struct PoolAllocator {
+    using value_type = T;
+
+    PoolAllocator() = default;
+    template <class U>
+    PoolAllocator(const PoolAllocator<U>&) {}
+
+    T* allocate(std::size_t count) {
+        static_assert(alignof(T) <= storage_alignment);
+        const std::size_t bytes = checked_mul(count, sizeof(T), "allocation");
+        void* block = block_cache().take(BlockCache::rounded(bytes));
+        require(block != nullptr, ErrorCode::out_of_memory, "the system has no ", bytes, " bytes left");
+        return static_cast<T*>(block);
+    }
+    void deallocate(T* block, std::size_t count) noexcept { block_cache().give_back(block, BlockCache::rounded(count * sizeof(T))); }
+
+    friend bool operator==(const PoolAllocator&, const PoolAllocator&) { return true; }
+};
+
+template <class T>
+using PoolVector = std::vector<T, PoolAllocator<T>>;
+
+template <class T, class... Arguments>
+std::shared_ptr<T> make_pooled(Arguments&&... arguments) {
+    return std::allocate_shared<T>(PoolAllocator<T>(), std::forward<Arguments>(arguments)...);
+}
+
+}  // namespace detail
 
 /// What the allocator holds now and has done so far.
 inline MemoryStats memory_stats() {

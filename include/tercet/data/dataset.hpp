@@ -47,7 +47,7 @@ public:
     TokenBatch random(index_t rows, Generator& generator) const {
         require(rows > 0, ErrorCode::invalid_argument, "a batch of ", rows, " windows");
         require(starts() > 0, ErrorCode::invalid_argument, tokens_.size(), " tokens do not fill a window of ", context_, " and one");
-        std::vector<index_t> begins;
+        detail::PoolVector<index_t> begins;
         for (index_t b = 0; b < rows; ++b) begins.push_back(static_cast<index_t>(generator.below(static_cast<std::uint64_t>(starts()))));
         return batch(begins);
     }

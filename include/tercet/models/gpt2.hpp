@@ -28,6 +28,7 @@ struct Gpt2Attention {
     Tensor<float> operator()(const Tensor<float>& x, const DecoderContext& context, index_t layer) const {  // x (B, T, C)
         const index_t C = x.size(2);
         const auto qkv = c_attn(x);  // (B, T, 3C)
+        if (context.cache == nullptr) return c_proj(self_attention(qkv, heads, {.causal = true, .window = context.window}, context.bias));
         const auto part = [&](index_t i) { return split_heads(slice(qkv, 2, i * C, (i + 1) * C), heads); };
         return c_proj(join_heads(causal_attention(part(0), part(1), part(2), context, layer)));
     }
@@ -102,8 +103,8 @@ struct Gpt2 {
         const index_t T = ids.size(1), before = options.cache == nullptr ? 0 : options.cache->size();
         require(before + T <= config.context, ErrorCode::context_overflow, "gpt2: ", before + T, " tokens, the model's context holds ",
                 config.context);
-        const auto drop = [&](const Tensor<float>& x) {
-            return training != nullptr && config.dropout > 0 ? dropout(x, config.dropout, *training) : x;
+        const auto drop = [p = config.dropout, training](const Tensor<float>& x) {
+            return training != nullptr && p > 0 ? dropout(x, p, *training) : x;
         };
         DecoderContext context{nullptr, options.cache, {}, 0};
         if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
@@ -112,7 +113,10 @@ struct Gpt2 {
         auto x = drop(wte(ids) + wpe(positions));  // (B, T, C)
         for (index_t i = 0; i < config.layers; ++i) {
             if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
-            x = h[static_cast<std::size_t>(i)](x, context, i, drop);
+            const auto block = [&block = h[static_cast<std::size_t>(i)], context, drop, i](const Tensor<float>& in) {
+                return block(in, context, i, drop);
+            };
+            x = options.checkpoint ? checkpoint(block, x, training) : block(x);
         }
         x = ln_f(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);

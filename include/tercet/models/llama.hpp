@@ -5,6 +5,7 @@
 // The same struct is Mistral (a sliding window), Qwen 2 (biases on q, k, v) and Qwen 3 (a norm on each head's query and key).
 #pragma once
 
+#include "tercet/autograd/checkpoint.hpp"
 #include "tercet/nn/attention.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -26,6 +27,7 @@ struct ForwardOptions {
     const Tensor<std::uint8_t>* attention_mask = nullptr;  // (B, T), 0 for padding; not with a cache
     bool last_only = false;                                // logits of the last position alone
     std::vector<Tensor<float>>* hidden_states = nullptr;   // the embeddings, each block's output, the last after the final norm
+    bool checkpoint = false;                               // in training: keep each block's input alone for backward, see autograd/checkpoint.hpp
 };
 
 struct LlamaAttention {
@@ -137,13 +139,18 @@ struct Llama {
         require(config.context == 0 || before + T <= config.context, ErrorCode::context_overflow, "llama: ", before + T,
                 " tokens, the model's context holds ", config.context);
         const RopeAngles<float> angles(table, before, T);
-        DecoderContext context{&angles, options.cache, {}, config.window};
+        DecoderContext context{nullptr, options.cache, {}, config.window};
         if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
 
         auto x = embed_tokens(ids);  // (B, T, C)
         for (index_t i = 0; i < config.layers; ++i) {
             if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
-            x = blocks[static_cast<std::size_t>(i)](x, context, i);
+            const auto block = [&block = blocks[static_cast<std::size_t>(i)], context, angles, i](const Tensor<float>& in) {
+                auto here = context;
+                here.angles = &angles;
+                return block(in, here, i);
+            };
+            x = options.checkpoint ? checkpoint(block, x) : block(x);
         }
         x = norm(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);

@@ -70,11 +70,11 @@ public:
     }
 
     /// What activations are rounded to before they meet this weight; f32, which rounds nothing, unless set. See Activations. An arranged weight
-    /// that is set to f32 is stored again.
+    /// whose activations are not narrow any more is stored again.
     Activations activations() const { return activations_; }
     void set_activations(Activations type) {
         activations_ = type;
-        if (is_arranged() && type == Activations::f32) {
+        if (is_arranged() && !narrows()) {
             const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type_, element_count(shape_)));
             Device::for_rows(out_features(), in_features(),
                              [&](index_t r) { Device::stored_row(bytes->data() + r * row_bytes(), type_, arranged_bytes(), r, in_features()); });
@@ -95,7 +95,7 @@ public:
     /// Puts a matrix into the order in which products read it, and lets the other copy go: a dense one into panels; a stored one whose activations
     /// are narrow as Device::arrange has it, where this type and machine gain by it. Others, and vectors, stay as they are.
     void pack() {
-        if (is_stored() && activations_ != Activations::f32 && Device::can_arrange(type_) && is_aligned()) {
+        if (is_stored() && narrows() && Device::can_arrange(type_) && is_aligned()) {
             const index_t out = out_features(), in = in_features();
             auto arranged = Tensor<std::uint8_t>::empty({Device::arranged_bytes(type_, out, in)});
             Device::arrange(reinterpret_cast<std::byte*>(arranged.mutable_data()), type_, bytes_.data(), out, in);
@@ -190,6 +190,7 @@ private:
     }
     bool is_stored() const { return bytes_.data() != nullptr; }
     bool is_arranged() const { return arranged_.storage() != nullptr; }
+    bool narrows() const { return activations_ == Activations::int8 || (activations_ == Activations::bf16 && type_ == StorageType::bf16); }
     bool is_aligned() const { return type_ != StorageType::bf16 || reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(bf16) == 0; }
     const std::byte* arranged_bytes() const { return reinterpret_cast<const std::byte*>(arranged_.data()); }
     index_t row_bytes() const { return static_cast<index_t>(bytes_of(type_, in_features())); }
@@ -243,13 +244,12 @@ inline Tensor<float> linear_values(const Tensor<float>& x, const Weight& weight,
     return y;
 }
 
-// linear() without the low-rank term.
-inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, const Weight& bias) {
-    if (weight.is_dense() && weight.order() == WeightOrder::out_in) return linear(x, weight.tensor(), bias.tensor());
-    if (weight.is_dense()) {
-        const auto y = matmul(x, weight.tensor());
-        return bias.wanted() ? y + bias.tensor() : y;
-    }
+// linear() without the low-rank term and what follows but for the activation.
+inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, const Weight& bias, std::optional<UnaryOp> activation) {
+    if (weight.is_dense())
+        return linear(x, weight.tensor(), bias.tensor(),
+                      {.activation = activation, .activations = weight.activations(), .in_out = weight.order() == WeightOrder::in_out});
+    if (activation) return unary(*activation, linear_alone(x, weight, bias, {}));
     return record(
         linear_values(x, weight, bias),
         [weight](const Tensor<float>& dy, Gradient<float>& dx, Gradient<float>& db) {
@@ -268,12 +268,13 @@ inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const 
     if (weight.low_rank() == nullptr && weight.loaded() &&
         !records(x, weight.is_dense() ? weight.tensor() : no_residual, bias.tensor(), then.residual != nullptr ? *then.residual : no_residual))
         return detail::linear_values(x, weight, bias, then);
-    auto y = detail::linear_alone(x, weight, bias);
-    if (weight.low_rank() != nullptr) {
+    const bool plain = weight.low_rank() == nullptr;
+    auto y = detail::linear_alone(x, weight, bias, plain ? then.activation : std::nullopt);
+    if (!plain) {
         const auto& term = *weight.low_rank();
         y = y + linear(linear(x, term.a) * term.scaling, term.b);
+        if (then.activation) y = detail::unary(*then.activation, y);
     }
-    if (then.activation) y = detail::unary(*then.activation, y);
     return then.residual != nullptr ? y + *then.residual : y;
 }
 

@@ -33,6 +33,70 @@ HeadsView<P> heads_view(P* data, const Tensor<T>& x) {
     return {data, x.strides()[0], x.strides()[1], x.strides()[2]};
 }
 
+// One attention and what its backward needs of it: query (B, H, Tq, D), key and value (B, Hkv, Tk, D), off the tape, D contiguous.
+template <Real T, class S>
+class Attending {
+public:
+    Attending(const Tensor<T>& query, const Tensor<S>& key, const Tensor<S>& value, const AttentionOptions& options, const Tensor<T>& bias)
+        : query_(query), key_(key), value_(value), bias_(bias.detach()), shape_(shape_of(query, key, options)) {
+        require(query.rank() == 4 && key.rank() == 4 && value.shape() == key.shape() && key.size(0) == query.size(0) &&
+                    key.size(3) == query.size(3) && key.size(1) > 0 && query.size(1) % key.size(1) == 0,
+                ErrorCode::shape_mismatch, "attention: query ", query.shape(), ", key ", key.shape(), " and value ", value.shape(), " do not fit");
+        require(options.window >= 0 && (options.window == 0 || options.causal), ErrorCode::invalid_argument, "attention: a window of ",
+                options.window, " needs causal attention");
+        require(options.slopes.empty() || options.slopes.size() == static_cast<std::size_t>(query.size(1)), ErrorCode::shape_mismatch,
+                "attention: ", options.slopes.size(), " slopes for ", query.size(1), " heads");
+        if (bias.storage() != nullptr) {
+            const Shape scores{shape_.batch, shape_.heads, shape_.query_tokens, shape_.key_tokens};
+            const Shape steps = broadcast_strides(bias.shape(), bias.strides(), scores, "attention: bias");
+            require(!bias.needs_grad() || !grad_enabled(), ErrorCode::autograd, "attention: the bias gets no gradient; detach() it");
+            shape_.bias_batch = steps[0], shape_.bias_head = steps[1], shape_.bias_query = steps[2], shape_.bias_key = steps[3];
+        }
+        if (!options.slopes.empty()) {
+            slopes_ = Tensor<T>::empty({shape_.heads});
+            std::transform(options.slopes.begin(), options.slopes.end(), slopes_.mutable_data(), [](double x) { return static_cast<T>(x); });
+            shape_.slopes = slopes_.data();
+        }
+    }
+
+    /// The result (B, H, Tq, D), in memory (B, Tq, H, D). With `recorded`, what backward needs is kept.
+    Tensor<T> forward(bool recorded) {
+        shape_.bias = bias_->data();
+        auto y = Tensor<T>::empty({shape_.batch, shape_.query_tokens, shape_.heads, shape_.head_dim}).permute({0, 2, 1, 3});
+        if (recorded) log_sums_ = Tensor<T>::empty({shape_.batch, shape_.heads, shape_.query_tokens});
+        if (y.numel() > 0 && shape_.key_tokens == 0) y.fill(T(0));
+        else if (y.numel() > 0)
+            Device::attention(heads_view(y.mutable_data(), y), log_sums_.mutable_data(), heads_view(query_->data(), *query_),
+                              heads_view(key_->data(), *key_), heads_view(value_->data(), *value_), shape_);
+        if (recorded) y_.emplace(y);
+        return y;
+    }
+
+    /// Adds to the gradients, each of which may be null; dy (B, H, Tq, D).
+    void backward(const Tensor<T>& dy, const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv) const {
+        if (shape_.key_tokens == 0 || dy.numel() == 0) return;
+        auto shape = shape_;
+        shape.bias = bias_->data();  // the same place: asked for again, so that a write to it is noticed
+        Device::attention_backward(dq, dk, dv, heads_view(dy.data(), dy), heads_view((*y_)->data(), **y_), log_sums_.data(),
+                                   heads_view(query_->data(), *query_), heads_view(key_->data(), *key_), heads_view(value_->data(), *value_), shape);
+    }
+
+private:
+    static AttentionShape<T> shape_of(const Tensor<T>& query, const Tensor<S>& key, const AttentionOptions& options) {
+        if (query.rank() != 4 || key.rank() != 4) return {};  // refused at once
+        const index_t D = query.size(3);
+        const auto scale = static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(D))));
+        return {query.size(0), query.size(1), key.size(1), query.size(2), key.size(2), D, scale, options.causal, options.window};
+    }
+
+    Saved<T> query_;
+    Saved<S> key_, value_;
+    Saved<T> bias_;
+    AttentionShape<T> shape_;
+    Tensor<T> slopes_, log_sums_;  // (H); (B, H, Tq)
+    std::optional<Saved<T>> y_;
+};
+
 }  // namespace detail
 
 /// query (B, H, Tq, D), key and value (B, Hkv, Tk, D) with Hkv a divisor of H -> (B, H, Tq, D), whose memory lies as (B, Tq, H, D) so that
@@ -44,62 +108,52 @@ requires std::is_same_v<S, T> ||
     (std::is_same_v<S, bf16>&& std::is_same_v<T, float>)Tensor<T> attention(const Tensor<T>& query, const Tensor<S>& key, const Tensor<S>& value,
                                                                             const AttentionOptions& options = {},
                                                                             const Tensor<std::type_identity_t<T>>& bias = {}) {
-    require(query.rank() == 4 && key.rank() == 4 && value.shape() == key.shape() && key.size(0) == query.size(0) && key.size(3) == query.size(3) &&
-                key.size(1) > 0 && query.size(1) % key.size(1) == 0,
-            ErrorCode::shape_mismatch, "attention: query ", query.shape(), ", key ", key.shape(), " and value ", value.shape(), " do not fit");
-    require(options.window >= 0 && (options.window == 0 || options.causal), ErrorCode::invalid_argument, "attention: a window of ", options.window,
-            " needs causal attention");
-    require(options.slopes.empty() || options.slopes.size() == static_cast<std::size_t>(query.size(1)), ErrorCode::shape_mismatch,
-            "attention: ", options.slopes.size(), " slopes for ", query.size(1), " heads");
-    const auto inner_contiguous = [](const auto& x) { return x.strides()[3] == 1 || x.size(3) == 1 ? x.detach() : x.detach().clone(); };
-    const auto q = inner_contiguous(query), k = inner_contiguous(key), v = inner_contiguous(value);
-    const index_t B = q.size(0), H = q.size(1), Tq = q.size(2), Tk = k.size(2), D = q.size(3);
-    AttentionShape<T> s{
-        B, H, k.size(1), Tq, Tk, D, static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(D)))), options.causal, options.window};
-    const auto kept_bias = bias.detach();
-    if (bias.storage() != nullptr) {
-        const Shape steps = broadcast_strides(bias.shape(), bias.strides(), {B, H, Tq, Tk}, "attention: bias");
-        require(!bias.needs_grad() || !grad_enabled(), ErrorCode::autograd, "attention: the bias gets no gradient; detach() it");
-        s.bias = kept_bias.data();
-        s.bias_batch = steps[0], s.bias_head = steps[1], s.bias_query = steps[2], s.bias_key = steps[3];
-    }
-    auto slopes = Tensor<T>();  // (H)
-    if (!options.slopes.empty()) {
-        slopes = Tensor<T>::empty({H});
-        std::transform(options.slopes.begin(), options.slopes.end(), slopes.mutable_data(), [](double x) { return static_cast<T>(x); });
-        s.slopes = slopes.data();
-    }
+    const auto inner_contiguous = [](const auto& x) {
+        return x.rank() != 4 || x.strides()[3] == 1 || x.size(3) == 1 ? x.detach() : x.detach().clone();
+    };
     const bool recorded = records(query) || (std::is_same_v<S, T> && records(key, value));
-    auto y = Tensor<T>::empty({B, Tq, H, D}).permute({0, 2, 1, 3});
-    auto log_sums = recorded ? Tensor<T>::empty({B, H, Tq}) : Tensor<T>();
-    if (y.numel() > 0) {
-        if (Tk == 0) y.fill(T(0));
-        else
-            Device::attention(detail::heads_view(y.mutable_data(), y), log_sums.mutable_data(), detail::heads_view(q.data(), q),
-                              detail::heads_view(k.data(), k), detail::heads_view(v.data(), v), s);
-    }
+    detail::Attending<T, S> attending(inner_contiguous(query), inner_contiguous(key), inner_contiguous(value), options, bias);
+    auto y = attending.forward(recorded);
     if constexpr (!std::is_same_v<S, T>) {
         require(!recorded, ErrorCode::autograd, "attention: no gradient goes through keys and values in bfloat16");
         return y;
-    } else
+    } else {
+        if (!recorded) return y;
         return record(
             y,
-            [qs = save(q), ks = save(k), vs = save(v), ys = save(y), bs = save(kept_bias), slopes, log_sums, given = s](
-                const Tensor<T>& dy, Gradient<T>& dq, Gradient<T>& dk, Gradient<T>& dv) {
+            [attending](const Tensor<T>& dy, Gradient<T>& dq, Gradient<T>& dk, Gradient<T>& dv) {
                 const auto to = [](Gradient<T>& g) {
                     const Shape strides = contiguous_strides(g.shape());
                     return g ? HeadsView<T>{g.data(), strides[0], strides[1], strides[2]} : HeadsView<T>{};
                 };
-                const auto gq = to(dq), gk = to(dk), gv = to(dv);
-                auto shape = given;
-                shape.bias = bs->data();  // the same place: asked for again, so that a write to it is noticed
-                if (shape.key_tokens == 0 || dy.numel() == 0) return;
-                const auto dout = dy.contiguous();
-                Device::attention_backward(gq, gk, gv, detail::heads_view(dout.data(), dout), detail::heads_view(ys->data(), *ys), log_sums.data(),
-                                           detail::heads_view(qs->data(), *qs), detail::heads_view(ks->data(), *ks),
-                                           detail::heads_view(vs->data(), *vs), shape);
+                attending.backward(dy, to(dq), to(dk), to(dv));
             },
             query, key, value);
+    }
+}
+
+/// Self-attention of queries, keys and values that one product has made: x (B, T, 3 · H · D), the three side by side -> (B, T, H · D).
+/// The same as attention() of its parts, without a copy on the way there or back. Throws what attention() does.
+template <Real T>
+Tensor<T> self_attention(const Tensor<T>& x, index_t heads, const AttentionOptions& options = {}, const Tensor<std::type_identity_t<T>>& bias = {}) {
+    require(x.rank() == 3 && heads > 0 && x.size(2) % (3 * heads) == 0, ErrorCode::shape_mismatch, "attention: ", x.shape(), " does not divide into ",
+            heads, " heads of query, key and value");
+    const index_t B = x.size(0), tokens = x.size(1), D = x.size(2) / 3 / heads;
+    const auto parts = x.detach().contiguous().reshape({B, tokens, 3, heads, D});
+    const auto part = [&](index_t i) { return parts.select(2, i).permute({0, 2, 1, 3}); };  // (B, H, T, D)
+    detail::Attending<T, T> attending(part(0), part(1), part(2), options, bias);
+    const bool recorded = records(x);
+    auto y = attending.forward(recorded).permute({0, 2, 1, 3}).reshape({B, tokens, heads * D});
+    if (!recorded) return y;
+    return record(
+        y,
+        [attending, B, tokens, heads, D](const Tensor<T>& dy, Gradient<T>& dx) {
+            T* to = dx.data();
+            const index_t row = heads * D;
+            const auto gradient = [&](index_t i) { return HeadsView<T>{to + i * row, tokens * 3 * row, D, 3 * row}; };
+            attending.backward(dy.reshape({B, tokens, heads, D}).permute({0, 2, 1, 3}), gradient(0), gradient(1), gradient(2));
+        },
+        x);
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -20,7 +20,8 @@ Tensor<T> unary(UnaryOp op, const Tensor<T>& x) {
         return record(
             y,
             [op, xs = save(xc), ys = save(y)](const Tensor<T>& dy, Gradient<T>& dx) {
-                Device::unary_backward(op, dx.data(), dy.data(), xs->data(), ys->data(), dy.numel());
+                const bool add = !dx.fresh();
+                Device::unary_backward(op, dx.data_to_write(), dy.data(), xs->data(), ys->data(), dy.numel(), add);
             },
             x);
     } else {

@@ -77,39 +77,76 @@ requires(!Real<T>) Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
     return matmul(a.template to<double>(), b.template to<double>()).template to<T>();
 }
 
-/// x (…, in) · Wᵀ + b with weight W (out, in) and bias b (out), or none: a fully connected layer. -> (…, out)
-///
-///   dx = dy W        dW = dyᵀ x        db = Σ dy
+/// What follows x · W in a fully connected layer, and how exactly it is computed.
+struct LinearOptions {
+    std::optional<UnaryOp> activation{};
+    Activations activations = Activations::f32;  // bf16: all operands of the products are rounded to it, forward and backward, and summed in float
+    bool in_out = false;                         // the weight is written (in, out) rather than (out, in)
+};
+
+namespace detail {
+
+// C (m, n) = [C +] A (m, k) · B (k, n), in the gradient or in a tensor's memory.
 template <Real T>
-Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& bias = {}) {
-    require(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1), ErrorCode::shape_mismatch, "linear: weight ", weight.shape(),
-            " does not fit x ", x.shape());
-    const bool with_bias = bias.storage() != nullptr;
-    require(!with_bias || bias.shape() == Shape{weight.size(0)}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ",
-            weight.shape());
-    const auto xc = x.detach().contiguous(), w = weight.detach();
-    const index_t in = w.size(1), out = w.size(0);
-    Shape shape = x.shape();
-    shape.erase(shape.rank() - 1);
-    const index_t rows = element_count(shape);
-    shape.push_back(out);
-    auto y = Tensor<T>::empty(shape);
+void product(T* c, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b, index_t m, index_t n, index_t k, bool accumulate,
+             Activations activations, const cpu::Epilogue<T>& epilogue = {}) {
+    if constexpr (std::is_same_v<T, float>)
+        if (activations == Activations::bf16) return Device::gemm_of_bfloats(c, n, a, b, m, n, k, accumulate, epilogue);
     using Right = cpu::RightOperand<T>;
+    Device::gemm(c, n, a, Right{Right::Kind::strided, b}, m, n, k, accumulate, epilogue);
+}
+
+}  // namespace detail
+
+/// f(x (…, in) · W + b) with a bias b (out), or none, and an activation f, or none: a fully connected layer. -> (…, out)
+/// Throws shape_mismatch.
+///
+///   z = x W + b,  y = f(z)        dz = dy · f'(z)        dx = dz Wᵀ        dW = xᵀ dz        db = Σ dz
+template <Real T>
+Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& bias = {}, const LinearOptions& options = {}) {
+    require(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(options.in_out ? 0 : 1), ErrorCode::shape_mismatch, "linear: weight ",
+            weight.shape(), " does not fit x ", x.shape());
+    const auto xc = x.detach().contiguous(), w = options.in_out ? weight.detach() : weight.detach().transpose();  // (in, out)
+    const index_t in = w.size(0), out = w.size(1);
+    const bool with_bias = bias.storage() != nullptr;
+    require(!with_bias || bias.shape() == Shape{out}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ",
+            weight.shape());
+    Shape shape = x.shape();
+    shape[shape.rank() - 1] = 1;
+    const index_t rows = element_count(shape);
+    shape[shape.rank() - 1] = out;
     const auto added = with_bias ? bias.detach().contiguous() : Tensor<T>();
+    const bool recorded = records(x, weight, bias);
+    const auto activation = options.activation;
     cpu::Epilogue<T> epilogue;
     if (with_bias) epilogue.bias = added.data();
-    Device::gemm(y.mutable_data(), out, {xc.data(), in, 1}, Right{Right::Kind::strided, {w.data(), w.strides()[1], w.strides()[0]}}, rows, out, in,
-                 false, epilogue);
+    if (!recorded) epilogue.activation = activation;
+    const auto view = [](const Tensor<T>& m) { return cpu::MatrixView<T>{m.data(), m.strides()[0], m.strides()[1]}; };
+    auto z = Tensor<T>::empty(shape);
+    detail::product<T>(z.mutable_data(), {xc.data(), in, 1}, view(w), rows, out, in, false, options.activations, epilogue);
+    auto y = z;
+    if (recorded && activation) {  // both are kept
+        y = Tensor<T>::empty(shape);
+        Device::unary(*activation, y.mutable_data(), z.data(), z.numel());
+    }
     return record(
         y,
-        [xs = save(xc), ws = save(w), rows, in, out](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
-            const auto product = [](Gradient<T>& to, index_t m, index_t n, index_t k, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b) {
+        [xs = save(xc), ws = save(w), zs = save(z), ys = save(y), rows, in, out, options, view](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw,
+                                                                                                Gradient<T>& db) {
+            auto dz = dy;
+            if (options.activation) {
+                dz = Tensor<T>::empty(dy.shape());
+                Device::unary_backward(*options.activation, dz.mutable_data(), dy.data(), zs->data(), ys->data(), dy.numel(), false);
+            }
+            const cpu::MatrixView<T> by_rows{dz.data(), out, 1}, by_columns{dz.data(), 1, out};
+            const auto multiply = [&](Gradient<T>& to, index_t m, index_t n, index_t k, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b) {
                 const bool accumulate = !to.fresh();
-                Device::gemm(to.data_to_write(), n, a, Right{Right::Kind::strided, b}, m, n, k, accumulate);
+                detail::product<T>(to.data_to_write(), a, b, m, n, k, accumulate, options.activations);
             };
-            if (dx) product(dx, rows, in, out, {dy.data(), out, 1}, {ws->data(), ws->strides()[0], ws->strides()[1]});
-            if (dw) product(dw, out, in, rows, {dy.data(), 1, out}, {xs->data(), in, 1});
-            if (db) Device::add_column_sums(db.data(), dy.data(), rows, out);
+            if (dx) multiply(dx, rows, in, out, by_rows, view(ws->transpose()));
+            if (dw && options.in_out) multiply(dw, in, out, rows, {xs->data(), 1, in}, by_rows);
+            else if (dw) multiply(dw, out, in, rows, by_columns, {xs->data(), in, 1});
+            if (db) Device::add_column_sums(db.data(), dz.data(), rows, out);
         },
         x, weight, bias);
 }

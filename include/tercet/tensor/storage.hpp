@@ -14,7 +14,7 @@ class Storage {
 public:
     /// count uninitialised elements, 64-byte aligned.
     static std::shared_ptr<Storage> allocate(index_t count) {
-        auto storage = std::make_shared<Storage>();
+        auto storage = detail::make_pooled<Storage>();
         storage->block_ = Block(checked_mul(static_cast<std::size_t>(count), sizeof(T), "tensor"));
         storage->data_ = static_cast<T*>(storage->block_.data());
         storage->count_ = count;
@@ -22,7 +22,7 @@ public:
     }
     /// Memory kept alive by `owner`, or by the caller when that is null.
     static std::shared_ptr<Storage> of(T* data, index_t count, std::shared_ptr<const void> owner) {
-        auto storage = std::make_shared<Storage>();
+        auto storage = detail::make_pooled<Storage>();
         storage->data_ = data;
         storage->count_ = count;
         storage->owner_ = std::move(owner);
@@ -31,6 +31,8 @@ public:
 
     T* data() const { return data_; }
     index_t count() const { return count_; }
+    /// Whether the elements are in a block of ours, which nobody knows but the tensors on this storage.
+    bool owned() const { return block_.data() != nullptr; }
 
     /// How often the elements may have been written to; relaxed, since a tensor is not written to by two threads at once.
     std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }

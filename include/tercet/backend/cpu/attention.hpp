@@ -3,9 +3,7 @@
 //   S = scale · Q Kᵀ + bias, masked        P = softmax(S)        O = P V
 //
 // Forward holds tiles of 64 queries by 64 keys and keeps of each row of S its log-sum-exp L alone, so memory grows linearly with the tokens.
-// Backward computes P again from S and L (Dao 2023, "FlashAttention-2", section 3.1) and then, with D = Σ dO · O:
-//
-//   dV = Pᵀ dO        dP = dO Vᵀ        dS = P · (dP − D)        dQ = scale · dS K        dK = scale · dSᵀ Q
+// Backward computes P again from S and L (Dao 2023, "FlashAttention-2", section 3.1), tile by tile too: isa/attention_backward.inc.
 #pragma once
 
 #include "tercet/backend/cpu/gemm.hpp"
@@ -41,47 +39,14 @@ struct AttentionShape {
     index_t last_key(index_t query) const { return causal ? std::clamp<index_t>(position(query) + 1, 0, key_tokens) : key_tokens; }
 };
 
-namespace cpu::detail {
+namespace cpu {
 
-inline constexpr index_t query_block = 64;
+namespace detail {
 
 // Tasks of so many multiplications each that go together, so that one is worth a thread.
 inline index_t task_grain(index_t multiplications) {
     return std::max<index_t>(1, 65536 / std::max<index_t>(1, multiplications));
 }
-
-// Queries [begin, end) of head h in batch b, with the scores of their block in `scores` (end − begin, keys).
-template <class T>
-struct ScoreBlock {
-    const AttentionShape<T>& shape;
-
-    // scores = scale · q kᵀ + bias, −∞ where masked; keys [0, keys)
-    void operator()(T* scores, const HeadsView<const T>& q, const HeadsView<const T>& k, index_t b, index_t h, index_t begin, index_t end,
-                    index_t keys) const {
-        const RightOperand<T> transposed{RightOperand<T>::Kind::strided, {k.at(b, h / shape.group(), 0), 1, k.token_stride}};
-        gemm_serial<T>(scores, keys, {q.at(b, h, begin), q.token_stride, 1}, transposed, end - begin, keys, shape.head_dim, false);
-        for (index_t i = begin; i < end; ++i) mask(scores + (i - begin) * keys, b, h, i, keys);
-    }
-    void mask(T* row, index_t b, index_t h, index_t query, index_t keys) const {
-        const T masked = -std::numeric_limits<T>::infinity();
-        const index_t first = std::min(shape.first_key(query), keys), last = std::min(shape.last_key(query), keys);
-        std::fill(row, row + first, masked);
-        for (index_t j = first; j < last; ++j) row[j] *= shape.scale;
-        if (shape.bias != nullptr) {
-            const T* bias = shape.bias + b * shape.bias_batch + h * shape.bias_head + query * shape.bias_query;
-            for (index_t j = first; j < last; ++j) row[j] += bias[j * shape.bias_key];
-        }
-        if (shape.slopes != nullptr)
-            for (index_t j = first; j < last; ++j) row[j] -= shape.slopes[h] * static_cast<T>(shape.position(query) - j);
-        std::fill(row + std::max(first, last), row + keys, masked);
-    }
-};
-
-}  // namespace cpu::detail
-
-namespace cpu {
-
-namespace detail {
 
 // What a kernel needs to know of query `query` of head h in batch b and those after it, up to `end`.
 template <class T, class S>
@@ -169,42 +134,31 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
                         const HeadsView<const T>& out, const T* log_sums, const HeadsView<const T>& q, const HeadsView<const T>& k,
                         const HeadsView<const T>& v, const AttentionShape<T>& s) {
     const auto& kernels = cpu::kernels<T>();
-    using Kind = typename RightOperand<T>::Kind;
+    const index_t row = padded_channels(s.head_dim), rows = s.key_tokens * row;
     parallel_for(s.batch * s.kv_heads, [&](index_t task) {  // one owner for each dk and dv
         const index_t b = task / s.kv_heads, kv = task % s.kv_heads;
-        const Scratch<T> scores(detail::query_block * s.key_tokens), gradients(detail::query_block * s.key_tokens);
-        for (index_t h = kv * s.group(); h < (kv + 1) * s.group(); ++h) {
-            for (index_t begin = 0; begin < s.query_tokens; begin += detail::query_block) {
-                const index_t end = std::min(begin + detail::query_block, s.query_tokens), rows = end - begin, keys = s.last_key(end - 1);
-                if (keys == 0) continue;
-                T *p = scores.data(), *dp = gradients.data();
-                detail::ScoreBlock<T>{s}(p, q, k, b, h, begin, end, keys);
-                for (index_t i = 0; i < rows; ++i) {  // P = e^(S − L)
-                    T* row = p + i * keys;
-                    const T log_sum = log_sums[(b * s.heads + h) * s.query_tokens + begin + i];
-                    if (log_sum == -std::numeric_limits<T>::infinity()) {
-                        std::fill_n(row, keys, T(0));
-                    } else {
-                        for (index_t j = 0; j < keys; ++j) row[j] -= log_sum;
-                        kernels.unary[static_cast<int>(UnaryOp::exp)](row, row, keys, false);
-                    }
-                }
-                const MatrixView<T> p_transposed{p, 1, keys}, dout_block{dout.at(b, h, begin), dout.token_stride, 1};
-                if (dv.data != nullptr)  // dV += Pᵀ dO
-                    gemm_serial<T>(dv.at(b, kv, 0), dv.token_stride, p_transposed, {Kind::strided, dout_block}, keys, s.head_dim, rows, true);
-                // dP = dO Vᵀ
-                gemm_serial<T>(dp, keys, dout_block, {Kind::strided, {v.at(b, kv, 0), 1, v.token_stride}}, rows, keys, s.head_dim, false);
-                for (index_t i = 0; i < rows; ++i) {  // dS = scale · P · (dP − D)
-                    const T d = kernels.dot(dout.at(b, h, begin + i), out.at(b, h, begin + i), s.head_dim);
-                    for (index_t j = i * keys; j < (i + 1) * keys; ++j) dp[j] = s.scale * p[j] * (dp[j] - d);
-                }
-                if (dq.data != nullptr)  // dQ += dS K
-                    gemm_serial<T>(dq.at(b, h, begin), dq.token_stride, {dp, keys, 1}, {Kind::strided, {k.at(b, kv, 0), k.token_stride, 1}}, rows,
-                                   s.head_dim, keys, true);
-                if (dk.data != nullptr)  // dK += dSᵀ Q
-                    gemm_serial<T>(dk.at(b, kv, 0), dk.token_stride, {dp, 1, keys}, {Kind::strided, {q.at(b, h, begin), q.token_stride, 1}}, keys,
-                                   s.head_dim, rows, true);
+        const Scratch<T> scratch(attention_backward_scratch(s.head_dim)), buffers(4 * rows);
+        T *key = buffers.data(), *value = key + rows, *dkey = value + rows, *dvalue = dkey + rows;
+        std::fill_n(key, 4 * rows, T(0));
+        for (index_t j = 0; j < s.key_tokens; ++j) {
+            std::copy_n(k.at(b, kv, j), s.head_dim, key + j * row);
+            std::copy_n(v.at(b, kv, j), s.head_dim, value + j * row);
+        }
+        for (index_t h = kv * s.group(); h < (kv + 1) * s.group(); ++h)
+            for (index_t begin = 0; begin < s.query_tokens; begin += attention_queries) {
+                AttentionBackwardTile<T> tile{};
+                tile.seen = detail::attention_tile<T, T>({}, q, k, v, s, b, h, begin, std::min(begin + attention_queries, s.query_tokens));
+                tile.seen.key = key, tile.seen.value = value;
+                tile.out = out.at(b, h, begin), tile.dout = dout.at(b, h, begin);
+                tile.out_stride = out.token_stride, tile.dout_stride = dout.token_stride, tile.dquery_stride = dq.token_stride;
+                tile.log_sums = log_sums + (b * s.heads + h) * s.query_tokens + begin;
+                if (dq.data != nullptr) tile.dquery = dq.at(b, h, begin);
+                tile.dkey = dkey, tile.dvalue = dvalue;
+                kernels.attention_backward_tile(tile, scratch.data());
             }
+        for (index_t j = 0; j < s.key_tokens; ++j) {
+            if (dk.data != nullptr) kernels.add_scaled(dk.at(b, kv, j), dkey + j * row, T(1), s.head_dim);
+            if (dv.data != nullptr) kernels.add_scaled(dv.at(b, kv, j), dvalue + j * row, T(1), s.head_dim);
         }
     });
 }

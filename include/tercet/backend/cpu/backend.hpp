@@ -91,11 +91,11 @@ struct Backend {
         });
     }
 
-    /// dx += dy · f'(x), with y = f(x) at hand.
+    /// dx = [dx +] dy · f'(x), with y = f(x) at hand.
     template <Real T>
-    static void unary_backward(UnaryOp op, T* dx, const T* dy, const T* x, const T* y, index_t n) {
+    static void unary_backward(UnaryOp op, T* dx, const T* dy, const T* x, const T* y, index_t n, bool add) {
         parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) {
-            kernels<T>().unary_backward[static_cast<int>(op)](dx + begin, dy + begin, x + begin, y + begin, end - begin);
+            kernels<T>().unary_backward[static_cast<int>(op)](dx + begin, dy + begin, x + begin, y + begin, end - begin, add);
         });
     }
 
@@ -269,6 +269,12 @@ struct Backend {
     requires(!Real<B>) static void gemm(Sum* c, index_t ldc, const MatrixView<A>& a, const RightOperand<B>& b, index_t m, index_t n, index_t k,
                                         bool accumulate, const Epilogue<Sum>& epilogue = {}) {
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
+    }
+
+    /// The same with both operands rounded to bfloat16, whatever B is: each product is exact and summed in float.
+    static void gemm_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const MatrixView<float>& b, index_t m, index_t n, index_t k,
+                                bool accumulate, const Epilogue<float>& epilogue = {}) {
+        cpu::gemm_of_bfloats(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
 
     /// One product of a batch.

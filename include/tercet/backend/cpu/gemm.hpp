@@ -354,6 +354,23 @@ void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16
                          [](const auto& product) { product.parallel(); });
 }
 
+/// C (m, n) = [C +] A (m, k) · B (k, n) of floats that are rounded to bfloat16 while they are packed.
+inline void gemm_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const MatrixView<float>& b, index_t m, index_t n, index_t k,
+                            bool accumulate, const Epilogue<float>& epilogue = {}) {
+    if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
+    const auto& kernels = kernel_set().narrow;
+    const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
+        kernels.pack_float_rows(to, detail::from(a, row, begin), rows, count);
+    };
+    const auto pack_b = [&](std::int32_t* to, index_t column, index_t columns, index_t begin, index_t count) {
+        kernels.pack_float_panel(to, detail::from(b, begin, column), columns, count);
+    };
+    using Kernels = GemmKernels<std::uint16_t, float>;
+    detail::BlockedProduct<Kernels, float, decltype(pack_a), decltype(pack_b)>{kernels.bfloats, c,      ldc,    m,        n,         k, 2,
+                                                                               nullptr,         pack_a, pack_b, epilogue, accumulate}
+        .parallel();
+}
+
 /// Stored bfloat16 weights as the right operand of such a product, where their activations may be rounded to it too; else nothing.
 inline std::optional<RightOperand<bf16>> as_bfloats(const RightOperand<float>& b, index_t k) {
     const bool aligned = reinterpret_cast<std::uintptr_t>(b.rows) % alignof(bf16) == 0;

@@ -13,6 +13,7 @@ namespace tercet::inline TERCET_ABI {
 /// What the activations of a product are rounded to before they meet its weight.
 enum class Activations : std::uint8_t {
     f32,   // nothing: they stay as they are
+    bf16,  // bfloat16, and so are a dense weight's elements, and the gradients of both on the way back; elsewhere they stay as they are
     int8,  // bytes under one scale for 32 neighbours, where the weight is of a block type; bfloat16 where it is bf16 and the machine multiplies that
 };
 
@@ -132,11 +133,26 @@ struct AttentionTile {
     const T* slopes;  // score −= slope · (position − key): of the head (or one a head), or null
 };
 
+/// Channels of a row of the backward pass: whole vectors, the last filled up with zeros.
+constexpr index_t padded_channels(index_t channels) {
+    return (channels + 15) / 16 * 16;
+}
+
+/// What the queries of a tile hand back. Keys and values, and their gradients, are rows (Tk, padded_channels(D)) without gaps.
+template <class T>
+struct AttentionBackwardTile {
+    AttentionTile<T> seen;           // as forward had it, but for out, log_sums and the strides
+    const T *out, *dout, *log_sums;  // (queries, D), (queries, D), (queries)
+    T* dquery;                       // (queries, D), or null
+    T *dkey, *dvalue;
+    index_t out_stride, dout_stride, dquery_stride;
+};
+
 template <class T>
 struct Kernels {
-    // y (n) = f(x (n));   dx (n) += dy · f'(x, y). Here and below, a y that goes past_caches is seen by others after stream.end().
+    // y (n) = f(x (n));   dx (n) = [dx +] dy · f'(x, y). Here and below, a y that goes past_caches is seen by others after stream.end().
     void (*unary[static_cast<int>(UnaryOp::count)])(T* y, const T* x, index_t n, bool past_caches);
-    void (*unary_backward[static_cast<int>(UnaryOp::count)])(T* dx, const T* dy, const T* x, const T* y, index_t n);
+    void (*unary_backward[static_cast<int>(UnaryOp::count)])(T* dx, const T* dy, const T* x, const T* y, index_t n, bool add);
     // y (n) = f(a, b); an operand whose step is 0 is one number for all
     void (*binary[static_cast<int>(BinaryOp::count)])(T* y, const T* a, const T* b, index_t n, index_t a_step, index_t b_step, bool past_caches);
     // y (n) += alpha · x (n)
@@ -174,13 +190,17 @@ struct Kernels {
     void (*attention_heads)(T* partials, const AttentionTile<T>& tile, T* scratch);
     // out (D) from such rows of one head, which stand `step` apart; log_sum may be null
     void (*attention_merge)(T* out, T* log_sum, const T* partials, index_t runs, index_t step, index_t channels);
+    // Adds to dquery, dkey and dvalue; scratch holds attention_backward_scratch(channels) numbers.
+    void (*attention_backward_tile)(const AttentionBackwardTile<T>& tile, T* scratch);
 };
 
 /// Products of narrow numbers: bfloat16 (as its bits) summed in float, bytes summed in 32-bit integers.
 struct NarrowKernels {
     GemmKernels<std::uint16_t, float> bfloats;
     GemmKernels<std::int8_t, std::int32_t> bytes;
-    void (*pack_float_rows)(std::int32_t* packed, const MatrixView<float>& a, index_t rows, index_t k);  // A in float, packed as bfloat16
+    // Floats packed as bfloat16, rounded to nearest even: A, and a panel of B.
+    void (*pack_float_rows)(std::int32_t* packed, const MatrixView<float>& a, index_t rows, index_t k);
+    void (*pack_float_panel)(std::int32_t* panel, const MatrixView<float>& b, index_t columns, index_t k);
     bool multiplies_bfloats;  // in one instruction: elsewhere float is faster
 };
 
@@ -237,6 +257,11 @@ const Kernels<T>& kernels_for(const KernelSet& set) {
 /// Numbers of scratch that the attention kernels need: Qᵀ, O, S, the bias and four rows of a tile, its keys and values where they are bf16.
 inline index_t attention_scratch(index_t channels, bool bf16) {
     return attention_queries * (2 * channels + 2 * attention_keys + 4) + (bf16 ? 2 * attention_keys * channels : 0);
+}
+
+/// The same for the backward pass: Qᵀ, dOᵀ and dQᵀ, rows of Q and dO, S, dP, the bias and four rows of a tile.
+inline index_t attention_backward_scratch(index_t channels) {
+    return attention_queries * (3 * channels + 2 * padded_channels(channels) + 3 * attention_keys + 4);
 }
 
 }  // namespace tercet::inline TERCET_ABI::cpu
