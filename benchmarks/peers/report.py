@@ -1,4 +1,5 @@
 """The page of what `compare` measured: docs/performance.md as text, and the bars that its rows are held against."""
+import collections
 import statistics
 
 from roofline import picture
@@ -10,6 +11,15 @@ NARROW = ["1024,1024,1024", "2048,2048,2048"]
 GENERATE = {"F32": (1.5, 1.1), "BF16": (1.8, 1.04), "Q8_0": (2, 1.4), "Q4_0": (2, 1.4), "Q4_1": (2, 1.4), "Q4_K_M": (2, 1.4)}
 EMBED = {(1, 16): 0.75, (1, 128): 0.88, (32, 128): 0.9}
 ATTENTION = {256: 0.65, 1024: 0.65, 2048: 0.75}
+ATTENTION_BACKWARD = {1024: 0.6}
+Case = collections.namedtuple("Case", "name batch sequence steps f32 bf16 memory")
+TRAIN = {"baby GPT, 0.8 M, 12×64": Case("baby", 12, 64, 25, 0.55, None, None), "char GPT, 10.8 M, 16×256": Case("char", 16, 256, 3, 0.65, 0.45, None),
+         "GPT-2, 124 M, 4×64": Case("gpt2", 4, 64, 3, 0.56, 0.4, 2400), "GPT-2, 124 M, 4×256": Case("gpt2", 4, 256, 2, 0.6, 0.42, None)}
+# Kernels by the words in their names, the first that fits; and what runs before the first step.
+KERNELS = {"attention": ["attention", "score", "value_tile", "value_columns", "key_gradient", "rows_both_ways", "softmax_tile"],
+           "matrix products": ["::tile<", "pack_", "gemm", "turn<", "copy_panel"], "optimiser": ["adamw", "AdamW"],
+           "rows and elements": ["unary", "binary", "add_scaled", "norm", "exp_", "_exp", "dot<", "sum<", "fill", "memset", "memmove", "stream"]}
+BEFORE_THE_STEPS = ["normal_pair", "Generator", "init_", "frexp", "clear_page", "page_fault"]
 ROWS = ["copy", "softmax", "layer_norm", "rms_norm", "gelu", "silu", "exp"]
 FLAGS = {"plain -O2": ["-O2"], "-O3 -march=native": ["-O3", "-march=native"]}
 
@@ -36,6 +46,10 @@ def shape_text(shape):
     return f"{parts[0]}³" if len(set(parts)) == 1 else "×".join(parts)
 
 
+def in_words(machine):
+    return f"{machine['cpu']}, {machine['cores']} cores, kernels for {machine['isa']}; {machine['system']}, {machine['compiler']}"
+
+
 class Page:
     """Collects the sections' text and whether each bar was met."""
 
@@ -48,6 +62,11 @@ class Page:
         found = self.results["sections"].get(name)
         self.name = title
         self.text += [f"## {title}", ""]
+        self.machine = (found or {}).get("machine", self.results["machine"])
+        if in_words(self.machine) != in_words(self.results["machine"]):
+            peaks = self.machine["peaks"]
+            self.say(f"Measured on another machine than the page's: {in_words(self.machine)}; on two threads {number(peaks.get('multiply_add/threads:2'))} GFLOP/s of "
+                     f"multiply-adds, {number(peaks.get('read_1024MB/threads:2'))} GB/s from memory.")
         if found is None:
             self.text += ["Not measured.", ""]
         return found
@@ -200,9 +219,37 @@ def attention(page):
             values = section["values"].get(f"{tokens} {phase}", {})
             r = ratio(values.get("tercet"), values.get("PyTorch"))
             label = f"{tokens:,} tokens, {phase}"
-            judged = page.judge(label, (r, "≤", bar)) if phase == "forward" else ""
-            rows.append([label, number(median(values.get("tercet"))), number(median(values.get("PyTorch"))), number(r), f"≤ {bar}" if judged else "", judged])
+            limit = bar if phase == "forward" else ATTENTION_BACKWARD.get(tokens)
+            judged = page.judge(label, (r, "≤", limit)) if limit else ""
+            rows.append([label, number(median(values.get("tercet"))), number(median(values.get("PyTorch"))), number(r), f"≤ {limit}" if limit else "", judged])
     page.table(["", "tercet", "PyTorch", "ratio", "bar", ""], rows)
+    page.missing(section)
+
+
+def train(page):
+    section = page.section("train", "Training")
+    if not section:
+        return
+    page.say("A GPT's training step, forward, loss, backward and AdamW, in seconds on two threads, beside PyTorch in eager mode with its fused AdamW. *bf16*: the "
+             "operands of the layers' products are rounded to bfloat16, everything else is float. Memory is the process's largest resident set.")
+    rows, shares = [], []
+    for label, case in TRAIN.items():
+        values = section["values"].get(label, {})
+        for kind, bar in (("f32", case.f32), ("bf16", case.bf16)):
+            ours, theirs = values.get(f"tercet {kind}"), values.get("PyTorch")
+            r, memory = ratio(ours, theirs), median(values.get(f"memory {kind}"))
+            bars = ([(r, "≤", bar)] if bar else []) + ([(memory, "≤", case.memory)] if case.memory else [])
+            name = f"{label}, {kind}"
+            stated = ", ".join([f"≤ {bar}"] * bool(bar) + [f"≤ {case.memory} MB"] * bool(case.memory))
+            plain = kind == "f32"
+            rows.append([name, number(median(ours)), number(median(theirs)) if plain else "", number(r), number(memory),
+                         number(median(values.get("memory PyTorch"))) if plain else "", stated, page.judge(name, *bars) if bars else ""])
+        if values.get("share other"):
+            shares.append([label, *(f"{100 * median(values[f'share {kind}']):.0f} %" for kind in [*KERNELS, "other"])])
+    page.table(["", "tercet, s", "PyTorch, s", "ratio", "tercet, MB", "PyTorch, MB", "bar", ""], rows)
+    if shares:
+        page.say("Where a step in float spends its time, by samples on one thread:")
+        page.table(["", *KERNELS, "other"], shares)
     page.missing(section)
 
 
@@ -260,9 +307,9 @@ def loops(page):
 
 def page(results):
     p = Page(results)
-    for section in (gemm, gemv, near, narrow, generate, embed, attention, rows, flags, loops):
+    for section in (gemm, gemv, near, narrow, generate, embed, attention, train, rows, flags, loops):
         section(p)
-    m, peaks = p.machine, p.machine["peaks"]
+    m, peaks = results["machine"], results["machine"]["peaks"]
     counted = {}
     for name, _, verdict in p.bars:
         counted.setdefault(name, []).append(verdict)
@@ -274,7 +321,7 @@ def page(results):
     head.say("# Performance")
     head.say("How fast tercet is beside the libraries one would take in its place, on one machine, and how near both come to what that machine can do. Medians of "
              "rounds in which ours and theirs took turns; a ratio is the median of the rounds' own. Each row carries the bar it is held against.")
-    head.say(f"{m['cpu']}, {m['cores']} cores, kernels for {m['isa']}; {m['system']}, {m['compiler']}.")
+    head.say(in_words(m) + ".")
     if len(when) == 1:
         head.say("Commit {}, {}, {} rounds.".format(*when.pop()))
     head.table(["the machine's limits", "float multiply-adds, GFLOP/s", "reading 1 GB, GB/s", "reading 256 MB, GB/s"], limits)
