@@ -42,7 +42,7 @@ void run_train(const TrainSettings& s) {
     Gpt2 model(c.config);
     Generator generator(1);
     init_gpt(model, generator, {.layers = c.config.layers});
-    if (s.bf16) for_each_weight(model, [](const std::string&, Weight& w) { w.set_activations(Activations::bf16); });
+    if (s.bf16) set_activations(model, Activations::bf16);
     Optimizer optimizer(parameters_of(model), AdamW{.rate = 1e-4, .weight_decay = 0.01});
     const auto ids = Tensor<std::int32_t>::randint(0, c.config.vocab_size, {c.batch, c.sequence + 1}, generator);
     const auto inputs = ids.slice(1, 0, c.sequence).contiguous(), targets = ids.slice(1, 1, c.sequence + 1).contiguous();

@@ -202,7 +202,10 @@ TEST_CASE("a product of floats rounded to bfloat16 has the bits of one of bfloat
                 for (const auto& right : {MatrixView<float>{b.data() + 1, n, 1}, {b.data(), 1, k}, {b.data(), 2, 2 * k}})
                     for (const bool accumulate : {false, true}) {
                         auto c = numbers<float>(size(m * (n + 3)), 3), want = c;
-                        Backend::gemm_of_bfloats(c.data(), n + 3, left, right, m, n, k, accumulate);
+                        Backend::gemm(
+                            c.data(), n + 3, left,
+                            RightOperand<float>{.kind = RightOperand<float>::Kind::strided, .view = right, .activations = Activations::bf16}, m, n, k,
+                            accumulate);
                         Backend::gemm(want.data(), n + 3, narrow(left, a, narrow_a),
                                       RightOperand<bf16>{RightOperand<bf16>::Kind::strided, narrow(right, b, narrow_b)}, m, n, k, accumulate);
                         for (std::size_t i = 0; i < c.size(); ++i) REQUIRE((c[i] == want[i] || (std::isnan(c[i]) && std::isnan(want[i]))));

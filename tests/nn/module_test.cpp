@@ -47,6 +47,9 @@ TEST_CASE("module: trainable, gradients forgotten, packed") {
     CHECK(layer.bias.tensor().grad().to_vector() == std::vector<float>{1, 1});
     zero_grad(stack);
     CHECK(layer.bias.tensor().grad().numel() == 0);
+    set_activations(stack, Activations::bf16);
+    CHECK(layer.weight.activations() == Activations::bf16);
+    CHECK(stack.norm.bias.activations() == Activations::bf16);
     set_trainable(stack, false);
     CHECK_FALSE(layer.weight.tensor().needs_grad());
     pack_weights(stack);

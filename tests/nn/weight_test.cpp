@@ -137,6 +137,27 @@ TEST_CASE("weight: what follows the product in its pass equals the same ops one 
     CHECK_ERROR(linear(x, w, b, {UnaryOp::gelu, &wrong}), ErrorCode::shape_mismatch);
 }
 
+TEST_CASE("weight: with bf16 activations a dense weight is rounded too, recorded or not, in either order") {
+    manual_seed(6);
+    const auto x = Tensor<float>::randn({3, 8}), b = Tensor<float>::randn({6});
+    const auto rounded = [](const Tensor<float>& t) { return t.to<bf16>().to<float>(); };
+    for (const auto order : {WeightOrder::out_in, WeightOrder::in_out}) {
+        const auto dense = Tensor<float>::randn(order == WeightOrder::out_in ? Shape{6, 8} : Shape{8, 6});
+        Weight w(dense.shape(), order);
+        w.set(dense);
+        w.set_activations(Activations::bf16);
+        const auto expected = matmul(rounded(x), order == WeightOrder::out_in ? rounded(dense).transpose() : rounded(dense)) + b;
+        CHECK(largest_difference(linear(x, w, dense_weight(b)), expected) <= 1e-5);
+        auto recorded = x.clone().requires_grad();
+        const auto y = linear(recorded, w, dense_weight(b));
+        CHECK(y.detach().to_vector() == linear(x, w, dense_weight(b)).to_vector());
+        y.backward(Tensor<float>::ones(y.shape()));
+        CHECK(recorded.grad().to_vector() != std::vector<float>(24, 0.f));
+        w.pack();  // panels are float's
+        CHECK(largest_difference(linear(x, w, dense_weight(b)), linear(x, order == WeightOrder::out_in ? dense : dense.transpose(), b)) <= 1e-5);
+    }
+}
+
 TEST_CASE("weight: a stored weight passes gradients on to x and to the bias") {
     const auto [stored, rounded] = stored_weight(StorageType::q8_0, 12, 32);
     const auto bias = Tensor<float>::randn({12});

@@ -28,7 +28,6 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::rms_norm_backward(y, y, x, x, x, x, n, n);
     B::add_column_sums(y, x, n, n);
     B::gemm(y, n, matrix, right, n, n, n, false);
-    B::gemm_of_bfloats(y, n, matrix, matrix, n, n, n, false);
     B::pack(y, matrix, n, n);
     B::attention(heads, y, given, given, given, attention);
     B::attention_backward(heads, heads, heads, given, given, x, given, given, given, attention);

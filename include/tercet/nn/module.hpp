@@ -69,6 +69,13 @@ void zero_grad(Module& module) {
     for_each_weight(module, [](const std::string&, Weight& w) { w.tensor().zero_grad(); });
 }
 
+/// Sets what activations are rounded to before they meet each weight (see Activations). With bf16 a model trains in mixed precision
+/// (Micikevicius et al. 2018; Kalamkar et al. 2019): products of bfloat16, weights, activations and sums in float.
+template <class Module>
+void set_activations(Module& module, Activations type) {
+    for_each_weight(module, [&](const std::string&, Weight& w) { w.set_activations(type); });
+}
+
 /// Packs every weight for inference (see Weight::pack); the module cannot be trained any more.
 template <class Module>
 void pack_weights(Module& module) {

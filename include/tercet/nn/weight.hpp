@@ -178,7 +178,7 @@ public:
         if (is_arranged()) return {.kind = Right::Kind::arranged, .rows = arranged_bytes(), .type = type_, .activations = activations_};
         if (is_stored())
             return {.kind = Right::Kind::stored, .rows = bytes_.data(), .type = type_, .row_bytes = row_bytes(), .activations = activations_};
-        if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view()};
+        if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view(), .activations = activations_};
         return {.kind = Right::Kind::packed, .panels = panels_.data()};
     }
 

@@ -86,14 +86,12 @@ struct LinearOptions {
 
 namespace detail {
 
-// C (m, n) = [C +] A (m, k) · B (k, n), in the gradient or in a tensor's memory.
+// C (m, n) = [C +] A (m, k) · B (k, n), all of its memory.
 template <Real T>
 void product(T* c, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b, index_t m, index_t n, index_t k, bool accumulate,
              Activations activations, const cpu::Epilogue<T>& epilogue = {}) {
-    if constexpr (std::is_same_v<T, float>)
-        if (activations == Activations::bf16) return Device::gemm_of_bfloats(c, n, a, b, m, n, k, accumulate, epilogue);
     using Right = cpu::RightOperand<T>;
-    Device::gemm(c, n, a, Right{Right::Kind::strided, b}, m, n, k, accumulate, epilogue);
+    Device::gemm(c, n, a, Right{.kind = Right::Kind::strided, .view = b, .activations = activations}, m, n, k, accumulate, epilogue);
 }
 
 }  // namespace detail

@@ -135,30 +135,41 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
                         const HeadsView<const T>& v, const AttentionShape<T>& s) {
     const auto& kernels = cpu::kernels<T>();
     const index_t row = padded_channels(s.head_dim), rows = s.key_tokens * row;
-    parallel_for(s.batch * s.kv_heads, [&](index_t task) {  // one owner for each dk and dv
-        const index_t b = task / s.kv_heads, kv = task % s.kv_heads;
-        const Scratch<T> scratch(attention_backward_scratch(s.head_dim)), buffers(4 * rows);
-        T *key = buffers.data(), *value = key + rows, *dkey = value + rows, *dvalue = dkey + rows;
-        std::fill_n(key, 4 * rows, T(0));
+    // A task owns what it adds to dk and dv: all blocks of queries that see one head of keys, or a share of them where there are few such heads.
+    const index_t pairs = s.batch * s.kv_heads, blocks = (s.query_tokens + attention_queries - 1) / attention_queries, units = s.group() * blocks;
+    const index_t shares = std::clamp<index_t>(8 / std::max<index_t>(pairs, 1), 1, units);
+    const Scratch<T> gradients(pairs * shares * 2 * rows);
+    parallel_for(pairs * shares, [&](index_t task) {
+        const index_t b = task / shares / s.kv_heads, kv = task / shares % s.kv_heads, share = task % shares;
+        const Scratch<T> scratch(attention_backward_scratch(s.head_dim)), operands(2 * rows);
+        T *key = operands.data(), *value = key + rows, *dkey = gradients.data() + task * 2 * rows, *dvalue = dkey + rows;
+        std::fill_n(key, 2 * rows, T(0));
+        std::fill_n(dkey, 2 * rows, T(0));
         for (index_t j = 0; j < s.key_tokens; ++j) {
             std::copy_n(k.at(b, kv, j), s.head_dim, key + j * row);
             std::copy_n(v.at(b, kv, j), s.head_dim, value + j * row);
         }
-        for (index_t h = kv * s.group(); h < (kv + 1) * s.group(); ++h)
-            for (index_t begin = 0; begin < s.query_tokens; begin += attention_queries) {
-                AttentionBackwardTile<T> tile{};
-                tile.seen = detail::attention_tile<T, T>({}, q, k, v, s, b, h, begin, std::min(begin + attention_queries, s.query_tokens));
-                tile.seen.key = key, tile.seen.value = value;
-                tile.out = out.at(b, h, begin), tile.dout = dout.at(b, h, begin);
-                tile.out_stride = out.token_stride, tile.dout_stride = dout.token_stride, tile.dquery_stride = dq.token_stride;
-                tile.log_sums = log_sums + (b * s.heads + h) * s.query_tokens + begin;
-                if (dq.data != nullptr) tile.dquery = dq.at(b, h, begin);
-                tile.dkey = dkey, tile.dvalue = dvalue;
-                kernels.attention_backward_tile(tile, scratch.data());
+        for (index_t unit = units * share / shares; unit < units * (share + 1) / shares; ++unit) {
+            const index_t h = kv * s.group() + unit / blocks, begin = unit % blocks * attention_queries;
+            AttentionBackwardTile<T> tile{};
+            tile.seen = detail::attention_tile<T, T>({}, q, k, v, s, b, h, begin, std::min(begin + attention_queries, s.query_tokens));
+            tile.seen.key = key, tile.seen.value = value;
+            tile.out = out.at(b, h, begin), tile.dout = dout.at(b, h, begin);
+            tile.out_stride = out.token_stride, tile.dout_stride = dout.token_stride, tile.dquery_stride = dq.token_stride;
+            tile.log_sums = log_sums + (b * s.heads + h) * s.query_tokens + begin;
+            if (dq.data != nullptr) tile.dquery = dq.at(b, h, begin);
+            tile.dkey = dkey, tile.dvalue = dvalue;
+            kernels.attention_backward_tile(tile, scratch.data());
+        }
+    });
+    parallel_for(pairs, [&](index_t pair) {
+        const index_t b = pair / s.kv_heads, kv = pair % s.kv_heads;
+        for (index_t share = 0; share < shares; ++share) {
+            const T *dkey = gradients.data() + (pair * shares + share) * 2 * rows, *dvalue = dkey + rows;
+            for (index_t j = 0; j < s.key_tokens; ++j) {
+                if (dk.data != nullptr) kernels.add_scaled(dk.at(b, kv, j), dkey + j * row, T(1), s.head_dim);
+                if (dv.data != nullptr) kernels.add_scaled(dv.at(b, kv, j), dvalue + j * row, T(1), s.head_dim);
             }
-        for (index_t j = 0; j < s.key_tokens; ++j) {
-            if (dk.data != nullptr) kernels.add_scaled(dk.at(b, kv, j), dkey + j * row, T(1), s.head_dim);
-            if (dv.data != nullptr) kernels.add_scaled(dv.at(b, kv, j), dvalue + j * row, T(1), s.head_dim);
         }
     });
 }

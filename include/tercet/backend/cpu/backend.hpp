@@ -258,6 +258,8 @@ struct Backend {
     static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
                      const Epilogue<T>& epilogue = {}) {
         if constexpr (std::is_same_v<T, float>) {
+            if (b.kind == RightOperand<T>::Kind::strided && b.activations == Activations::bf16)
+                return gemm_of_bfloats(c, ldc, a, b.view, m, n, k, accumulate, epilogue);
             if (wants_bytes(b)) return quant_gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
             if (b.kind == RightOperand<T>::Kind::arranged) return cpu::gemm(c, ldc, a, arranged_bfloats(b), m, n, k, accumulate, epilogue);
             if (const auto bfloats = as_bfloats(b, k); bfloats && m > 4) return cpu::gemm(c, ldc, a, *bfloats, m, n, k, accumulate, epilogue);
@@ -269,12 +271,6 @@ struct Backend {
     requires(!Real<B>) static void gemm(Sum* c, index_t ldc, const MatrixView<A>& a, const RightOperand<B>& b, index_t m, index_t n, index_t k,
                                         bool accumulate, const Epilogue<Sum>& epilogue = {}) {
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
-    }
-
-    /// The same with both operands rounded to bfloat16, whatever B is: each product is exact and summed in float.
-    static void gemm_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const MatrixView<float>& b, index_t m, index_t n, index_t k,
-                                bool accumulate, const Epilogue<float>& epilogue = {}) {
-        cpu::gemm_of_bfloats(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
 
     /// One product of a batch.

@@ -54,7 +54,7 @@ struct RightOperand {
                                             // arranged: the same for narrow activations, see backend/cpu/arranged.hpp
     StorageType type{};
     index_t row_bytes = 0;
-    Activations activations = Activations::f32;  // stored: what those of the left operand become
+    Activations activations = Activations::f32;  // what those of the left operand become; bf16: and these, where they are strided
 };
 
 /// Rows of activations as bytes, for a weight of one block type:  x ≈ scale[g] · code,  a scale for 32 of them. What a product needs of them
