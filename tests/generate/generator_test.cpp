@@ -125,6 +125,29 @@ TEST_CASE("generation: no tokens asked for, none made; and none beyond the conte
     CHECK(nearly.ids().size() == 5);
 }
 
+TEST_CASE("generation: a full context slides where that is asked for, as if what is kept had been the prompt") {
+    const auto model = golden_model("gpt2");
+    const index_t limit = context(model);
+    const auto greedy = greedy_case("gpt2");
+    const GenerateOptions options{.max_tokens = limit + limit / 2, .temperature = 0, .ignore_eos = true, .slide_context = true};
+    Generation generation(model, nullptr, {}, greedy.prompt, options);
+    generation.finish_text();
+    auto whole = greedy.prompt;
+    for (const auto id : generation.ids()) whole.push_back(id);
+    CHECK(static_cast<index_t>(generation.ids().size()) == options.max_tokens);
+    // The token that fills the context is followed by what the later half alone would give.
+    const auto kept =
+        std::span<const std::int32_t>(whole).subspan(static_cast<std::size_t>(limit + 1 - limit / 2), static_cast<std::size_t>(limit / 2));
+    Generation anew(model, nullptr, {}, to_vector(kept), {.max_tokens = limit / 2, .temperature = 0, .ignore_eos = true});
+    anew.finish_text();
+    const auto after = std::span<const std::int32_t>(whole).subspan(static_cast<std::size_t>(limit + 1), anew.ids().size());
+    CHECK(to_vector(after) == to_vector(anew.ids()));
+    // A prompt that is longer than the context loses its beginning.
+    std::vector<std::int32_t> prompt(static_cast<std::size_t>(limit + 3), 1);
+    Generation from_end(model, nullptr, {}, prompt, {.max_tokens = 1, .temperature = 0, .slide_context = true});
+    CHECK(from_end.next());
+}
+
 TEST_CASE("generation: ids that the tokenizer lacks have no text") {
     const Run run({}, 60);  // the model's 63, 86, 85 are not in the vocabulary
     auto generation = run.start({.max_tokens = 10});

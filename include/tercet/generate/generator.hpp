@@ -19,6 +19,7 @@ struct GenerateOptions {
     std::uint64_t seed = 0;
     std::vector<std::string> stop{};  // texts that end the generation; they are not part of it
     bool ignore_eos = false;
+    bool slide_context = false;  // where the context is full, begin anew with its later half rather than end
     std::stop_token cancel{};
     DType cache_type = DType::f32;  // of the keys and values kept, or bf16
 
@@ -59,10 +60,15 @@ public:
         if (finish_ != Finish::running) return false;
         const auto made = static_cast<index_t>(seen_.size() - prompt_tokens_);
         const index_t limit = context(session_.model());
-        if (made >= options_.max_tokens || (made > 0 && limit > 0 && session_.size() >= limit)) return end(Finish::length);
+        const bool full = limit > 0 && session_.size() >= limit;
+        if (made >= options_.max_tokens || (full && made > 0 && !options_.slide_context)) return end(Finish::length);
         require(!options_.cancel.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
         const auto start = std::chrono::steady_clock::now();
-        const auto fed = made == 0 ? std::span<const std::int32_t>(seen_) : std::span<const std::int32_t>(seen_).last(1);
+        auto fed = made == 0 ? std::span<const std::int32_t>(seen_) : std::span<const std::int32_t>(seen_).last(1);
+        if (options_.slide_context && (full || (limit > 0 && static_cast<index_t>(fed.size()) > limit))) {
+            session_.cache().truncate(0);
+            fed = std::span<const std::int32_t>(seen_).last(static_cast<std::size_t>(std::max<index_t>(limit / 2, 1)));
+        }
         const auto logits = session_.feed(fed, options_.cancel);
         const std::int32_t id = sample_token(logits.span(), options_.sampler(), seen_, generator_);
         (made == 0 ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
