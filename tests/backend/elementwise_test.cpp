@@ -144,6 +144,14 @@ TEMPLATE_TEST_CASE("each unary kernel equals its formula, for all kinds of numbe
         {UnaryOp::gelu, 7, [](double v) { return sizeof(T) == 8 ? v * v : 0; }},  // the C library's erfc(x/√2)
         {UnaryOp::gelu_tanh, 4, [](double v) { return 3 * std::fabs(1.6 * v + 0.0714 * v * v * v); }},
         {UnaryOp::silu, 4},
+        {UnaryOp::log1p, 4},
+        {UnaryOp::expm1, 4},
+        {UnaryOp::quick_gelu, 4, [](double v) { return 2 * std::fabs(v); }},
+        {UnaryOp::log_sigmoid, 4},
+        {UnaryOp::softplus, 4},
+        {UnaryOp::mish, 6},
+        {UnaryOp::relu6, 0},
+        {UnaryOp::hardswish, 4},
     };
     const auto x = many_numbers<T>(std::is_same_v<T, float> ? 60000 : 20000);
     for_each_isa([&] {

@@ -38,6 +38,9 @@ const Function functions[] = {
     {"sigmoid", UnaryOp::sigmoid, 3, sigmoid, 0},
     {"silu", UnaryOp::silu, 4, [](double x) { return x * sigmoid(x); }, 1},
     {"gelu", UnaryOp::gelu, 7, [](double x) { return x * 0.5 * std::erfc(-x * 0.70710678118654752); }, 1},
+    {"log1p", UnaryOp::log1p, 4, [](double x) { return std::log1p(x); }, 0},
+    {"expm1", UnaryOp::expm1, 4, [](double x) { return std::expm1(x); }, 0},
+    {"log_sigmoid", UnaryOp::log_sigmoid, 4, [](double x) { return std::min(x, 0.0) - std::log1p(std::exp(-std::fabs(x))); }, 0},
     {"sqrt", UnaryOp::sqrt, 0.51, [](double x) { return std::sqrt(x); }, 0},
 };
 

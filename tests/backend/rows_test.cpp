@@ -257,15 +257,53 @@ TEMPLATE_TEST_CASE("rotate turns pairs of halves by their angles, and back", "[b
     });
 }
 
-TEMPLATE_TEST_CASE("add_exp_minus adds a scaled exponential", "[backend]", float, double) {
+TEMPLATE_TEST_CASE("rotate turns neighbours by their angles, and back", "[backend]", float, double) {
     using T = TestType;
     for_each_isa([] {
-        const auto x = numbers<T>(45, 1);
-        std::vector<T> y(45, T(1));
-        std::vector<Real80> expected(45);
-        for (std::size_t i = 0; i < 45; ++i) expected[i] = 1 + 0.25L * std::exp(x[i] - 0.5L);
-        cpu::kernels<T>().add_exp_minus(y.data(), x.data(), T(0.5), T(0.25), 45);
-        CHECK(worst(y, expected) <= 4);
+        for (const index_t half : {1, 3, 4, 16, 21, 32}) {
+            const auto H = static_cast<std::size_t>(half);
+            const auto x = numbers<T>(2 * half, 1), angle = numbers<T>(half, 2);
+            std::vector<T> c(H), s(H), y(2 * H), back(2 * H);
+            std::vector<Real80> expected(2 * H);
+            for (std::size_t i = 0; i < H; ++i) {
+                c[i] = std::cos(angle[i]);
+                s[i] = std::sin(angle[i]);
+                expected[2 * i] = static_cast<Real80>(x[2 * i]) * c[i] - static_cast<Real80>(x[2 * i + 1]) * s[i];
+                expected[2 * i + 1] = static_cast<Real80>(x[2 * i + 1]) * c[i] + static_cast<Real80>(x[2 * i]) * s[i];
+            }
+            Backend::rotate(y.data(), x.data(), c.data(), s.data(), T(1), 1, half, 1, 1, true);
+            CHECK(worst(y, expected) <= 4);
+            Backend::rotate(back.data(), y.data(), c.data(), s.data(), T(-1), 1, half, 1, 1, true);
+            CHECK(worst(back, std::vector<Real80>(x.begin(), x.end())) <= 8);
+        }
+    });
+}
+
+TEMPLATE_TEST_CASE("scaled_exp writes or adds a scaled exponential, also in place and past the caches", "[backend]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        for (const index_t n : {1, 7, 45, 130}) {
+            const auto N = static_cast<std::size_t>(n);
+            const auto x = numbers<T>(n, 1);
+            std::vector<Real80> written(N), added(N);
+            for (std::size_t i = 0; i < N; ++i) {
+                written[i] = 0.25L * std::exp(x[i] - 0.5L) - 0.125L;
+                added[i] = 1 + written[i];
+            }
+            const auto& kernel = cpu::kernels<T>().scaled_exp;
+            std::vector<T> y(N + 1, T(1)), in_place = x;
+            kernel(y.data() + 1, x.data(), T(0.5), T(0.25), T(-0.125), n, true, false);
+            CHECK(worst(std::vector<T>(y.begin() + 1, y.end()), added) <= 4);
+            for (const bool past_caches : {false, true}) {
+                std::fill(y.begin(), y.end(), std::numeric_limits<T>::quiet_NaN());
+                kernel(y.data() + 1, x.data(), T(0.5), T(0.25), T(-0.125), n, false, past_caches);
+                cpu::kernel_set().stream.end();
+                CHECK(worst(std::vector<T>(y.begin() + 1, y.end()), written) <= 4);
+                CHECK(std::isnan(y[0]));
+            }
+            kernel(in_place.data(), in_place.data(), T(0.5), T(0.25), T(-0.125), n, false, false);
+            CHECK(worst(in_place, written) <= 4);
+        }
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include "tercet/autograd/gradcheck.hpp"
 #include "tercet/ops/dropout.hpp"
+#include "tercet/ops/elementwise.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -29,6 +30,43 @@ TEST_CASE("dropout drops the same elements for a seed, on any number of threads"
         if (first.empty()) first = y;
         CHECK(first == y);
     });
+}
+
+TEMPLATE_TEST_CASE("dropout drops where the generator's uniform numbers are below p, and moves it on as drawing them does", "[ops]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        for (const index_t n : {0, 1, 3, 4, 5, 63, 64, 1023, 1025, 32768, 32771, 100003})
+            for (const double p : {1e-9, 0.1, 0.5, 0.99, 1 - 1e-9}) {
+                const std::uint64_t position = (std::uint64_t{1} << 32) - 5;  // the counter's lower word overflows
+                Generator drawn(0x123456789abcdef, position), used = drawn;
+                const auto u = Tensor<T>::rand({n}, drawn).to_vector();
+                auto x = Tensor<T>::linspace(-1, 1, n).requires_grad();
+                const auto y = dropout(x, p, used);
+                CHECK(used.position() == drawn.position());
+                const T scale = static_cast<T>(1 / (1 - p));
+                std::vector<T> expected = x.detach().to_vector(), slope(u.size());
+                for (std::size_t i = 0; i < u.size(); ++i) {
+                    slope[i] = u[i] < static_cast<T>(p) ? T(0) : scale;
+                    expected[i] *= slope[i];
+                }
+                CHECK(y.detach().to_vector() == expected);
+                (y + y).backward(Tensor<T>::ones({n}));
+                for (T& s : slope) s *= 2;
+                CHECK(x.grad().to_vector() == slope);
+            }
+    });
+}
+
+TEST_CASE("dropout: strided inputs; a gradient that is there already is added to", "[ops]") {
+    const auto x = D::linspace(-1, 1, 35).reshape({5, 7}).transpose();
+    Generator one(3), other(3);
+    CHECK(dropout(x, 0.5, one).to_vector() == dropout(x.clone(), 0.5, other).to_vector());
+    CHECK(gradcheck(
+              [](std::vector<D>& v) {
+                  Generator generator(7);
+                  return dropout(v[0], 0.4, generator) + dropout(v[0], 0.2, generator);
+              },
+              {x}) <= 1e-6);
 }
 
 TEST_CASE("dropout: the gradient passes where the element did", "[ops]") {

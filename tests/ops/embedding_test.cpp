@@ -27,6 +27,21 @@ TEST_CASE("embedding: gradients equal finite differences, also of a strided tabl
     CHECK(embedding(table, ids.to<std::uint8_t>()).to_vector() == embedding(table, ids).to_vector());
 }
 
+TEST_CASE("embedding: the gradient of rows met often has the same bits on any number of threads, and is the sum in the ids' order", "[ops]") {
+    Generator generator(1);
+    const index_t n = 3000, C = 131;
+    const auto ids = Ids::randint(0, 7, {n}, generator);
+    const auto dy = Tensor<float>::randn({n, C}, generator);
+    auto expected = Tensor<float>::zeros({7, C});
+    for (index_t i = 0; i < n; ++i)
+        for (index_t c = 0; c < C; ++c) expected.at(ids(i), c) += dy(i, c);
+    for_each_thread_count([&] {
+        auto table = Tensor<float>::zeros({7, C}).requires_grad();
+        embedding(table, ids).backward(dy);
+        CHECK(table.grad().to_vector() == expected.to_vector());
+    });
+}
+
 TEST_CASE("embedding: an id outside the table is refused by name, before anything is read", "[ops]") {
     const auto table = D::zeros({4, 3});
     CHECK_ERROR(embedding(table, Ids::full({1}, 4)), ErrorCode::index_out_of_range);
@@ -38,7 +53,7 @@ TEST_CASE("embedding: an id outside the table is refused by name, before anythin
     try {
         embedding(table, Ids::copy({0, 9}, {2}));
     } catch (const Error& error) {
-        CHECK(std::string_view(error.what()) == "embedding: id 9 at position 1 is outside the table's 4 rows");
+        CHECK(std::string_view(error.what()) == "embedding: index 9 at position 1 is outside [0, 4)");
     }
 }
 

@@ -31,7 +31,8 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::pack(y, matrix, n, n);
     B::attention(heads, y, given, given, given, attention);
     B::attention_backward(heads, heads, heads, given, given, x, given, given, given, attention);
-    B::rotate(y, x, x, x, 1.f, n, n, n, n);
+    B::rotate(y, x, x, x, 1.f, n, n, n, n, false);
+    B::dropout(y, x, 0.5f, 2.f, std::uint64_t{}, std::uint64_t{}, n, false);
     B::adamw(y, y, y, x, 1.f, 1.f, 1.f, 1.f, 1.f, 1.f, 1.f, n);
 };
 

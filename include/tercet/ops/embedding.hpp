@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tercet/autograd/tape.hpp"
+#include "tercet/ops/picked.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -15,9 +16,7 @@ requires std::is_integral_v<I> Tensor<T> embedding(const Tensor<T>& table, const
     const auto w = table.detach().contiguous();
     const auto id = ids.contiguous();
     const index_t V = w.size(0), C = w.size(1), n = id.numel();
-    for (index_t i = 0; i < n; ++i)
-        require(id.data()[i] >= 0 && static_cast<index_t>(id.data()[i]) < V, ErrorCode::index_out_of_range, "embedding: id ",
-                static_cast<std::int64_t>(id.data()[i]), " at position ", i, " is outside the table's ", V, " rows");
+    detail::check_indices(id, V, "embedding");
     Shape shape = ids.shape();
     shape.push_back(C);
     auto y = Tensor<T>::empty(shape);
@@ -25,12 +24,11 @@ requires std::is_integral_v<I> Tensor<T> embedding(const Tensor<T>& table, const
     Device::for_rows(n, C, [&](index_t i) { std::copy_n(w.data() + static_cast<index_t>(id.data()[i]) * C, C, out + i * C); });
     return record(
         y,
-        [saved_ids = save(id), padding, C, n](const Tensor<T>& dy, Gradient<T>& dtable) {
-            T* to = dtable.data();
-            for (index_t i = 0; i < n; ++i) {  // in the order of the ids: a row may be met more than once
-                const auto row = static_cast<index_t>(saved_ids->data()[i]);
-                if (row != padding) cpu::kernels<T>().add_scaled(to + row * C, dy.data() + i * C, T(1), C);
-            }
+        [saved_ids = save(id), padding, C](const Tensor<T>& dy, Gradient<T>& dtable) {
+            T* to = dtable.data();  // pieces of the channels in parallel, each in the order of the ids: a row may be met more than once
+            detail::for_each_picked(*saved_ids, 1, C, [&](index_t, index_t i, index_t row, index_t begin, index_t end) {
+                if (row != padding) cpu::kernels<T>().add_scaled(to + row * C + begin, dy.data() + i * C + begin, T(1), end - begin);
+            });
         },
         table);
 }

@@ -9,6 +9,7 @@
 
 #include "tercet/ops/compare.hpp"
 #include "tercet/ops/lanes.hpp"
+#include "tercet/ops/picked.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -17,27 +18,6 @@ template <class I>
 concept IndexElement = std::same_as<I, std::int32_t> || std::same_as<I, std::int64_t>;
 
 namespace detail {
-
-template <IndexElement I>
-void check_indices(const Tensor<I>& contiguous, index_t extent, std::string_view what) {
-    const I* id = contiguous.data();
-    for (index_t i = 0; i < contiguous.numel(); ++i)
-        require(id[i] >= 0 && static_cast<index_t>(id[i]) < extent, ErrorCode::index_out_of_range, what, ": index ", id[i], " at position ", i,
-                " is outside [0, ", extent, ")");
-}
-
-// Copies or adds runs of `inner` elements: body(outer, i, id, inner begin, inner end) for each index i in order; parallel elsewhere.
-template <IndexElement I, class F>
-void for_each_picked(const Tensor<I>& ids, index_t outer, index_t inner, const F& body) {
-    if (ids.numel() == 0 || inner == 0) return;
-    const index_t width = std::max<index_t>(64, std::min<index_t>(inner, elementwise_grain / ids.numel())), pieces = (inner + width - 1) / width;
-    parallel_ranges(outer * pieces, std::max<index_t>(1, elementwise_grain / (width * ids.numel())), [&](index_t begin, index_t end) {
-        for (index_t task = begin; task < end; ++task) {
-            const index_t from = task % pieces * width, to = std::min(inner, from + width);
-            for (index_t i = 0; i < ids.numel(); ++i) body(task / pieces, i, static_cast<index_t>(ids.data()[i]), from, to);
-        }
-    });
-}
 
 // Index and whole agree in rank, and no lane of the index lies outside the whole.
 inline void check_gather(const Shape& index, const Shape& whole, index_t dim, std::string_view what) {

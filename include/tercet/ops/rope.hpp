@@ -2,8 +2,8 @@
 //
 //   (x_i, x_{i+D/2}) -> (x_i cos a − x_{i+D/2} sin a,  x_{i+D/2} cos a + x_i sin a),     a = position · θ^{−2i/D}
 //
-// Backward turns back: the same with −a. The pairing of the two halves is that of the published checkpoints; the paper's pairs
-// (x_2i, x_2i+1) differ from it by a permutation of the weights' rows.
+// Backward turns back: the same with −a. Pairing the two halves is how the published checkpoints have it; the paper, and GPT-J and GGUF's
+// llama, pair neighbours (x_2i, x_2i+1), which differs by a permutation of the weights' rows.
 #pragma once
 
 #include "tercet/autograd/tape.hpp"
@@ -61,21 +61,25 @@ struct RopeAngles {
     }
 };
 
+/// Which channels are turned together: i and i + D/2, or 2i and 2i + 1.
+enum class RopePairs { halves, neighbours };
+
 /// x (..., T, H, D) with angles of T positions and D channels -> the same shape. Throws shape_mismatch.
 template <Real T>
-Tensor<T> rope(const Tensor<T>& x, const RopeAngles<T>& angles) {
+Tensor<T> rope(const Tensor<T>& x, const RopeAngles<T>& angles, RopePairs pairs = RopePairs::halves) {
     require(x.rank() >= 3 && angles.cosine.shape() == Shape{x.size(-3), x.size(-1) / 2} && x.size(-1) % 2 == 0, ErrorCode::shape_mismatch,
             "rope: angles ", angles.cosine.shape(), " do not fit x ", x.shape());
     const index_t half = x.size(-1) / 2, heads = x.size(-2), positions = x.size(-3), rows = half == 0 ? 0 : x.numel() / (2 * half);
-    const auto xc = x.detach().contiguous();
-    auto y = Tensor<T>::empty(x.shape());
-    Device::rotate(y.mutable_data(), xc.data(), angles.cosine.data(), angles.sine.data(), T(1), rows, half, heads, positions);
+    const auto turned = [rows, half, heads, positions, neighbours = pairs == RopePairs::neighbours](const Tensor<T>& from, const T* cosine,
+                                                                                                    const T* sine, T sign) {
+        auto to = Tensor<T>::empty(from.shape());
+        Device::rotate(to.mutable_data(), from.data(), cosine, sine, sign, rows, half, heads, positions, neighbours);
+        return to;
+    };
     return record(
-        y,
-        [cosine = save(angles.cosine), sine = save(angles.sine), rows, half, heads, positions](const Tensor<T>& dy, Gradient<T>& dx) {
-            auto turned = Tensor<T>::empty(dy.shape());
-            Device::rotate(turned.mutable_data(), dy.data(), cosine->data(), sine->data(), T(-1), rows, half, heads, positions);
-            dx.add(std::move(turned));
+        turned(x.detach().contiguous(), angles.cosine.data(), angles.sine.data(), T(1)),
+        [turned, cosine = save(angles.cosine), sine = save(angles.sine)](const Tensor<T>& dy, Gradient<T>& dx) {
+            dx.add(turned(dy, cosine->data(), sine->data(), T(-1)));
         },
         x);
 }

@@ -319,12 +319,25 @@ struct Backend {
         cpu::attention_backward(dq, dk, dv, dout, out, log_sums, q, k, v, s);
     }
 
-    /// y, x (rows, 2 · half) each row turned by its angles: row r uses row r / share % positions of cosine and sine (positions, half).
+    /// y, x (rows, 2 · half) each row turned by its angles: row r uses row r / share % positions of cosine and sine (positions, half). The pairs
+    /// are (i, i + half), or neighbours (2i, 2i + 1).
     template <Real T>
-    static void rotate(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t rows, index_t half, index_t share, index_t positions) {
+    static void rotate(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t rows, index_t half, index_t share, index_t positions,
+                       bool neighbours = false) {
+        const auto kernel = neighbours ? kernels<T>().rotate_neighbours : kernels<T>().rotate;
         for_rows(rows, 2 * half, [&](index_t r) {
             const index_t p = r / share % positions;
-            kernels<T>().rotate(y + r * 2 * half, x + r * 2 * half, cosine + p * half, sine + p * half, sign, half);
+            kernel(y + r * 2 * half, x + r * 2 * half, cosine + p * half, sine + p * half, sign, half);
+        });
+    }
+
+    /// y = [y +] x, each element scaled by 1 / (1 − p), or zeroed where its number of the generator's stream from `position` on is below p.
+    template <Real T>
+    static void dropout(T* y, const T* x, T p, T scale, std::uint64_t seed, std::uint64_t position, index_t n, bool add) {
+        static_assert(elementwise_grain % 4 == 0, "a block of the stream gives four numbers");
+        const auto dropped = static_cast<std::int32_t>(std::ceil(p * T(1 << 24)));  // of the 2²⁴ numbers k / 2²⁴, those below p
+        parallel_ranges(n, elementwise_grain, [&](index_t i, index_t end) {
+            kernels<T>().dropout(y + i, x + i, seed, position + static_cast<std::uint64_t>(i / 4), dropped, scale, end - i, add);
         });
     }
 

@@ -167,7 +167,8 @@ struct Kernels {
     void (*log_softmax_backward)(T* dx, const T* dy, const T* y, index_t n);
     T (*exp_sum)(T* shift, const T* x, index_t n);  // shift = max x, or 0 where that is infinite; gives Σ e^(x − shift)
     T (*log_sum_exp)(const T* x, index_t n);
-    void (*add_exp_minus)(T* y, const T* x, T shift, T scale, index_t n);  // y += scale · e^(x − shift)
+    // y = [y +] scale · e^(x − shift) + offset; y may be x
+    void (*scaled_exp)(T* y, const T* x, T shift, T scale, T offset, index_t n, bool add, bool past_caches);
     void (*layer_norm)(T* y, T* mean, T* rstd, const T* x, const T* weight, const T* bias, T eps, index_t rows, index_t n,
                        bool past_caches);  // bias may be null
     void (*layer_norm_backward)(T* dx, T* dweight, T* dbias, const T* dy, const T* x, const T* weight, T mean, T rstd,
@@ -176,6 +177,10 @@ struct Kernels {
     void (*rms_norm_backward)(T* dx, T* dweight, const T* dy, const T* x, const T* weight, T rstd, index_t n);  // either gradient may be null
     // Rotates the pairs (x[i], x[i + half]) by the angle whose cosine and sine are given; sign −1 turns back.
     void (*rotate)(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t half);
+    void (*rotate_neighbours)(T* y, const T* x, const T* cosine, const T* sine, T sign, index_t half);  // the pairs (x[2i], x[2i + 1])
+
+    // y = [y +] x · (u < dropped ? 0 : scale), u the upper 24 bits of word i of the Philox stream from block `counter` on
+    void (*dropout)(T* y, const T* x, std::uint64_t seed, std::uint64_t counter, std::int32_t dropped, T scale, index_t n, bool add);
 
     // One step of AdamW on n parameters (see train/optimizer.hpp).
     void (*adamw)(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2, index_t n);
