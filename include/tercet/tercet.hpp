@@ -24,5 +24,7 @@
 #include "tercet/text/chat.hpp"
 #include "tercet/train/checkpoint.hpp"
 #include "tercet/train/clip.hpp"
+#include "tercet/train/ema.hpp"
 #include "tercet/train/evaluate.hpp"
 #include "tercet/train/schedule.hpp"
+#include "tercet/train/statistics.hpp"

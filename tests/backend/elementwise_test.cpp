@@ -321,35 +321,6 @@ TEMPLATE_TEST_CASE("a kernel may write over an operand", "[backend]", float, dou
     });
 }
 
-TEMPLATE_TEST_CASE("one step of AdamW is the paper's", "[backend]", float, double) {
-    using T = TestType;
-    std::mt19937 random(8);
-    std::normal_distribution<double> normal;
-    const std::size_t n = 71;
-    std::vector<T> p(n), m(n), v(n), g(n);
-    for (std::size_t i = 0; i < n; ++i) {
-        p[i] = static_cast<T>(normal(random));
-        m[i] = static_cast<T>(normal(random));
-        v[i] = static_cast<T>(std::fabs(normal(random)));
-        g[i] = static_cast<T>(normal(random));
-    }
-    const double rate = 1e-2, b1 = 0.9, b2 = 0.99, eps = 1e-8, decay = 0.1, step = 3;
-    const double c1 = 1 - std::pow(b1, step), c2 = std::sqrt(1 - std::pow(b2, step));
-    for_each_isa([&] {
-        auto pp = p, mm = m, vv = v;
-        cpu::Backend::adamw<T>(pp.data(), mm.data(), vv.data(), g.data(), T(rate), T(b1), T(b2), T(eps), T(decay), T(c1), T(c2),
-                               static_cast<index_t>(n));
-        double worst = 0;
-        for (std::size_t i = 0; i < n; ++i) {
-            const double m1 = b1 * double(m[i]) + (1 - b1) * double(g[i]), v1 = b2 * double(v[i]) + (1 - b2) * double(g[i]) * double(g[i]);
-            const double expected = double(p[i]) * (1 - rate * decay) - rate * (m1 / c1) / (std::sqrt(v1) / c2 + eps);
-            for (const double off : {std::fabs(double(pp[i]) - expected), std::fabs(double(mm[i]) - m1), std::fabs(double(vv[i]) - v1)})
-                if (!(off <= worst)) worst = std::isnan(off) ? HUGE_VAL : off;
-        }
-        CHECK(worst <= 8 * double(std::numeric_limits<T>::epsilon()));
-    });
-}
-
 TEST_CASE("integers and halves compute too: wrapping, dividing towards zero, never trapping", "[backend]") {
     const auto i8 = [](BinaryOp op, int a, int b) {
         std::int8_t x = static_cast<std::int8_t>(a), y = static_cast<std::int8_t>(b), out = 0;

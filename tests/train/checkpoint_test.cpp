@@ -6,6 +6,7 @@
 #include "tercet/models/auto.hpp"
 #include "tercet/nn/init.hpp"
 #include "tercet/ops/loss.hpp"
+#include "tercet/train/ema.hpp"
 
 using namespace tercet;
 
@@ -77,6 +78,30 @@ TEST_CASE("checkpoint: a resumed run ends with the same bits as an unbroken one,
     check_resumed(AdamW{.rate = 3e-3, .amsgrad = true});
     check_resumed(Sgd{.rate = 0.05, .momentum = 0.9, .nesterov = true});
     check_resumed(Sgd{.rate = 0.05});
+}
+
+TEST_CASE("checkpoint: so does a run by any rule") {
+    for (const auto name : rule_names()) {
+        INFO(name);
+        check_resumed(make_rule(name, {{"rate", 3e-3}, {"weight_decay", 0.1}}));
+    }
+    check_resumed(AnyRule(RmsProp{.rate = 1e-3, .momentum = 0.9, .centered = true}));
+    check_resumed(AnyRule(Adagrad{.rate_decay = 0.1, .initial_sum = 0.1}));
+}
+
+TEST_CASE("checkpoint: averaged weights are saved along, and wanted back") {
+    TempDir dir;
+    const std::string path = dir / "training.safetensors";
+    Run<AdamW> first(AdamW{}), second(AdamW{}, 999);
+    Ema averages(first.optimizer->parameters()), others(second.optimizer->parameters());
+    first.advance(2);
+    averages.update(1);
+    save_training(path, *first.optimizer, first.state, averages.state());
+    CHECK_ERROR(load_training(path, *second.optimizer), ErrorCode::surplus_tensor);
+    load_training(path, *second.optimizer, others.state());
+    for (std::size_t i = 0; i < others.state().size(); ++i) CHECK(others.state()[i].tensor.to_vector() == averages.state()[i].tensor.to_vector());
+    save_training(path, *first.optimizer, first.state);
+    CHECK_ERROR(load_training(path, *second.optimizer, others.state()), ErrorCode::missing_tensor);
 }
 
 TEST_CASE("checkpoint: a saved model is a directory that loads by its config.json and gives the same logits") {

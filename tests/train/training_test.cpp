@@ -7,6 +7,7 @@
 #include "tercet/text/char_level.hpp"
 #include "tercet/train/clip.hpp"
 #include "tercet/train/evaluate.hpp"
+#include "tercet/train/optimizer.hpp"
 #include "tercet/train/schedule.hpp"
 
 using namespace tercet;

@@ -10,7 +10,8 @@ namespace tercet::inline TERCET_ABI {
 
 template <class B>
 concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<float> heads, HeadsView<const float> given,
-                             AttentionShape<float> attention, cpu::MatrixView<float> matrix, cpu::RightOperand<float> right) {
+                             AttentionShape<float> attention, cpu::MatrixView<float> matrix, cpu::RightOperand<float> right, BlendUpdate<float> blend,
+                             FactoredUpdate<float> factored) {
     B::unary(UnaryOp::exp, y, x, n);
     B::unary_backward(UnaryOp::exp, y, x, x, x, n, true);
     B::binary(BinaryOp::add, y, x, x, Shape{}, Shape{}, Shape{});
@@ -33,7 +34,10 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::attention_backward(heads, heads, heads, given, given, x, given, given, given, attention);
     B::rotate(y, x, x, x, 1.f, n, n, n, n, false);
     B::dropout(y, x, 0.5f, 2.f, std::uint64_t{}, std::uint64_t{}, n, false);
-    B::adamw(y, y, y, x, 1.f, 1.f, 1.f, 1.f, 1.f, 1.f, 1.f, n);
+    B::update(blend, n);
+    B::add_squares(y, y, x, n, n);
+    B::factored_squares(factored, n, n);
+    B::factored_step(factored, n, n);
 };
 
 using Device = cpu::Backend;

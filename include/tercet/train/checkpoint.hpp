@@ -61,8 +61,9 @@ inline void make_directory(const std::string& path) {
 
 // The names and elements of everything a run consists of, in one order for writing and reading.
 template <class Rule, Real T>
-std::vector<NamedTensor<T>> training_tensors(const Optimizer<Rule, T>& optimizer) {
+std::vector<NamedTensor<T>> training_tensors(const Optimizer<Rule, T>& optimizer, const std::vector<NamedTensor<T>>& more) {
     std::vector<NamedTensor<T>> all = optimizer.state();
+    all.insert(all.end(), more.begin(), more.end());
     for (const auto& [name, tensor] : optimizer.parameters()) all.push_back({"weight." + name, tensor});
     return all;
 }
@@ -107,16 +108,17 @@ void save_model(const std::string& directory, const Module& model, std::string_v
     save_weights(model, detail::join_path(directory, "model.safetensors"));
 }
 
-/// Writes where a run stands as `path`, whole or not at all. Throws io.
+/// Writes where a run stands as `path`, whole or not at all, and `more` tensors that belong to it: an Ema's state(). Throws io.
 template <class Rule>
-void save_training(const std::string& path, const Optimizer<Rule, float>& optimizer, const TrainingState& state) {
+void save_training(const std::string& path, const Optimizer<Rule, float>& optimizer, const TrainingState& state,
+                   const std::vector<NamedTensor<float>>& more = {}) {
     std::vector<StoredTensor> stored;
-    const auto tensors = detail::training_tensors(optimizer);
+    const auto tensors = detail::training_tensors(optimizer, more);
     for (const auto& [name, tensor] : tensors) stored.push_back({name, StorageType::f32, tensor.shape(), std::as_bytes(tensor.detach().span())});
     const auto steps = optimizer.steps();
     stored.push_back({"steps", StorageType::i64, {static_cast<index_t>(steps.size())}, std::as_bytes(std::span(steps))});
     std::map<std::string, std::string> metadata{{"format", std::string(detail::training_format)},
-                                                {"rule", std::string(Rule::name)},
+                                                {"rule", std::string(optimizer.rule_name())},
                                                 {"step", std::to_string(state.step)},
                                                 {"seed", std::to_string(state.generator.seed())},
                                                 {"position", std::to_string(state.generator.position())}};
@@ -138,17 +140,17 @@ inline TrainingState read_training_state(const Safetensors& file) {
     return state;
 }
 
-/// Puts the weights, the optimiser's state and its step counts back, in place, and gives the rest. The optimiser must be of the same rule
-/// over the same tensors: throws invalid_argument, missing_tensor, surplus_tensor, shape_mismatch or dtype_mismatch where it is not,
+/// Puts the weights, the optimiser's state and its step counts back, in place, `more` tensors too, and gives the rest. The optimiser must be
+/// of the same rule over the same tensors: throws invalid_argument, missing_tensor, surplus_tensor, shape_mismatch or dtype_mismatch where it is not,
 /// before anything is changed.
 template <class Rule>
-TrainingState load_training(const std::string& path, Optimizer<Rule, float>& optimizer) {
+TrainingState load_training(const std::string& path, Optimizer<Rule, float>& optimizer, const std::vector<NamedTensor<float>>& more = {}) {
     const Safetensors file = Safetensors::open(path);
     TrainingState state = read_training_state(file);
     const auto rule = file.metadata().find("rule");
-    require(rule != file.metadata().end() && rule->second == Rule::name, ErrorCode::invalid_argument, path, ": the run was trained by '",
-            rule == file.metadata().end() ? "" : rule->second, "', not by '", Rule::name, "'");
-    auto tensors = detail::training_tensors(optimizer);
+    require(rule != file.metadata().end() && rule->second == optimizer.rule_name(), ErrorCode::invalid_argument, path, ": the run was trained by '",
+            rule == file.metadata().end() ? "" : rule->second, "', not by '", optimizer.rule_name(), "'");
+    auto tensors = detail::training_tensors(optimizer, more);
     std::vector<const StoredTensor*> sources;
     for (const auto& [name, tensor] : tensors) sources.push_back(&detail::training_tensor(file, name, StorageType::f32, tensor));
     auto steps = Tensor<std::int64_t>::empty({static_cast<index_t>(optimizer.parameters().size())});

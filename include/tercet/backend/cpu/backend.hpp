@@ -9,6 +9,8 @@
 #include "tercet/core/dtype.hpp"
 #include "tercet/core/strided.hpp"
 
+#include <numeric>
+
 namespace tercet::inline TERCET_ABI::cpu {
 
 namespace detail {
@@ -341,15 +343,40 @@ struct Backend {
         });
     }
 
+    /// One step of a rule on n parameters: u is one of the structs of backend/updates.hpp.
+    template <template <class> class Update, Real T>
+    static void update(const Update<T>& u, index_t n) {
+        parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) { kernels<T>().update.run(u, begin, end); });
+    }
+
+    /// rows (rows) = the row sums of x², columns (n) += its column sums, x (rows, n).
     template <Real T>
-    static void adamw(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2,
-                      index_t n) {
-        parallel_ranges(n, elementwise_grain, [&](index_t i, index_t end) {
-            kernels<T>().adamw(parameter + i, m + i, v + i, gradient + i, rate, beta1, beta2, eps, decay, correction1, correction2, end - i);
-        });
+    static void add_squares(T* row_sums, T* column_sums, const T* x, index_t rows, index_t n) {
+        sum_over_chunks<T>(rows, n, {column_sums, nullptr},
+                           [&](index_t r, T* partial, T*) { row_sums[r] = kernels<T>().add_squares(partial, x + r * n, n); });
+    }
+    /// Σ g² / max(row_i · column_j, least) over the matrix (rows, n): the square of its step's norm at a rate of 1.
+    template <Real T>
+    static double factored_squares(const FactoredUpdate<T>& u, index_t rows, index_t n) {
+        const Scratch<double> sums(rows);
+        for_rows(rows, n, [&](index_t r) { sums[r] = static_cast<double>(kernels<T>().factored_squares(row_of(u, r, n), n)); });
+        return std::accumulate(sums.data(), sums.data() + rows, 0.0);
+    }
+    /// The step itself.
+    template <Real T>
+    static void factored_step(const FactoredUpdate<T>& u, index_t rows, index_t n) {
+        for_rows(rows, n, [&](index_t r) { kernels<T>().factored_step(row_of(u, r, n), n); });
     }
 
 private:
+    template <class T>
+    static FactoredUpdate<T> row_of(FactoredUpdate<T> u, index_t r, index_t n) {
+        u.x += r * n;
+        u.gradient += r * n;
+        u.row += r;
+        return u;
+    }
+
     static index_t rows_of_a_task(index_t n) { return std::max<index_t>(1, elementwise_grain / std::max<index_t>(n, 1)); }
 
     // Results of 32 MB and more fill a last-level cache: they are not in it any more when they are read, and are written past it.

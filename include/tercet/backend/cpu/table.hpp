@@ -5,6 +5,7 @@
 #pragma once
 
 #include "tercet/backend/operations.hpp"
+#include "tercet/backend/updates.hpp"
 #include "tercet/core/shape.hpp"
 #include "tercet/quant/block.hpp"
 
@@ -182,8 +183,11 @@ struct Kernels {
     // y = [y +] x · (u < dropped ? 0 : scale), u the upper 24 bits of word i of the Philox stream from block `counter` on
     void (*dropout)(T* y, const T* x, std::uint64_t seed, std::uint64_t counter, std::int32_t dropped, T scale, index_t n, bool add);
 
-    // One step of AdamW on n parameters (see train/optimizer.hpp).
-    void (*adamw)(T* parameter, T* m, T* v, const T* gradient, T rate, T beta1, T beta2, T eps, T decay, T correction1, T correction2, index_t n);
+    // Steps of training (backend/updates.hpp); of a factored second moment one row each, and the sums of its gradient.
+    UpdateKernels<T> update;
+    T (*add_squares)(T* columns, const T* x, index_t n);           // columns (n) += x², and gives Σ x²
+    T (*factored_squares)(const FactoredUpdate<T>& u, index_t n);  // Σ g² / max(row · column, least)
+    void (*factored_step)(const FactoredUpdate<T>& u, index_t n);
 
     GemmKernels<T, T> gemm;
     // y (n) = Σ_p x[p · x_step] · B[p], rows of B (rows, n) by their stride

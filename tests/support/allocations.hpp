@@ -1,0 +1,47 @@
+// Counts the calls of operator new in a test program. Defines it: include this in one file of the program.
+#pragma once
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+inline std::atomic<long> allocations{0};
+
+namespace counted {
+
+inline void* allocate(std::size_t size, std::size_t alignment) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    void* p =
+        alignment <= alignof(std::max_align_t) ? std::malloc(size) : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+    if (p == nullptr) throw std::bad_alloc();
+    return p;
+}
+
+}  // namespace counted
+
+void* operator new(std::size_t size) {
+    return counted::allocate(size, 1);
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    return counted::allocate(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept {
+    std::free(p);
+}
+void operator delete(void* p, std::size_t) noexcept {
+    std::free(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+    std::free(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
+    std::free(p);
+}
+
+/// Calls of operator new while f runs, on any thread.
+template <class F>
+long allocations_of(const F& f) {
+    const long before = allocations.load();
+    f();
+    return allocations.load() - before;
+}
