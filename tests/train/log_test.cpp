@@ -105,9 +105,15 @@ TEST_CASE("tensorboard: records are framed with their checksums, and events have
     log({300, {{"loss", 1.5}}, 2.0});
     const auto messages = messages_of(log.path());
     REQUIRE(messages.size() == 2);
-    CHECK(messages[0].substr(9) == "\x1a\x0d" "brain.Event:2");
+    CHECK(messages[0].substr(9) ==
+          "\x1a\x0d"
+          "brain.Event:2");
     // wall time 2.0; step 300 as a varint; a summary of one value: tag "loss", number 1.5
-    const std::string expected("\x09\0\0\0\0\0\0\0\x40" "\x10\xac\x02" "\x2a\x0d\x0a\x0b\x0a\x04loss\x15\0\0\xc0\x3f", 27);
+    const std::string expected(
+        "\x09\0\0\0\0\0\0\0\x40"
+        "\x10\xac\x02"
+        "\x2a\x0d\x0a\x0b\x0a\x04loss\x15\0\0\xc0\x3f",
+        27);
     CHECK(messages[1] == expected);
 }
 
@@ -128,7 +134,7 @@ TEST_CASE("tensorboard: a resumed run begins a file that comes after the others,
     CHECK_ERROR(TensorBoardLog(dir / "run/notes.txt"), ErrorCode::io);
 }
 
-// tests/train/tensorboard.sh has TensorBoard read what this writes.
+// tests/train/read_events.sh has TensorBoard read what this writes.
 TEST_CASE("tensorboard: a log for the reader", "[.]") {
     const char* directory = std::getenv("TERCET_TEST_EVENTS");
     REQUIRE(directory != nullptr);

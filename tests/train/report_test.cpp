@@ -45,7 +45,8 @@ std::vector<LogRecord> a_run(std::int64_t steps) {
                            {{"training/loss", 1.4 + 2.8 * std::exp(-5 * way) + noise(random)},
                             {"training/learning_rate", 1e-3 * std::min(1.0, 10 * way) * (0.55 + 0.45 * std::cos(3.1416 * way))},
                             {"training/gradient_norm", 0.4 + 2 * std::exp(-8 * way) + std::abs(noise(random))}}});
-        if (step % std::max<std::int64_t>(1, steps / 20) == 0) records.push_back({step, {{"validation/loss", 1.5 + 2.7 * std::exp(-5 * way) + 0.1 * way}}});
+        if (step % std::max<std::int64_t>(1, steps / 20) == 0)
+            records.push_back({step, {{"validation/loss", 1.5 + 2.7 * std::exp(-5 * way) + 0.1 * way}}});
     }
     return records;
 }
@@ -125,7 +126,7 @@ TEST_CASE("report: values of one kind share a chart, and the page needs no other
 TEST_CASE("report: a long run makes a page of the same size, noisy curves behind their mean") {
     const auto page = report_page(a_run(50'000));
     CHECK(page.size() < 200'000);
-    CHECK(count_of(page, "faint\"") == 3);
+    CHECK(count_of(page, " faint\"") == 2);  // not the rate, which is smooth
     check_nesting(page);
     TempDir dir;
     write_report(dir / "report.html", a_run(1000), {.title = "Tiny Shakespeare", .settings = {{"batch", "12"}, {"lr", "0.003"}}});

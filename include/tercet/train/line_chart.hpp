@@ -21,7 +21,7 @@ struct ChartSeries {
     std::string name;
     std::vector<ChartPoint> points;  // in the order of x; those that are not finite are left out
     int colour = 0;
-    bool faint = false;  // drawn thin behind the others, without a name in the legend
+    bool faint = false;  // drawn thin behind the others, and not named
     bool marks = false;  // a dot for each point
 };
 
@@ -141,14 +141,16 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
         words = "No numbers.";
         x_low = chart.logarithmic_x ? 1 : 0, x_high = y_high = 1, y_low = 0;
     }
+    if (!chart.logarithmic_x && x_low > 0 && x_low < 0.05 * x_high) x_low = 0;
     if (x_low == x_high) x_high = chart.logarithmic_x ? 10 * x_low : x_low + 1;
     const double margin = y_low == y_high ? std::max(std::abs(y_low), 1e-12) * 0.1 : 0.05 * (y_high - y_low);
     if (y_low - margin < 0 && y_low >= 0) y_low = 0;  // what is never negative is not drawn as if it could be
     else y_low -= margin;
     y_high += margin;
 
-    const double left = 64, right = chart.width - 16.0, top = 34, bottom = chart.height - 44.0;
-    const detail::ChartAxis x(x_low, x_high, left, right, chart.width / 110, chart.logarithmic_x), y(y_low, y_high, bottom, top, 5, false);
+    const auto named = std::count_if(chart.series.begin(), chart.series.end(), [](const ChartSeries& series) { return !series.faint; });
+    const double left = 64, right = chart.width - 24.0, top = named > 1 ? 34 : 12, bottom = chart.height - 44.0;
+    const detail::ChartAxis x(x_low, x_high, left, right, chart.width / 90, chart.logarithmic_x), y(y_low, y_high, bottom, top, 5, false);
     const auto text = [](double at_x, double at_y, const char* anchor, const std::string& what, const std::string& more = {}) {
         return "<text class=\"text\" x=\"" + pixels(at_x) + "\" y=\"" + pixels(at_y) + "\" text-anchor=\"" + anchor + "\"" + more + ">" +
                escape_html(what) + "</text>\n";
@@ -170,7 +172,7 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
     double legend = right;
     for (std::size_t i = chart.series.size(); i-- > 0;) {  // from the right, the last series first
         const auto& series = chart.series[i];
-        if (series.faint || lines[i].empty()) continue;
+        if (named < 2 || series.faint || lines[i].empty()) continue;
         out += text(legend, 16, "end", series.name);
         legend -= 7.0 * static_cast<double>(series.name.size()) + 8;
         out += rule(("line s" + std::to_string(series.colour)).c_str(), legend - 18, 12, legend, 12);

@@ -65,16 +65,33 @@ inline std::string chart_title(std::string name) {
     return name;
 }
 
-// A running mean over about a fiftieth of the points, to see a curve through its noise.
-inline std::vector<ChartPoint> smoothed(const std::vector<ChartPoint>& points) {
-    const double keep = 1 - 1 / std::max(1.0, static_cast<double>(points.size()) / 50);
+inline std::vector<ChartPoint> finite_points(const std::vector<ChartPoint>& points) {
     std::vector<ChartPoint> out;
-    double sum = 0, weight = 0;
-    for (const auto& [x, y] : points) {
-        if (!std::isfinite(y)) continue;
-        sum = keep * sum + y;
-        weight = keep * weight + 1;
-        out.emplace_back(x, sum / weight);
+    std::copy_if(points.begin(), points.end(), std::back_inserter(out), [](const ChartPoint& p) { return std::isfinite(p.second); });
+    return out;
+}
+
+// Whether a curve goes up and down so often that its course is hard to see: its way is much longer than its range.
+inline bool is_noisy(const std::vector<ChartPoint>& points) {
+    if (points.size() <= 200) return false;
+    double way = 0, low = points[0].second, high = low;
+    for (std::size_t i = 1; i < points.size(); ++i) {
+        way += std::abs(points[i].second - points[i - 1].second);
+        low = std::min(low, points[i].second);
+        high = std::max(high, points[i].second);
+    }
+    return way > 5 * (high - low);
+}
+
+// The mean over a fiftieth of the points around each, fewer near the ends.
+inline std::vector<ChartPoint> smoothed(const std::vector<ChartPoint>& points) {
+    const std::size_t n = points.size(), reach = n / 100;
+    std::vector<double> sums(n + 1);
+    for (std::size_t i = 0; i < n; ++i) sums[i + 1] = sums[i] + points[i].second;
+    std::vector<ChartPoint> out;
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t from = i - std::min(i, reach), to = std::min(n, i + reach + 1);
+        out.emplace_back(points[i].first, (sums[to] - sums[from]) / static_cast<double>(to - from));
     }
     return out;
 }
@@ -104,12 +121,14 @@ inline std::string report_page(const std::vector<LogRecord>& records, const Repo
         const bool wide = c == 0 || charts.size() == 2;
         if (!wide) chart.width = 430, chart.height = 250;
         for (std::size_t i = 0, count = chart.series.size(); i < count; ++i) {
-            auto& series = chart.series[i];
+            auto series = chart.series[i];
             series.marks = series.points.size() <= 60;
-            if (series.points.size() <= 200) continue;
-            ChartSeries line{series.name, detail::smoothed(series.points), series.colour};
-            series.faint = true;
-            chart.series.push_back(std::move(line));
+            series.points = detail::finite_points(series.points);
+            if (detail::is_noisy(series.points)) {
+                chart.series.push_back({series.name, series.points, series.colour, true});
+                series.points = detail::smoothed(series.points);
+            }
+            chart.series[i] = std::move(series);
         }
         figures += std::string("<figure class=\"chart") + (wide ? " wide" : "") + "\">\n<h2>" + escape_html(chart.title) + "</h2>\n" +
                    to_svg(chart, "chart" + std::to_string(c)) + "</figure>\n";

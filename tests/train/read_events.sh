@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# TensorBoard reads the event files that tercet writes. usage: tensorboard.sh TEST-PROGRAM BUILD-FOLDER
+# TensorBoard reads the event files that tercet writes. usage: read_events.sh TEST-PROGRAM BUILD-FOLDER
 # Its package is kept in BUILD-FOLDER/tensorboard; where it cannot be had the test is skipped.
 set -euo pipefail
 program=$1 packages=$2/tensorboard
@@ -14,4 +14,4 @@ if ! PYTHONPATH=$packages python3 -c 'import tensorboard' 2>/dev/null; then
         exit 77
     fi
 fi
-PYTHONPATH=$packages python3 "$here/tensorboard.py" "$events"
+PYTHONPATH=$packages python3 "$here/read_events.py" "$events"
