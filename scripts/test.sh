@@ -3,7 +3,8 @@
 #
 #   scripts/test.sh          every test, under each instruction set that this machine has, and the consumers of tests/package
 #   scripts/test.sh --all    also with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
-#                            the built-in threads and with OpenMP), and every header alone with both compilers
+#                            the built-in threads and with OpenMP), every header alone with both compilers, and a training run that is
+#                            killed a thousand times
 #
 # The last lines are ctest's own. They are kept in build/test-summary.txt too.
 set -euo pipefail
@@ -92,7 +93,7 @@ if [ -n "$all" ]; then
     debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g" -DTERCET_BUILD_BENCHMARKS=OFF)
     suite asan 'quick|isa' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
     export CXX=clang++
-    suite clang 'quick|isa'
+    suite clang 'quick|isa|slow'
     # libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
     export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=$llvm/libarcher.so
     suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread

@@ -32,7 +32,8 @@ public:
         const double seconds = std::chrono::duration<double>(now - start_).count();
         const double left = done > first_ ? seconds * static_cast<double>(total_ - done) / static_cast<double>(done - first_) : 0;
         const std::string bar = std::string(static_cast<std::size_t>(filled), '#') + std::string(static_cast<std::size_t>(width - filled), '.');
-        std::fprintf(stderr, "\r\033[K%s [%s] %lld/%lld  %.0f s left  %s", label_.c_str(), bar.c_str(), done, total_, left, note.c_str());
+        std::fprintf(stderr, "\r\033[K%s [%s] %lld/%lld  %s left  %s", label_.c_str(), bar.c_str(), done, total_, duration(left).c_str(),
+                     note.c_str());
         std::fflush(stderr);
         drawn_once_ = true;
     }
@@ -48,6 +49,16 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+
+    // 40 s, 12:05 or 3:07:30
+    static std::string duration(double seconds) {
+        const auto s = static_cast<long long>(seconds + 0.5);
+        char text[32];
+        if (s < 100) std::snprintf(text, sizeof(text), "%lld s", s);
+        else if (s < 3600) std::snprintf(text, sizeof(text), "%lld:%02lld", s / 60, s % 60);
+        else std::snprintf(text, sizeof(text), "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
+        return text;
+    }
 
     std::string label_;
     long long total_, first_ = -1;

@@ -1,24 +1,28 @@
 // Trains a character-level GPT on a text file, and saves a directory that sample_gpt writes new text from.
 //
-//   train_gpt tinyshakespeare.txt --out shakespeare
-//   train_gpt tinyshakespeare.txt --out shakespeare --resume       # goes on where the run stopped
+//   train_gpt tinyshakespeare.txt --out shakespeare --report
+//   train_gpt tinyshakespeare.txt --out shakespeare --resume       # goes on from the newest whole checkpoint
 //
-// The first 90 % of the text are learnt from, the rest is held out. A run that is stopped and resumed with the same options ends with the same
-// bits as one that was never stopped.
+// The first 90 % of the text are learnt from, the rest is held out. A run that is stopped (Ctrl-C, a power failure) and resumed with the same options
+// ends with the same bits as one that was never stopped. The directory holds the model, checkpoints/ and with --log-dir and --report the run's
+// curves.
 #include "../common/progress.hpp"
 
 #include <tercet/data/split.hpp>
 #include <tercet/metrics/language_model.hpp>
-#include <tercet/models/config.hpp>
 #include <tercet/nn/init.hpp>
 #include <tercet/text/char_level.hpp>
-#include <tercet/train/checkpoint.hpp>
-#include <tercet/train/clip.hpp>
 #include <tercet/train/evaluate.hpp>
-#include <tercet/train/schedule.hpp>
+#include <tercet/train/json_log.hpp>
+#include <tercet/train/probe.hpp>
+#include <tercet/train/report.hpp>
+#include <tercet/train/tensorboard.hpp>
+#include <tercet/train/trainer.hpp>
 
 #include <CLI/CLI.hpp>
 
+#include <atomic>
+#include <csignal>
 #include <iostream>
 
 using namespace tercet;
@@ -26,28 +30,27 @@ using namespace tercet;
 namespace {
 
 struct Settings {
-    std::string text_file, out = "gpt";
+    std::string text_file, out = "gpt", log_dir;
     index_t steps = 1000, layers = 4, heads = 4, width = 128, context = 64, batch = 12, warmup = 100, every = 250;
     double rate = 3e-3, decay = 0.1, dropout = 0, clip = 1;
     std::uint64_t seed = 1337;
-    bool resume = false;
+    bool resume = false, report = false;
     int threads = 0;
 };
 
 // What the numbers of a run depend on, besides the model's own config: a resumed run must be given the same.
-std::map<std::string, std::string> notes_of(const Settings& s, std::size_t tokens) {
+std::map<std::string, std::string> notes_of(const Settings& s, const std::string& text) {
     std::map<std::string, std::string> notes;
     const auto note = [&](const char* key, const auto& value) {
-        std::ostringstream text;
-        text << value;
-        notes[key] = text.str();
+        std::ostringstream written;
+        written << value;
+        notes[key] = written.str();
     };
     note("batch", s.batch);
-    note("clip", s.clip);
     note("decay", s.decay);
     note("dropout", s.dropout);
     note("lr", s.rate);
-    note("tokens", tokens);
+    note("text", crc32c(text));
     note("warmup", s.warmup);
     return notes;
 }
@@ -58,81 +61,79 @@ std::string fixed(double value, int digits) {
     return text;
 }
 
-void train(const Settings& s) {
+std::atomic<bool> interrupted{false};
+
+void train_on(const Settings& s) {
     if (s.threads > 0) set_threads(s.threads);
-    const std::string vocabulary_file = s.out + "/vocabulary.json", training_file = s.out + "/training.safetensors";
     const std::string text = read_text_file(s.text_file);
     const auto vocabulary = CharVocabulary::of_text(text);
     const auto ids = vocabulary.encode(text);
     const auto parts = contiguous_split(std::span<const TokenId>(ids), 0.9);
+    const TokenWindows training(parts.training, s.context), validation(parts.validation, s.context);
+    require(training.count() > 0 && validation.count() > 0, ErrorCode::invalid_argument, s.text_file, ": ", ids.size(),
+            " characters are too few: the tenth that is held out must fill a context of ", s.context);
 
     const Gpt2Config config{
         .vocab_size = vocabulary.size(), .context = s.context, .hidden_size = s.width, .layers = s.layers, .heads = s.heads, .dropout = s.dropout};
     Gpt2 model(config);
-    TrainingState state{.generator = Generator(s.seed), .notes = notes_of(s, ids.size())};
+    TrainingState state{.generator = Generator(s.seed), .notes = notes_of(s, text)};
     init_gpt(model, state.generator, {.layers = s.layers});
     Optimizer optimizer(parameters_of(model), AdamW{.rate = s.rate, .beta2 = 0.99, .weight_decay = s.decay}, decay_matrices_only);
-    if (s.resume) {
-        const auto given = state.notes;
-        require(CharVocabulary::load(vocabulary_file) == vocabulary, ErrorCode::invalid_argument, s.text_file, ": not the characters of ",
-                vocabulary_file);
-        state = load_training(training_file, optimizer);
-        for (const auto& [key, value] : given)
-            require(state.notes[key] == value, ErrorCode::invalid_argument, training_file, ": the run has ", key, " ", state.notes[key], ", not ",
-                    value);
-    }
 
-    const TokenWindows training(parts.training, s.context), validation(parts.validation, s.context);
-    require(training.count() > 0 && validation.count() > 0, ErrorCode::invalid_argument, s.text_file, ": ", ids.size(),
-            " characters are too few: the tenth that is held out must fill a context of ", s.context);
-    std::error_code error;
-    std::filesystem::create_directories(s.out, error);  // what cannot be written should fail now, not after the first steps
-    require(!error, ErrorCode::io, s.out, ": cannot make the directory: ", error.message());
-
-    const CosineDecay schedule{.peak = s.rate, .warmup = s.warmup, .steps = s.steps, .lowest = s.rate / 10, .stays = true};
+    TrainerOptions options{.steps = s.steps, .clip = s.clip, .evaluate_every = s.every};
+    options.rate = CosineDecay{.peak = s.rate, .warmup = s.warmup, .steps = s.steps, .lowest = s.rate / 10, .stays = true};
+    state.notes.merge(settings_of(options));
+    CheckpointStore store(s.out + "/checkpoints");
+    if (s.resume)
+        require(store.load_newest(optimizer, state).has_value(), ErrorCode::io, store.directory(), ": there is no whole checkpoint to go on from");
     std::cout << text.size() << " bytes, " << vocabulary.size() << " characters, " << parts.training.size() << " tokens to learn from, "
               << parts.validation.size() << " held out; " << parameter_count(model) << " parameters, " << threads() << " threads" << std::endl;
-
-    Progress bar("training", s.steps);
-    const auto start = std::chrono::steady_clock::now();
-    const std::int64_t first = state.step;
-    LanguageModelScore score;
-    while (state.step < s.steps) {
-        optimizer.set_rate(schedule(state.step + 1));
-        const auto batch = training.random(s.batch, state.generator);
-        const auto loss = cross_entropy(model(batch.inputs, {}, &state.generator), batch.targets);
-        loss.backward();
-        const double norm = clip_gradient_norm(optimizer.parameters(), s.clip);
-        optimizer.step();
-        optimizer.zero_grad();
-        ++state.step;
-
-        const bool last = state.step == s.steps;
-        bar.update(state.step, "loss " + fixed(loss.item(), 3));
-        if (state.step % 50 == 0 || last) {
-            bar.clear();
-            std::cout << "step " << state.step << "  loss " << fixed(loss.item(), 4) << "  gradient " << fixed(norm, 2) << "  rate "
-                      << fixed(optimizer.rate(), 6) << std::endl;
-        }
-        if (state.step % s.every == 0 || last) {
-            score = evaluate(model, validation, {.most_windows = last ? 0 : 400});
-            save_model(s.out, model, config_json(config));
-            vocabulary.save(vocabulary_file);
-            save_training(training_file, optimizer, state);
-            bar.clear();
-            std::cout << "step " << state.step << "  validation loss " << fixed(score.mean(), 4) << std::endl;
-        }
-    }
-    bar.clear();
-    if (state.step == first) {
-        std::cout << "nothing to do: the run is at step " << first << std::endl;
+    if (state.step >= s.steps) {
+        std::cout << "nothing to do: the run is at step " << state.step << std::endl;
         return;
     }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::cout << "validation: loss " << fixed(score.mean(), 4) << ", perplexity " << fixed(perplexity(score.nats, score.tokens), 3) << ", "
-              << fixed(bits_per_token(score.nats, score.tokens), 3) << " bits a character over " << score.tokens << " characters\n"
-              << fixed(1000 * seconds / static_cast<double>(state.step - first), 2) << " ms a step, evaluation included; saved in " << s.out
-              << std::endl;
+
+    Progress bar("training", s.steps);
+    const auto say = [&](const auto&... words) {
+        bar.clear();
+        (std::cout << ... << words) << std::endl;
+    };
+    std::stop_source stop;
+    LanguageModelScore score;
+    options.stop = stop.get_token();
+    options.store = &store;
+    options.evaluate = [&](const TrainingState& now) {
+        score = evaluate(model, validation, {.most_windows = now.step == s.steps ? 0 : 400});
+        return score.mean();
+    };
+    options.on_step = [&](const StepRecord& r) {
+        if (interrupted) stop.request_stop();
+        bar.update(r.step, "loss " + fixed(r.loss, 3) + "  " + fixed(static_cast<double>(s.batch * s.context) / r.seconds, 0) + " tokens/s");
+        if (r.step % 50 == 0 || r.step == s.steps)
+            say("step ", r.step, "  loss ", fixed(r.loss, 4), "  gradient ", fixed(r.gradient_norm, 2), "  rate ", fixed(r.rate, 6));
+    };
+    options.on_evaluation = [&](const EvaluationRecord& r) { say("step ", r.step, "  validation loss ", fixed(r.measure, 4)); };
+    options.on_checkpoint = [&](const TrainingState&, const std::string&) {
+        save_model(s.out, model, config_json(config));
+        vocabulary.save(s.out + "/vocabulary.json");
+    };
+    const std::string json_file = s.out + "/log.jsonl";
+    std::optional<JsonLog> json;
+    std::optional<TensorBoardLog> events;
+    if (s.report) options.loggers.push_back(std::ref(json.emplace(json_file, state.step)));
+    if (!s.log_dir.empty()) options.loggers.push_back(std::ref(events.emplace(s.log_dir, state.step)));
+
+    const auto result = train(
+        optimizer, state, [&](TrainingState& now) { return training.random(s.batch, now.generator); },
+        [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {}, &state.generator), b.targets); }, options,
+        [&](const TokenBatch& b) { return first_non_finite_layer(model, b.inputs); });
+
+    if (s.report) write_report(s.out + "/report.html", read_json_log(json_file), {.title = "A GPT on " + s.text_file, .settings = state.notes});
+    if (result.end == TrainingEnd::stopped) say("stopped after step ", state.step, "; --resume goes on from there");
+    else
+        say("validation: loss ", fixed(score.mean(), 4), ", perplexity ", fixed(perplexity(score.nats, score.tokens), 3), ", ",
+            fixed(bits_per_token(score.nats, score.tokens), 3), " bits a character over ", score.tokens, " characters");
+    say(fixed(1000 * result.seconds / static_cast<double>(state.step - result.first_step), 2), " ms a step, evaluation included; saved in ", s.out);
 }
 
 }  // namespace
@@ -156,14 +157,18 @@ int main(int argc, char** argv) {
     app.add_option("--every", s.every, "steps between two evaluations")->capture_default_str()->check(CLI::PositiveNumber);
     app.add_option("--seed", s.seed)->capture_default_str();
     app.add_option("--threads", s.threads, "0: all processors")->capture_default_str()->check(CLI::NonNegativeNumber);
+    app.add_option("--log-dir", s.log_dir, "directory for TensorBoard's event files");
+    app.add_flag("--report", s.report, "write OUT/log.jsonl, and at the end OUT/report.html");
     app.add_flag("--resume", s.resume, "go on with the run in --out");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
+    set_log_sink([](void*, LogLevel, std::string_view message) { std::cerr << "train_gpt: " << message << '\n'; });
+    std::signal(SIGINT, [](int) { interrupted = true; });
     try {
-        train(s);
+        train_on(s);
     } catch (const std::exception& error) {
         std::cerr << "train_gpt: " << error.what() << '\n';
         return 1;

@@ -29,10 +29,20 @@ TEST_CASE("error codes are named as they are spelled", "[core]") {
     CHECK(name_of(ErrorCode::bad_tokenizer) == "bad_tokenizer");
     CHECK(name_of(ErrorCode::context_overflow) == "context_overflow");
     CHECK(name_of(ErrorCode::cancelled) == "cancelled");
+    CHECK(name_of(ErrorCode::damaged) == "damaged");
+    CHECK(name_of(ErrorCode::not_finite) == "not_finite");
 
     std::set<std::string_view> names;
-    for (int code = 0; code <= static_cast<int>(ErrorCode::cancelled); ++code) names.insert(name_of(static_cast<ErrorCode>(code)));
-    CHECK(names.size() == static_cast<std::size_t>(ErrorCode::cancelled) + 1);
+    for (int code = 0; code <= static_cast<int>(ErrorCode::not_finite); ++code) names.insert(name_of(static_cast<ErrorCode>(code)));
+    CHECK(names.size() == static_cast<std::size_t>(ErrorCode::not_finite) + 1);
+}
+
+TEST_CASE("error_of: gives the error that a call ended with, or none", "[core]") {
+    const auto error = error_of([] { fail(ErrorCode::io, "disk ", 7); });
+    REQUIRE(error.has_value());
+    CHECK(error->code() == ErrorCode::io);
+    CHECK(std::string_view(error->what()) == "disk 7");
+    CHECK_FALSE(error_of([] {}).has_value());
 }
 
 TEST_CASE("an error carries its code and its parts as one sentence", "[core]") {

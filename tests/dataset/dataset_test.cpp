@@ -51,3 +51,16 @@ TEST_CASE("windows: what does not fit is refused") {
     CHECK(none.starts() == 0);
     CHECK(none.count() == 0);
 }
+
+TEST_CASE("windows: those that lie one after the other are asked for by number") {
+    const std::vector<TokenId> tokens{0, 1, 2, 3, 4, 5, 6, 7};
+    const TokenWindows windows(tokens, 3);
+    REQUIRE(windows.count() == 2);
+    const index_t numbers[] = {1, 0};
+    const auto batch = windows.windows(numbers);
+    CHECK(batch.inputs.to_vector() == std::vector<TokenId>{3, 4, 5, 0, 1, 2});
+    CHECK(batch.targets.to_vector() == std::vector<TokenId>{4, 5, 6, 1, 2, 3});
+    const index_t outside[] = {2}, negative[] = {-1};
+    CHECK_ERROR(windows.windows(outside), ErrorCode::index_out_of_range);
+    CHECK_ERROR(windows.windows(negative), ErrorCode::index_out_of_range);
+}

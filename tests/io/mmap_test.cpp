@@ -165,3 +165,25 @@ TEST_CASE("AtomicFile: a temporary name that is taken, even by a link, is passed
     CHECK(read_text_file(path) == "x");
     CHECK(dir.entries() == 2);
 }
+
+TEST_CASE("AtomicFile: a durable file is written like another", "[io]") {
+    TempDir dir;
+    write_file_atomically(dir / "out", "x", {.durable = true});
+    CHECK(read_text_file(dir / "out") == "x");
+    CHECK_ERROR(write_file_atomically(dir / "missing/out", "x", {.durable = true}), ErrorCode::io);
+    CHECK(dir.entries() == 1);
+}
+
+TEST_CASE("AppendFile: grows at its end, and says why it cannot", "[io]") {
+    TempDir dir;
+    {
+        AppendFile file(dir / "log");
+        CHECK(file.path() == dir / "log");
+        file.write("one\n");
+        CHECK(read_text_file(dir / "log") == "one\n");
+    }
+    AppendFile(dir / "log").write("two\n");
+    CHECK(read_text_file(dir / "log") == "one\ntwo\n");
+    CHECK_ERROR(AppendFile(dir / "missing/log"), ErrorCode::io);
+    CHECK_ERROR(AppendFile("/dev/full").write("x"), ErrorCode::io);
+}

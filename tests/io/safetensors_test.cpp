@@ -222,6 +222,35 @@ TEST_CASE("safetensors: every prefix of a file is refused, and a changed byte is
     CHECK(read > 0);  // another letter in a name harms nothing
 }
 
+TEST_CASE("safetensors: a file with a checksum is verified as a whole, and the checksum taken off", "[io]") {
+    TempDir dir;
+    const auto path = dir / "x.safetensors";
+    const std::vector<float> values{1, 2, 3};
+    const std::vector<StoredTensor> tensors{{"bytes", StorageType::u8, {3}, std::as_bytes(std::span("abc", 3))},
+                                            {"none", StorageType::u8, {0}, {}},
+                                            {"values", StorageType::f32, {3}, std::as_bytes(std::span(values))}};
+    for (const bool durable : {false, true}) {
+        write_safetensors(path, tensors, {{"key", "text"}}, {.durable = durable, .checksum = true});
+        const auto checked = Safetensors::open_checked(path);
+        CHECK(checked.tensors().size() == 3);
+        CHECK(checked.find(Safetensors::checksum_name) == nullptr);
+        CHECK(checked.find("values")->bytes.size() == 12);
+        CHECK(checked.metadata().at("key") == "text");
+        CHECK(Safetensors::open(path).tensors().back().name == Safetensors::checksum_name);
+    }
+    std::string bytes = read_text_file(path);
+    bytes[bytes.size() / 2] ^= 1;
+    CHECK_ERROR(Safetensors::open_checked(dir.write("damaged", bytes)), ErrorCode::damaged);
+    CHECK_ERROR(Safetensors::open_checked(dir.write("empty", "")), ErrorCode::damaged);
+    write_safetensors(dir / "without", tensors);
+    CHECK_ERROR(Safetensors::open_checked(dir / "without"), ErrorCode::damaged);
+    const std::vector<StoredTensor> reserved{{std::string(Safetensors::checksum_name), StorageType::u8, {0}, {}}};
+    CHECK_ERROR(write_safetensors(path, reserved, {}, {.checksum = true}), ErrorCode::invalid_argument);
+    write_safetensors(path, reserved);
+    write_safetensors(path, {}, {}, {.checksum = true});
+    CHECK(Safetensors::open_checked(path).tensors().empty());
+}
+
 TEST_CASE("safetensors: a missing file is refused by name", "[io]") {
     CHECK_ERROR(Safetensors::open("no/such/file.safetensors"), ErrorCode::io);
 }

@@ -9,6 +9,7 @@
 #include "tercet/core/config.hpp"
 
 #include <exception>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -42,6 +43,8 @@ enum class ErrorCode {
     bad_tokenizer,       // a tokenizer file without what its type needs
     context_overflow,    // more tokens than the model's context holds
     cancelled,           // the caller's stop token was set
+    damaged,             // a file whose checksum does not hold
+    not_finite,          // a NaN or an infinity where numbers must go on
 };
 
 /// The code's name, as it stands in the enum: "shape_mismatch".
@@ -50,7 +53,8 @@ constexpr std::string_view name_of(ErrorCode code) {
                                           "size_overflow",    "out_of_memory",  "autograd",           "io",
                                           "bad_magic",        "bad_header",     "bad_offset",         "bad_json",
                                           "missing_key",      "missing_tensor", "surplus_tensor",     "unsupported",
-                                          "bad_text",         "bad_tokenizer",  "context_overflow",   "cancelled"};
+                                          "bad_text",         "bad_tokenizer",  "context_overflow",   "cancelled",
+                                          "damaged",          "not_finite"};
     return names[static_cast<std::size_t>(code)];
 }
 
@@ -112,6 +116,21 @@ template <class... Parts>
 void require(bool condition, ErrorCode code, const Parts&... parts) {
     if (!condition) [[unlikely]]
         detail::fail_with(code, parts...);
+}
+
+/// Runs f, and gives the error that it ended with, if it did. In a build without exceptions an error goes to the handler as ever.
+template <class F>
+std::optional<Error> error_of(F&& f) {
+#ifdef TERCET_NO_EXCEPTIONS
+    f();
+#else
+    try {
+        f();
+    } catch (const Error& error) {
+        return error;
+    }
+#endif
+    return std::nullopt;
 }
 
 /// a · b, or size_overflow with `what` in the message: for every size that comes from a file. Takes non-negative values.

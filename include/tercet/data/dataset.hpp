@@ -43,6 +43,17 @@ public:
         return out;
     }
 
+    /// These of the count() windows that lie one after the other, for an order without replacement (data/order.hpp).
+    /// Throws index_out_of_range for one that is not there.
+    TokenBatch windows(std::span<const index_t> numbers) const {
+        std::vector<index_t> begins;
+        for (const index_t number : numbers) {
+            require(number >= 0 && number < count(), ErrorCode::index_out_of_range, "window ", number, " of ", count());
+            begins.push_back(number * context_);
+        }
+        return batch(begins);
+    }
+
     /// `rows` windows from random places, with replacement. Throws invalid_argument when no window fits.
     TokenBatch random(index_t rows, Generator& generator) const {
         require(rows > 0, ErrorCode::invalid_argument, "a batch of ", rows, " windows");

@@ -32,6 +32,12 @@ struct LoadOptions {
     std::stop_token stop = {};
 };
 
+/// How a file is written. `durable`: its bytes and its name are on the disk before the call returns (fsync), so that they outlive a power
+/// failure; otherwise the system writes them when it likes, and only the program's own end is survived.
+struct WriteOptions {
+    bool durable = false;
+};
+
 namespace detail {
 
 [[noreturn, gnu::cold]] inline void fail_io(const std::string& path, std::string_view what, int error) {
@@ -168,29 +174,57 @@ inline bool is_directory(const std::string& path) {
     return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/// A file being written beside its place, under another name, and moved there by commit(): others see the old file or the new one, whole.
-/// Without commit, or after an error, nothing stays behind. Each member throws io.
+namespace detail {
+
+// 0, or the error: a disk that is full, among others.
+inline int write_all(int descriptor, std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t count = ::write(descriptor, bytes.data(), bytes.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return errno;
+        bytes = bytes.subspan(static_cast<std::size_t>(count));
+    }
+    return 0;
+}
+
+// Waits until a file's bytes are on the disk: 0, or the error, which may be that of an earlier write.
+inline int sync(int descriptor) {
+    while (::fsync(descriptor) != 0)
+        if (errno != EINTR) return errno;
+    return 0;
+}
+
+// The same for the names in a file's directory, among them the file's own. Some file systems cannot, and say EINVAL.
+inline void sync_directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    FileHandle handle(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const int error = handle.get() < 0 ? errno : sync(handle.get());
+    if (error != 0 && error != EINVAL) fail_io(directory, "cannot write the directory", error);
+}
+
+}  // namespace detail
+
+/// A file being written beside its place, under another name that ends with ".partial", and moved there by commit(): others see the old file or
+/// the new one, whole. Without commit, or after an error, nothing stays behind. Each member throws io.
 class AtomicFile {
 public:
-    explicit AtomicFile(std::string path) : path_(std::move(path)), file_(create()) {}
+    explicit AtomicFile(std::string path, const WriteOptions& options = {}) : path_(std::move(path)), options_(options), file_(create()) {}
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
     ~AtomicFile() { discard(); }
 
     void write(std::span<const std::byte> bytes) {
-        while (!bytes.empty()) {
-            const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-            if (count < 0 && errno == EINTR) continue;
-            if (count < 0) give_up("cannot write", errno);
-            bytes = bytes.subspan(static_cast<std::size_t>(count));
-        }
+        if (const int error = detail::write_all(file_.get(), bytes); error != 0) give_up("cannot write", error);
     }
     void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
     void commit() {
+        if (const int error = options_.durable ? detail::sync(file_.get()) : 0; error != 0) give_up("cannot write", error);
         if (const int error = file_.close(); error != 0) give_up("cannot write", error);
         if (::rename(temporary_.c_str(), path_.c_str()) != 0) give_up("cannot move the new file into place", errno);
         temporary_.clear();
+        if (options_.durable) detail::sync_directory_of(path_);
     }
 
 private:
@@ -214,19 +248,37 @@ private:
     }
 
     std::string path_, temporary_;
+    WriteOptions options_;
+    detail::FileHandle file_;
+};
+
+/// A log that grows at its end: what was written is in the file at once, for others who read it. Makes the file where it is missing. Throws io.
+class AppendFile {
+public:
+    explicit AppendFile(std::string path) : path_(std::move(path)), file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+        if (file_.get() < 0) detail::fail_io(path_, "cannot open", errno);
+    }
+    const std::string& path() const { return path_; }
+    void write(std::string_view text) {
+        if (const int error = detail::write_all(file_.get(), std::as_bytes(std::span(text.data(), text.size()))); error != 0)
+            detail::fail_io(path_, "cannot write", error);
+    }
+
+private:
+    std::string path_;
     detail::FileHandle file_;
 };
 
 /// Writes the parts one after the other as one file, or leaves what was there before untouched. Throws io.
-inline void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> parts) {
-    AtomicFile file(path);
+inline void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> parts, const WriteOptions& options = {}) {
+    AtomicFile file(path, options);
     for (const auto part : parts) file.write(part);
     file.commit();
 }
 
 /// The same for one piece of text.
-inline void write_file_atomically(const std::string& path, std::string_view text) {
-    AtomicFile file(path);
+inline void write_file_atomically(const std::string& path, std::string_view text, const WriteOptions& options = {}) {
+    AtomicFile file(path, options);
     file.write(text);
     file.commit();
 }

@@ -5,8 +5,11 @@
 //
 // Offsets count from the end of the header. As the format demands (github.com/huggingface/safetensors, "Format"), the tensors together
 // cover the rest of the file without hole or overlap, no name stands there twice, and the header is at most 100 MB.
+//
+// A file may end with a checksum: a last tensor of four bytes, the CRC-32C of all that stands before them. Other readers see one tensor more.
 #pragma once
 
+#include "tercet/io/checksum.hpp"
 #include "tercet/io/mmap.hpp"
 #include "tercet/io/stored_tensor.hpp"
 
@@ -32,6 +35,21 @@ public:
         return result;
     }
 
+    /// The same for a file that ends with a checksum, which is taken off. Every byte is verified before any is believed: throws damaged for a file
+    /// that was changed, cut off, or written without one, and what open() does.
+    static Safetensors open_checked(const std::string& path, const LoadOptions& options = {}) {
+        auto file = std::make_shared<const FileBytes>(open_file(path, options));
+        require(crc32c(file->bytes()) == crc32c_residue && !file->bytes().empty(), ErrorCode::damaged, path,
+                ": the checksum at its end does not hold: the file is damaged, or of another kind");
+        Safetensors result = parse(file->bytes(), path);
+        result.file_ = std::move(file);
+        require(!result.tensors_.empty() && result.tensors_.back().name == checksum_name, ErrorCode::bad_header, path, ": the last tensor is not '",
+                checksum_name, "'");
+        result.tensors_.pop_back();
+        result.index_.build(result.tensors_, detail::tensor_name);
+        return result;
+    }
+
     /// The same for bytes that the caller keeps; `source` names them in messages.
     static Safetensors parse(std::span<const std::byte> bytes, std::string source) {
         Safetensors result;
@@ -39,6 +57,9 @@ public:
         result.read(bytes);
         return result;
     }
+
+    /// What the tensor with a file's checksum is called.
+    static constexpr std::string_view checksum_name = "crc32c";
 
     const std::vector<StoredTensor>& tensors() const { return tensors_; }
     /// The tensor of that name, or null.
@@ -129,11 +150,16 @@ private:
     std::map<std::string, std::string> metadata_;
 };
 
+struct SafetensorsOptions {
+    bool durable = false;   // on the disk before the call returns (WriteOptions)
+    bool checksum = false;  // with a checksum at the end, for Safetensors::open_checked
+};
+
 /// Writes tensors and metadata as a safetensors file, whole or not at all. Wider elements are stored first, so that each tensor is aligned to its
 /// own. Throws io; shape_mismatch where bytes and shape disagree; unsupported for block types, which the format has no names for;
 /// invalid_argument for a name that is given twice or reserved; bad_text for one that is not UTF-8.
-inline void write_safetensors(const std::string& path, std::span<const StoredTensor> tensors,
-                              const std::map<std::string, std::string>& metadata = {}) {
+inline void write_safetensors(const std::string& path, std::span<const StoredTensor> tensors, const std::map<std::string, std::string>& metadata = {},
+                              const SafetensorsOptions& options = {}) {
     const auto literal = [&](const std::string& text) {
         for (std::string_view rest = text; !rest.empty();) {
             const std::size_t length = detail::utf8_length(rest);
@@ -149,6 +175,9 @@ inline void write_safetensors(const std::string& path, std::span<const StoredTen
     for (const auto& tensor : tensors) order.push_back(&tensor);
     const auto width = [](const StoredTensor* t) { return block_size(t->type) == 1 ? block_bytes(t->type) : 1; };
     std::stable_sort(order.begin(), order.end(), [&](const StoredTensor* a, const StoredTensor* b) { return width(a) > width(b); });
+    std::uint32_t crc = 0;
+    const StoredTensor checksum{std::string(Safetensors::checksum_name), StorageType::u8, {4}, std::as_bytes(std::span(&crc, 1))};
+    if (options.checksum) order.push_back(&checksum);  // of single bytes, so it is the last one here too
 
     std::string header = "{";
     if (!metadata.empty()) {
@@ -161,7 +190,8 @@ inline void write_safetensors(const std::string& path, std::span<const StoredTen
         const std::string where = path + ": tensor " + detail::excerpt(tensor->name);
         const std::size_t needed = detail::stored_bytes(tensor->type, tensor->shape, false, where);
         const std::string_view type = info_of(tensor->type).safetensors_name;
-        require(tensor->name != "__metadata__", ErrorCode::invalid_argument, where, ": the name is reserved");
+        const bool reserved = tensor->name == "__metadata__" || (options.checksum && tensor != &checksum && tensor->name == checksum.name);
+        require(!reserved, ErrorCode::invalid_argument, where, ": the name is reserved");
         require(!type.empty(), ErrorCode::unsupported, where, ": the safetensors format has no type ", tensor->type);
         require(needed == tensor->bytes.size(), ErrorCode::shape_mismatch, where, " ", tensor->shape, " of ", tensor->type, " needs ", needed,
                 " bytes, it has ", tensor->bytes.size());
@@ -174,11 +204,15 @@ inline void write_safetensors(const std::string& path, std::span<const StoredTen
     header += '}';
     header.append((8 - header.size() % 8) % 8, ' ');
 
-    AtomicFile file(path);
+    AtomicFile file(path, {.durable = options.durable});
+    const auto write = [&](std::span<const std::byte> bytes) {
+        if (options.checksum && bytes.data() != checksum.bytes.data()) crc = crc32c(bytes, crc);
+        file.write(bytes);
+    };
     const auto length = static_cast<std::uint64_t>(header.size());
-    file.write(std::as_bytes(std::span(&length, 1)));
-    file.write(header);
-    for (const StoredTensor* tensor : order) file.write(tensor->bytes);
+    write(std::as_bytes(std::span(&length, 1)));
+    write(std::as_bytes(std::span(header)));
+    for (const StoredTensor* tensor : order) write(tensor->bytes);
     file.commit();
 }
 

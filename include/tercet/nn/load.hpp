@@ -94,7 +94,8 @@ void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoad
 
 /// The module's weights as a safetensors file, in float32. Writes beside the file and renames, so a file is whole or not there.
 template <class Module>
-void save_weights(const Module& module, const std::string& path, const std::map<std::string, std::string>& metadata = {{"format", "pt"}}) {
+void save_weights(const Module& module, const std::string& path, const std::map<std::string, std::string>& metadata = {{"format", "pt"}},
+                  const SafetensorsOptions& options = {}) {
     std::vector<Tensor<float>> kept;
     std::vector<StoredTensor> tensors;
     for_each_weight(module, [&](const std::string& name, const Weight& w) {
@@ -102,7 +103,7 @@ void save_weights(const Module& module, const std::string& path, const std::map<
         const auto values = kept.back().span();
         tensors.push_back({name, StorageType::f32, kept.back().shape(), std::as_bytes(values)});
     });
-    write_safetensors(path, tensors, metadata);
+    write_safetensors(path, tensors, metadata, options);
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -1,13 +1,16 @@
-// Checkpoints of a training run, as a directory:
+// Checkpoints of a training run:
 //
-//   model.safetensors, config.json     the model, as any loader of a model directory reads it
-//   training.safetensors               all that the next step depends on: the weights once more, the optimiser's state and step counts, and
-//                                      as metadata the step, the generator's seed and position, and the caller's own notes
+//   training file                      all that the next step depends on: the weights, the optimiser's state, rate and step counts, and as
+//                                      metadata the step, the generator's seed and position, the place in the data, what schedules and early
+//                                      stopping remember, and the caller's own notes
+//   model.safetensors, config.json     the model alone, as any loader of a model directory reads it
 //
-// A run resumes from training.safetensors alone, and each file is written beside its place and renamed. So whenever the power fails there
-// is one whole state to go on from, and a run that was resumed ends with the same bits as one that never stopped.
+// A run resumes from the training file alone, and ends with the same bits as one that never stopped. The file is written beside its place,
+// brought to the disk and renamed, so whenever the power fails there is one whole state to go on from; it ends with a checksum, so damage is
+// refused and never trained on. A directory of them is in train/checkpoint_store.hpp.
 #pragma once
 
+#include "tercet/data/order.hpp"
 #include "tercet/models/gpt2.hpp"
 #include "tercet/nn/load.hpp"
 #include "tercet/train/optimizer.hpp"
@@ -17,11 +20,14 @@
 
 namespace tercet::inline TERCET_ABI {
 
-/// Where a run stands.
+/// Where a run stands, beside its weights and its optimiser.
 struct TrainingState {
     std::int64_t step = 0;                       // steps done
     Generator generator{};                       // of batches, dropout: whatever the run draws
-    std::map<std::string, std::string> notes{};  // the caller's, kept as they are
+    OrderPosition data{};                        // the place in an order of the examples
+    std::map<std::string, double> memory{};      // numbers that the next step goes on from: of schedules, of early stopping
+    std::map<std::string, std::string> notes{};  // the caller's: what the run's numbers depend on, kept as they are
+    std::vector<NamedTensor<float>> tensors{};   // more that the run changes, beside what the optimiser holds: averages, running statistics
 };
 
 /// A config.json for a GPT-2, in the Hugging Face form.
@@ -61,24 +67,35 @@ inline void make_directory(const std::string& path) {
 
 // The names and elements of everything a run consists of, in one order for writing and reading.
 template <class Rule, Real T>
-std::vector<NamedTensor<T>> training_tensors(const Optimizer<Rule, T>& optimizer, const std::vector<NamedTensor<T>>& more) {
+std::vector<NamedTensor<T>> training_tensors(const Optimizer<Rule, T>& optimizer, const TrainingState& state) {
     std::vector<NamedTensor<T>> all = optimizer.state();
-    all.insert(all.end(), more.begin(), more.end());
     for (const auto& [name, tensor] : optimizer.parameters()) all.push_back({"weight." + name, tensor});
+    for (const auto& [name, tensor] : state.tensors) {
+        require(tensor.is_contiguous(), ErrorCode::invalid_argument, "training state: tensor '", name, "' ", tensor.shape(), " must be contiguous");
+        all.push_back({"state." + name, tensor});
+    }
     return all;
 }
 
-inline constexpr std::string_view training_format = "tercet training 1";
+inline constexpr std::string_view training_format = "tercet training 2";
 
-template <class Int>
-Int metadata_integer(const Safetensors& file, const std::string& key) {
+// A text that reads back as the same number, NaN and infinities too.
+template <class Number>
+std::string exact_text(Number value) {
+    char buffer[32];
+    return {buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr};
+}
+
+template <class Number>
+Number metadata_number(const Safetensors& file, const std::string& key) {
     const auto at = file.metadata().find(key);
     require(at != file.metadata().end(), ErrorCode::missing_key, file.source(), ": the metadata has no '", key, "'");
     const std::string& text = at->second;
-    Int value{};
+    Number value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    require(error == std::errc() && end == text.data() + text.size() && value >= 0, ErrorCode::bad_header, file.source(), ": the metadata's '", key,
-            "' is ", quote_json(text.substr(0, 40)), ", not a count");
+    const bool allowed = std::is_floating_point_v<Number> || value >= 0;
+    require(error == std::errc() && end == text.data() + text.size() && allowed, ErrorCode::bad_header, file.source(), ": the metadata's '", key,
+            "' is ", excerpt(text, 40), ", not a ", std::is_floating_point_v<Number> ? "number" : "count");
     return value;
 }
 
@@ -100,57 +117,71 @@ void copy_bytes(Tensor<T>& to, const StoredTensor& from) {
 
 }  // namespace detail
 
-/// Writes a model directory: model.safetensors and config.json. Makes the directory where it is missing. Throws io.
+/// Writes a model directory: model.safetensors and config.json, each whole or not at all. Makes the directory where it is missing. Throws io.
 template <class Module>
 void save_model(const std::string& directory, const Module& model, std::string_view config) {
     detail::make_directory(directory);
-    write_file_atomically(detail::join_path(directory, "config.json"), config);
-    save_weights(model, detail::join_path(directory, "model.safetensors"));
+    write_file_atomically(detail::join_path(directory, "config.json"), config, {.durable = true});
+    save_weights(model, detail::join_path(directory, "model.safetensors"), {{"format", "pt"}}, {.durable = true});
 }
 
-/// Writes where a run stands as `path`, whole or not at all, and `more` tensors that belong to it: an Ema's state(). Throws io.
+/// Writes where a run stands as `path`, whole or not at all, and on the disk when it returns; the file that was there stays until then.
+/// `measure` is the run's score at this step, for those who choose among its checkpoints. Throws io, when the disk is full too.
 template <class Rule>
 void save_training(const std::string& path, const Optimizer<Rule, float>& optimizer, const TrainingState& state,
-                   const std::vector<NamedTensor<float>>& more = {}) {
+                   std::optional<double> measure = std::nullopt) {
     std::vector<StoredTensor> stored;
-    const auto tensors = detail::training_tensors(optimizer, more);
+    const auto tensors = detail::training_tensors(optimizer, state);
     for (const auto& [name, tensor] : tensors) stored.push_back({name, StorageType::f32, tensor.shape(), std::as_bytes(tensor.detach().span())});
     const auto steps = optimizer.steps();
     stored.push_back({"steps", StorageType::i64, {static_cast<index_t>(steps.size())}, std::as_bytes(std::span(steps))});
-    std::map<std::string, std::string> metadata{{"format", std::string(detail::training_format)},
-                                                {"rule", std::string(optimizer.rule_name())},
-                                                {"step", std::to_string(state.step)},
-                                                {"seed", std::to_string(state.generator.seed())},
-                                                {"position", std::to_string(state.generator.position())}};
+    std::map<std::string, std::string> metadata{
+        {"format", std::string(detail::training_format)}, {"rule", std::string(optimizer.rule_name())},
+        {"rate", detail::exact_text(optimizer.rate())},   {"step", std::to_string(state.step)},
+        {"seed", std::to_string(state.generator.seed())}, {"position", std::to_string(state.generator.position())},
+        {"epoch", std::to_string(state.data.epoch)},      {"example", std::to_string(state.data.index)}};
+    if (measure) metadata.emplace("measure", detail::exact_text(*measure));
+    for (const auto& [key, value] : state.memory) metadata.emplace("memory." + key, detail::exact_text(value));
     for (const auto& [key, value] : state.notes) metadata.emplace("note." + key, value);
-    write_safetensors(path, stored, metadata);
+    write_safetensors(path, stored, metadata, {.durable = true, .checksum = true});
 }
 
 /// Where the run in a file stands, without its tensors: to see what it was before a model is made. Throws bad_header for another kind
-/// of file, missing_key, and what Safetensors::open does.
+/// of file, and missing_key.
 inline TrainingState read_training_state(const Safetensors& file) {
     const auto format = file.metadata().find("format");
     require(format != file.metadata().end() && format->second == detail::training_format, ErrorCode::bad_header, file.source(),
             ": not the state of a training run (its metadata has no format '", detail::training_format, "')");
     TrainingState state;
-    state.step = detail::metadata_integer<std::int64_t>(file, "step");
-    state.generator = Generator(detail::metadata_integer<std::uint64_t>(file, "seed"), detail::metadata_integer<std::uint64_t>(file, "position"));
-    for (const auto& [key, value] : file.metadata())
+    state.step = detail::metadata_number<std::int64_t>(file, "step");
+    state.generator = Generator(detail::metadata_number<std::uint64_t>(file, "seed"), detail::metadata_number<std::uint64_t>(file, "position"));
+    state.data = {detail::metadata_number<std::int64_t>(file, "epoch"), detail::metadata_number<std::int64_t>(file, "example")};
+    for (const auto& [key, value] : file.metadata()) {
         if (key.starts_with("note.")) state.notes.emplace(key.substr(5), value);
+        if (key.starts_with("memory.")) state.memory.emplace(key.substr(7), detail::metadata_number<double>(file, key));
+    }
     return state;
 }
 
-/// Puts the weights, the optimiser's state and its step counts back, in place, `more` tensors too, and gives the rest. The optimiser must be
-/// of the same rule over the same tensors: throws invalid_argument, missing_tensor, surplus_tensor, shape_mismatch or dtype_mismatch where it is not,
-/// before anything is changed.
+/// Puts the weights, the optimiser's state, rate and step counts back, in place, and the rest into `state`. The run must be the one that was
+/// saved: an optimiser of the same rule over the same tensors, every note of `state` in the file as it is, and the same names in state.tensors.
+/// Where it is not, throws invalid_argument, missing_tensor, surplus_tensor, shape_mismatch or dtype_mismatch, and damaged for a file whose
+/// checksum does not hold: before anything is changed.
 template <class Rule>
-TrainingState load_training(const std::string& path, Optimizer<Rule, float>& optimizer, const std::vector<NamedTensor<float>>& more = {}) {
-    const Safetensors file = Safetensors::open(path);
-    TrainingState state = read_training_state(file);
+void load_training(const std::string& path, Optimizer<Rule, float>& optimizer, TrainingState& state) {
+    const Safetensors file = Safetensors::open_checked(path);
+    TrainingState found = read_training_state(file);
     const auto rule = file.metadata().find("rule");
     require(rule != file.metadata().end() && rule->second == optimizer.rule_name(), ErrorCode::invalid_argument, path, ": the run was trained by '",
             rule == file.metadata().end() ? "" : rule->second, "', not by '", optimizer.rule_name(), "'");
-    auto tensors = detail::training_tensors(optimizer, more);
+    for (const auto& [key, value] : state.notes) {
+        const auto at = found.notes.find(key);
+        require(at != found.notes.end(), ErrorCode::invalid_argument, path, ": the run has no ", key, ", it should be ", value);
+        require(at->second == value, ErrorCode::invalid_argument, path, ": the run has ", key, " ", at->second, ", not ", value);
+    }
+    const double rate = detail::metadata_number<double>(file, "rate");
+    require(rate >= 0 && std::isfinite(rate), ErrorCode::bad_header, path, ": a learning rate of ", rate);
+    auto tensors = detail::training_tensors(optimizer, state);
     std::vector<const StoredTensor*> sources;
     for (const auto& [name, tensor] : tensors) sources.push_back(&detail::training_tensor(file, name, StorageType::f32, tensor));
     auto steps = Tensor<std::int64_t>::empty({static_cast<index_t>(optimizer.parameters().size())});
@@ -162,7 +193,9 @@ TrainingState load_training(const std::string& path, Optimizer<Rule, float>& opt
     const NoGrad guard;
     for (std::size_t i = 0; i < tensors.size(); ++i) detail::copy_bytes(tensors[i].tensor, *sources[i]);
     optimizer.set_steps(steps.span());
-    return state;
+    optimizer.set_rate(rate);
+    found.tensors = std::move(state.tensors);
+    state = std::move(found);
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,196 @@
+// A line chart as SVG, for pages that need no other file: axes with round ticks, a legend, and words for those who do not see it.
+//
+// Colours are left to the page's style: series i has the class "s<i>", and there are "grid", "axis", "text" and "faint".
+#pragma once
+
+#include "tercet/core/error.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tercet::inline TERCET_ABI {
+
+using ChartPoint = std::pair<double, double>;  // x, y
+
+struct ChartSeries {
+    std::string name;
+    std::vector<ChartPoint> points;  // in the order of x; those that are not finite are left out
+    int colour = 0;
+    bool faint = false;  // drawn thin behind the others, and not named
+    bool marks = false;  // a dot for each point
+};
+
+struct LineChart {
+    std::string title, x_label, y_label;
+    std::vector<ChartSeries> series;
+    bool logarithmic_x = false;
+    int width = 880, height = 320;  // of the drawing; the page scales it
+};
+
+/// The text with the characters that HTML and XML give a meaning to written as entities.
+inline std::string escape_html(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '&') out += "&amp;";
+        else if (c == '<') out += "&lt;";
+        else if (c == '>') out += "&gt;";
+        else if (c == '"') out += "&quot;";
+        else out += c;
+    }
+    return out;
+}
+
+/// At most about 2 · `columns` of the points that look the same on so many columns: the lowest and the highest of each, so that no peak is lost.
+inline std::vector<ChartPoint> thin_points(const std::vector<ChartPoint>& points, std::size_t columns) {
+    if (points.size() <= 2 * columns) return points;
+    std::vector<ChartPoint> kept;
+    const auto lower = [](const ChartPoint& a, const ChartPoint& b) { return a.second < b.second; };
+    for (std::size_t c = 0; c < columns; ++c) {
+        const auto begin = points.begin() + static_cast<std::ptrdiff_t>(c * points.size() / columns);
+        const auto end = points.begin() + static_cast<std::ptrdiff_t>((c + 1) * points.size() / columns);
+        auto [low, high] = std::minmax_element(begin, end, lower);
+        if (high < low) std::swap(low, high);
+        kept.push_back(*low);
+        if (low != high) kept.push_back(*high);
+    }
+    return kept;
+}
+
+namespace detail {
+
+// A number for people: 1250, 0.25, 20k, 3e-4; `digits` significant ones at most.
+inline std::string short_number(double value, int digits = 4) {
+    std::string suffix;
+    if (const double size = std::abs(value); size >= 1e4 && size < 1e12) {
+        const int power = size >= 1e9 ? 9 : size >= 1e6 ? 6 : 3;
+        value /= std::pow(10.0, power);
+        suffix = power == 9 ? "G" : power == 6 ? "M" : "k";
+    }
+    char buffer[40];
+    std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::general, digits).ptr);
+    const auto e = text.find('e');  // 3e-04 is 3e-4
+    if (e != std::string::npos)
+        while (e + 3 < text.size() && text[e + 2] == '0') text.erase(e + 2, 1);
+    return text + suffix;
+}
+
+// A length in the drawing, to a tenth.
+inline std::string pixels(double value) {
+    char buffer[40];
+    std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed, 1).ptr);
+    if (text.ends_with(".0")) text.resize(text.size() - 2);
+    return text;
+}
+
+// One axis: from the numbers to the drawing, with ticks at 1, 2 or 5 times powers of ten, or at the powers where it is logarithmic.
+struct ChartAxis {
+    double low, high, from, to;  // the range, and where its ends lie in the drawing
+    bool logarithmic = false;
+    std::vector<double> ticks{};
+
+    ChartAxis(double least, double most, double begin, double end, int wanted, bool log)
+        : low(least), high(most), from(begin), to(end), logarithmic(log) {
+        if (logarithmic) {
+            for (double power = std::ceil(std::log10(low)); power <= std::floor(std::log10(high) + 1e-9); ++power)
+                ticks.push_back(std::pow(10, power));
+            return;
+        }
+        const double rough = (high - low) / wanted, power = std::pow(10, std::floor(std::log10(rough)));
+        const double step = power * (rough <= power ? 1 : rough <= 2 * power ? 2 : rough <= 5 * power ? 5 : 10);
+        for (double n = std::ceil(low / step - 1e-9); n * step <= high + 1e-9 * step; ++n) ticks.push_back(n == 0 ? 0 : n * step);
+    }
+    double operator()(double value) const {
+        const double share = logarithmic ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
+        return from + share * (to - from);
+    }
+};
+
+}  // namespace detail
+
+/// The chart as an <svg> element. `id` tells the charts of one page apart.
+inline std::string to_svg(const LineChart& chart, const std::string& id) {
+    using detail::pixels, detail::short_number;
+    const auto drawable = [&](const ChartPoint& p) {
+        return std::isfinite(p.first) && std::isfinite(p.second) && (!chart.logarithmic_x || p.first > 0);
+    };
+    const double infinity = std::numeric_limits<double>::infinity();
+    double x_low = infinity, x_high = -infinity, y_low = infinity, y_high = -infinity;
+    std::vector<std::vector<ChartPoint>> lines;
+    std::string words;
+    for (const auto& series : chart.series) {
+        std::vector<ChartPoint> points;
+        std::copy_if(series.points.begin(), series.points.end(), std::back_inserter(points), drawable);
+        for (const auto& [x, y] : points) {
+            x_low = std::min(x_low, x), x_high = std::max(x_high, x);
+            y_low = std::min(y_low, y), y_high = std::max(y_high, y);
+        }
+        if (!points.empty() && !series.faint) {
+            const auto best = std::min_element(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+            words += series.name + ": from " + short_number(points.front().second) + " at " + short_number(points.front().first) + " to " +
+                     short_number(points.back().second) + " at " + short_number(points.back().first) + ", lowest " + short_number(best->second) +
+                     " at " + short_number(best->first) + ". ";
+        }
+        lines.push_back(thin_points(points, static_cast<std::size_t>(chart.width)));
+    }
+    if (!(x_low <= x_high)) {
+        words = "No numbers.";
+        x_low = chart.logarithmic_x ? 1 : 0, x_high = y_high = 1, y_low = 0;
+    }
+    if (!chart.logarithmic_x && x_low > 0 && x_low < 0.05 * x_high) x_low = 0;
+    if (x_low == x_high) x_high = chart.logarithmic_x ? 10 * x_low : x_low + 1;
+    const double margin = y_low == y_high ? std::max(std::abs(y_low), 1e-12) * 0.1 : 0.05 * (y_high - y_low);
+    if (y_low - margin < 0 && y_low >= 0) y_low = 0;  // what is never negative is not drawn as if it could be
+    else y_low -= margin;
+    y_high += margin;
+
+    const auto named = std::count_if(chart.series.begin(), chart.series.end(), [](const ChartSeries& series) { return !series.faint; });
+    const double left = 64, right = chart.width - 24.0, top = named > 1 ? 34 : 12, bottom = chart.height - 44.0;
+    const detail::ChartAxis x(x_low, x_high, left, right, chart.width / 90, chart.logarithmic_x), y(y_low, y_high, bottom, top, 5, false);
+    const auto text = [](double at_x, double at_y, const char* anchor, const std::string& what, const std::string& more = {}) {
+        return "<text class=\"text\" x=\"" + pixels(at_x) + "\" y=\"" + pixels(at_y) + "\" text-anchor=\"" + anchor + "\"" + more + ">" +
+               escape_html(what) + "</text>\n";
+    };
+    const auto rule = [](const char* kind, double x1, double y1, double x2, double y2) {
+        return std::string("<line class=\"") + kind + "\" x1=\"" + pixels(x1) + "\" y1=\"" + pixels(y1) + "\" x2=\"" + pixels(x2) + "\" y2=\"" +
+               pixels(y2) + "\"/>\n";
+    };
+    std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + std::to_string(chart.width) + " " + std::to_string(chart.height) +
+                      "\" role=\"img\" aria-labelledby=\"" + id + "-title " + id + "-words\">\n<title id=\"" + id + "-title\">" +
+                      escape_html(chart.title) + "</title>\n<desc id=\"" + id + "-words\">" + escape_html(words) + "</desc>\n";
+    for (const double tick : y.ticks) out += rule("grid", left, y(tick), right, y(tick)) + text(left - 8, y(tick) + 4, "end", short_number(tick));
+    for (const double tick : x.ticks)
+        out += rule("axis", x(tick), bottom, x(tick), bottom + 4) + text(x(tick), bottom + 18, "middle", short_number(tick));
+    out += rule("axis", left, bottom, right, bottom);
+    out += text((left + right) / 2, chart.height - 8.0, "middle", chart.x_label);
+    out += text(0, 0, "middle", chart.y_label, " transform=\"translate(14 " + pixels((top + bottom) / 2) + ") rotate(-90)\"");
+
+    double legend = right;
+    for (std::size_t i = chart.series.size(); i-- > 0;) {  // from the right, the last series first
+        const auto& series = chart.series[i];
+        if (named < 2 || series.faint || lines[i].empty()) continue;
+        out += text(legend, 16, "end", series.name);
+        legend -= 7.0 * static_cast<double>(series.name.size()) + 8;
+        out += rule(("line s" + std::to_string(series.colour)).c_str(), legend - 18, 12, legend, 12);
+        legend -= 34;
+    }
+    for (const bool faint : {true, false})
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            const auto& series = chart.series[i];
+            if (series.faint != faint || lines[i].empty()) continue;
+            const std::string colour = "s" + std::to_string(series.colour);
+            out += "<polyline class=\"line " + colour + (faint ? " faint" : "") + "\" points=\"";
+            for (const auto& [px, py] : lines[i]) out += pixels(x(px)) + "," + pixels(y(py)) + " ";
+            out += "\"/>\n";
+            if (series.marks)
+                for (const auto& [px, py] : lines[i])
+                    out += "<circle class=\"dot " + colour + "\" cx=\"" + pixels(x(px)) + "\" cy=\"" + pixels(y(py)) + "\" r=\"3\"/>\n";
+        }
+    return out + "</svg>\n";
+}
+
+}  // namespace tercet::inline TERCET_ABI
