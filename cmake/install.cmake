@@ -10,4 +10,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/tercetConfig.cmake.in 
 # Before 1.0 a minor version may change names.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/tercetConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/tercetConfig.cmake ${PROJECT_BINARY_DIR}/tercetConfigVersion.cmake ${PROJECT_SOURCE_DIR}/cmake/dependencies.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
         DESTINATION ${tercet_config_dir})

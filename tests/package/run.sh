@@ -7,6 +7,7 @@
 #   no_exceptions                      -fno-exceptions -fno-rtti, errors go to the program's handler
 #   two_units                          two translation units, one with -march=native: one definition of everything, the same bits
 #   separate_kernels                   built with -march=native, linked with the kernels of tercet::compiled, which were not
+#   embed                              tercet_embed_model(), from the source and installed: a program has a file's bytes, also after the file changed
 #   readme                             the snippets of README.md compile as they stand
 set -euo pipefail
 way=$1 build=$2
@@ -71,6 +72,20 @@ case $way in
         compile -O2 -march=native -DTERCET_SEPARATE_KERNELS "$here/consumer/app.cpp" "$LIBRARY" -o app
         ./app
         TERCET_ISA=baseline ./app
+        ;;
+    embed)
+        "${CMAKE:-cmake}" --install "$build" --prefix "$work/prefix" >/dev/null
+        for way in add_subdirectory find_package; do
+            cp -r "$here/embed" "$way"
+            printf 'the first \\ "text"\0' >"$way/with spaces.txt"
+            : >"$way/empty"
+            for size in 1000003 77; do
+                head -c "$size" /dev/urandom >"$way/some.bin"
+                [ -f "$way/build/CMakeCache.txt" ] || "${CMAKE:-cmake}" -S "$way" -B "$way/build" -DWAY="$way" -DTERCET_SOURCE="$source" -DCMAKE_PREFIX_PATH="$work/prefix"
+                "${CMAKE:-cmake}" --build "$way/build" --target app
+                "$way/build/app" "$way"
+            done
+        done
         ;;
     readme)
         # Each C++ block becomes a program: the includes so far, then the block's other lines as the body of main.

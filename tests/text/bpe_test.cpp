@@ -120,6 +120,21 @@ TEST_CASE("bpe: short and long words merge alike, and a megabyte in one word tak
     CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < 20.0);
 }
 
+TEST_CASE("bpe: gives back its merges in their order", "[text]") {
+    const Vocabulary v(lower, "test");
+    CHECK(Bpe(v, {{"l", "o"}, {"lo", "w"}, {"e", "r"}}, {}, "test").merges() == std::vector<std::pair<TokenId, TokenId>>{{0, 1}, {5, 2}, {3, 4}});
+    CHECK(Bpe(v, {}, {}, "test").merges().empty());
+}
+
+TEST_CASE("bpe: bytes outside the vocabulary are refused where there are neither merges nor an unknown token", "[text]") {
+    const Vocabulary v(lower, "test");
+    CHECK_ERROR(cut(v, Bpe(v, {}, {}, "test"), "lox", true), ErrorCode::index_out_of_range);
+    CHECK(cut(v, Bpe(v, {{"l", "o"}}, {}, "test"), "lox", true) == Ids{5});
+    BpeOptions options;
+    options.unknown = "<unk>";
+    CHECK(cut(v, Bpe(v, {}, options, "test"), "lox", true) == Ids{0, 1, 9});
+}
+
 TEST_CASE("bpe: merges and the unknown token must be in the vocabulary", "[text]") {
     const Vocabulary v(lower, "test");
     BpeOptions options;

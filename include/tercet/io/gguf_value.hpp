@@ -128,6 +128,9 @@ public:
         return "an array of " + std::to_string(count_) + " " + std::string(name_of(type_));
     }
 
+    /// The elements as they stand in the file, one after the other, without the array's type and count.
+    std::span<const std::byte> bytes() const { return bytes_; }
+
     /// Calls f with each element in turn (once for a scalar): a bool, number, std::string_view or GgufValue.
     template <class F>
     void for_each(F&& f) const {

@@ -10,12 +10,14 @@
 #include "tercet/text/pretokenizer.hpp"
 #include "tercet/text/vocabulary.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <span>
 
 namespace tercet::inline TERCET_ABI {
 
 struct BpeOptions {
-    std::string unknown;             // token for characters outside the vocabulary; empty: they are dropped
+    std::string unknown;             // token for characters outside the vocabulary; empty: they are dropped, or refused where bytes never merge
     std::string continuing_prefix;   // of symbols that do not begin a word
     std::string end_of_word_suffix;  // of the symbol that ends a word
     bool fuse_unknown = false;       // neighbouring unknown characters are one token
@@ -64,6 +66,7 @@ public:
                     "' is not in the vocabulary");
             insert({key_of(a, b), static_cast<std::uint32_t>(rank), merged});
         }
+        alphabet_only_ = merges.empty() && options_.unknown.empty();
         std::string symbol;
         for (std::size_t b = 0; b < 256; ++b) {
             symbol.clear();
@@ -80,7 +83,18 @@ public:
 
     const BpeOptions& options() const { return options_; }
 
-    /// Appends the tokens of text[begin, end), one word. With raw_bytes the word's bytes stand for the byte alphabet's characters.
+    /// The pairs of tokens that merge, first learnt first.
+    std::vector<std::pair<TokenId, TokenId>> merges() const {
+        std::vector<Pair> found;
+        std::copy_if(pairs_.begin(), pairs_.end(), std::back_inserter(found), [](const Pair& p) { return p.rank != no_rank; });
+        std::sort(found.begin(), found.end(), [](const Pair& a, const Pair& b) { return a.rank < b.rank; });
+        std::vector<std::pair<TokenId, TokenId>> out;
+        for (const auto& p : found) out.emplace_back(static_cast<TokenId>(p.key >> 32), static_cast<TokenId>(p.key & 0xffffffff));
+        return out;
+    }
+
+    /// Appends the tokens of text[begin, end), one word. With raw_bytes the word's bytes stand for the byte alphabet's characters; then, in a
+    /// vocabulary without merges and unknown token (a character-level one), a byte that is no token is an index_out_of_range.
     void encode(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, bool raw_bytes, BpeScratch& scratch,
                 std::vector<Token>& out) const {
         const auto word = text.substr(begin, end - begin);
@@ -165,6 +179,12 @@ private:
         }
     }
 
+    // The character of a well-formed text that a byte belongs to.
+    static std::string quoted_around(std::string_view text, std::size_t byte) {
+        const std::size_t begin = utf8_previous(text, byte + 1);
+        return "'" + std::string(text.substr(begin, utf8_decode(text, begin).size)) + "'";
+    }
+
     // Symbols by way of strings: prefixes, suffixes, unknown characters, byte fallback.
     void character_symbols(const Vocabulary& vocabulary, std::string_view word, bool raw_bytes, BpeScratch& s) const {
         std::uint32_t unknown_bytes = 0;  // of the unknown token that waits to be put out
@@ -199,6 +219,9 @@ private:
             } else if (unknown_ != no_token) {
                 if (!options_.fuse_unknown) flush();
                 unknown_bytes += size;
+            } else if (raw_bytes && alphabet_only_) {
+                fail(ErrorCode::index_out_of_range, "the character ", quoted_around(word, i - 1), " is not among the ", vocabulary.count(),
+                     " of the vocabulary");
             }
         }
         flush();
@@ -275,6 +298,7 @@ private:
     std::vector<Pair> pairs_;
     TokenId byte_symbols_[256] = {}, fallback_[256] = {};
     TokenId unknown_ = no_token;
+    bool alphabet_only_ = false;  // characters are tokens, and there is none for what is no character
 };
 
 }  // namespace tercet::inline TERCET_ABI

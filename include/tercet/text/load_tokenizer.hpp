@@ -46,25 +46,6 @@ inline void read_roles(const Json& config, TokenizerParts& parts) {
         read_role(config, key, parts, *role);
 }
 
-// Without a config, the usual spellings.
-inline void guess_roles(TokenizerParts& parts) {
-    const auto guess = [&](TokenId& role, std::initializer_list<std::string_view> names) {
-        for (const auto name : names) {
-            for (const auto& token : parts.added) {
-                if (role == no_token && token.special && token.content == name) role = token.id;
-            }
-        }
-    };
-    auto& roles = parts.special;
-    guess(roles.bos, {"<s>", "<|begin_of_text|>", "<bos>", "<|endoftext|>"});
-    guess(roles.eos, {"</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>"});
-    guess(roles.unk, {"[UNK]", "<unk>"});
-    guess(roles.pad, {"[PAD]", "<pad>"});
-    guess(roles.cls, {"[CLS]"});
-    guess(roles.sep, {"[SEP]"});
-    guess(roles.mask, {"[MASK]", "<mask>"});
-}
-
 // A template is a string, or a list of named ones, of which "default" counts.
 inline std::string chat_template_of(const Json& config) {
     const Json* value = config.find("chat_template");

@@ -53,6 +53,29 @@ struct TokenizerParts {
     std::string chat_template;  // empty when the files have none
 };
 
+namespace detail::text {
+
+// Roles by the usual spellings, where no file names them.
+inline void guess_roles(TokenizerParts& parts) {
+    const auto guess = [&](TokenId& role, std::initializer_list<std::string_view> names) {
+        for (const auto name : names) {
+            for (const auto& token : parts.added) {
+                if (role == no_token && token.special && token.content == name) role = token.id;
+            }
+        }
+    };
+    auto& roles = parts.special;
+    guess(roles.bos, {"<s>", "<|begin_of_text|>", "<bos>", "<|endoftext|>"});
+    guess(roles.eos, {"</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>"});
+    guess(roles.unk, {"[UNK]", "<unk>"});
+    guess(roles.pad, {"[PAD]", "<pad>"});
+    guess(roles.cls, {"[CLS]"});
+    guess(roles.sep, {"[SEP]"});
+    guess(roles.mask, {"[MASK]", "<mask>"});
+}
+
+}  // namespace detail::text
+
 class Tokenizer {
 public:
     explicit Tokenizer(TokenizerParts parts) : p_(std::move(parts)) {
@@ -168,6 +191,8 @@ public:
         return token.special && token.content == shown_[static_cast<std::size_t>(added)];  // one that the normalizer changes is text
     }
 
+    /// What it was assembled from.
+    const TokenizerParts& parts() const { return p_; }
     const SpecialIds& special() const { return p_.special; }
     TokenModel model() const { return p_.model; }
     const std::string& source() const { return p_.source; }

@@ -3,7 +3,8 @@
 //   model = gpt2   byte-level BPE: tokens and merges; "pre" names how words are cut before merging
 //   model = bert   WordPiece: tokens that begin a word are stored with "▁" in front, the others without their "##"
 //
-// token_type says which tokens are taken out of a text first: 3 (control), 2 (unknown) and 4 (defined by the user).
+// token_type says which tokens are taken out of a text first: 3 (control), 2 (unknown) and 4 (defined by the user). Bytes outside a gpt2
+// vocabulary become the unknown token where it is of type 2; without one they are dropped, or refused where there are no merges (text/bpe.hpp).
 #pragma once
 
 #include "tercet/io/gguf.hpp"
@@ -67,6 +68,7 @@ private:
             token.id = static_cast<TokenId>(i);
             token.content = p_.vocabulary.token(token.id);
             token.special = types[i] != user_defined;
+            if (types[i] == unknown && token.id == p_.special.unk) unknown_ = token.content;
             if (!token.content.empty()) p_.added.push_back(std::move(token));
         }
     }
@@ -97,6 +99,7 @@ private:
         };
         std::vector<PreTokenizerStep> steps;
         BpeOptions options;
+        options.unknown = unknown_;
         bool add_bos = false;
         if (is_one_of({"default", "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v1-en", "jina-v2-es", "jina-v2-de", "gigachat", "mpt", "olmo", "jais",
                        "trillion"})) {
@@ -142,6 +145,7 @@ private:
 
     const Gguf& file_;
     TokenizerParts p_;
+    std::string unknown_;
 };
 
 }  // namespace detail::text
