@@ -25,6 +25,7 @@ void add_logits(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_perplexity(CLI::App& app);
+void add_train(CLI::App& app);
 void add_bench(CLI::App& app);
 
 /// Ends the program with status 2: the options do not go together. For what an option's own check cannot see.

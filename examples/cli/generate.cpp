@@ -165,6 +165,7 @@ void add_generate(CLI::App& app) {
         ->type_name("TEXT");
     command->add_flag("--chat", s->chat, "The prompt is a user's message: put it into the model's chat template");
     command->add_flag("--ignore-eos", s->how.ignore_eos, "Go on after the end token");
+    command->add_flag("--slide-context", s->how.slide_context, "Where the context is full, go on from its later half");
     command->add_option("--adapter", s->adapter, "A directory with a LoRA adapter")->type_name("DIR");
     add_activations(*command, s->activations);
 }

@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
     cli::add_embed(app);
     cli::add_generate(app);
     cli::add_perplexity(app);
+    cli::add_train(app);
     cli::add_bench(app);
     const auto commands = app.get_subcommands([](CLI::App*) { return true; });
     const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
