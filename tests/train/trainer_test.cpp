@@ -308,6 +308,9 @@ TEST_CASE("trainer: too little data, wrong options and other settings are refuse
     CHECK_ERROR(train(
                     s.optimizer, s.state, [](TrainingState&) { return 0; }, [&](int) { return s.w + Tensor<float>::zeros({3}); }),
                 ErrorCode::shape_mismatch);
+    TempDir disagreeing;
+    CheckpointStore lowest(disagreeing.path());
+    CHECK_ERROR(s.train({.evaluate = [](const TrainingState&) { return 0.0; }, .maximise = true, .store = &lowest}), ErrorCode::invalid_argument);
     s.state.memory["best.step"] = -1;
     CHECK_ERROR(s.train({}), ErrorCode::invalid_argument);
     s.state.memory.clear();

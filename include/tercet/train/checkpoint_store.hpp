@@ -36,6 +36,7 @@ public:
     }
 
     const std::string& directory() const { return directory_; }
+    const StoreOptions& options() const { return options_; }
 
     /// What is there, the oldest first. Measures are read from the files' headers, which are not verified here. Throws io.
     std::vector<StoredCheckpoint> list() const {

@@ -55,7 +55,7 @@ struct TrainerOptions {
     std::vector<Logger> loggers{};  // receive a record every log_every steps and one for each evaluation
     std::int64_t log_every = 1;
     std::function<void(const StepRecord&)> on_step{};                                          // after each step
-    std::function<void(const EvaluationRecord&)> on_evaluation{};                              //
+    std::function<void(const EvaluationRecord&)> on_evaluation{};                              // and each evaluation
     std::function<void(const TrainingState&, const std::string& checkpoint)> on_checkpoint{};  // once it is on the disk
     std::stop_token stop{};  // ends the run after the step in progress, with a checkpoint; a callback may set it
 };
@@ -142,6 +142,10 @@ inline void check(const TrainerOptions& o) {
     require(!o.rate || !o.plateau, ErrorCode::invalid_argument, "train: a schedule of the rate, or a plateau, not both");
     require((!o.plateau && !o.early_stopping && o.evaluate_every == 0) || o.evaluate, ErrorCode::invalid_argument,
             "train: evaluations, a plateau and early stopping need options.evaluate");
+    const bool agree = (!o.plateau || o.plateau->maximise == o.maximise) && (!o.early_stopping || o.early_stopping->maximise == o.maximise) &&
+                       (o.store == nullptr || !o.evaluate || o.store->options().maximise == o.maximise);
+    require(agree, ErrorCode::invalid_argument, "train: maximise is ", o.maximise ? "set" : "not set",
+            ", and otherwise in the plateau, in early stopping or in the store");
 }
 
 }  // namespace detail
@@ -165,6 +169,7 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
     }
     detail::TrainerMemory memory{options.plateau, options.early_stopping};
     memory.load(state.memory);
+    optimizer.zero_grad();
 
     const auto tell = [&](std::vector<std::pair<std::string, double>> values) {
         if (options.loggers.empty()) return;
