@@ -349,7 +349,7 @@ struct Backend {
         parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) { kernels<T>().update.run(u, begin, end); });
     }
 
-    /// rows (rows) = the row sums of x², columns (n) += its column sums, x (rows, n).
+    /// row_sums (rows) = Σ x² of each row, column_sums (n) += Σ x² of each column, x (rows, n).
     template <Real T>
     static void add_squares(T* row_sums, T* column_sums, const T* x, index_t rows, index_t n) {
         sum_over_chunks<T>(rows, n, {column_sums, nullptr},
