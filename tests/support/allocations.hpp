@@ -1,4 +1,4 @@
-// Counts the calls of operator new in a test program. Defines it: include this in one file of the program.
+// Counts the calls of operator new in a test program. One file of the program defines it: it sets TERCET_DEFINE_OPERATOR_NEW before it includes this.
 #pragma once
 
 #include <atomic>
@@ -6,6 +6,16 @@
 #include <new>
 
 inline std::atomic<long> allocations{0};
+
+/// Calls of operator new while f runs, on any thread.
+template <class F>
+long allocations_of(const F& f) {
+    const long before = allocations.load();
+    f();
+    return allocations.load() - before;
+}
+
+#ifdef TERCET_DEFINE_OPERATOR_NEW
 
 namespace counted {
 
@@ -38,10 +48,4 @@ void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
     std::free(p);
 }
 
-/// Calls of operator new while f runs, on any thread.
-template <class F>
-long allocations_of(const F& f) {
-    const long before = allocations.load();
-    f();
-    return allocations.load() - before;
-}
+#endif

@@ -1,5 +1,6 @@
 // Optimizers against PyTorch: trajectories on given gradients, and five steps of whole models.
 #include "tercet/train/optimizer.hpp"
+#define TERCET_DEFINE_OPERATOR_NEW
 #include "support/allocations.hpp"
 #include "support/isa.hpp"
 #include "support/model_golden.hpp"

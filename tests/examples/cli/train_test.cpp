@@ -112,3 +112,20 @@ TEST_CASE("train_gpt: learns, writes, and goes on from where it was") {
     CHECK(run_program("train_gpt", {dir.write("short.txt", "short"), "6", "0", dir / "other"}).status == 1);
     CHECK(run_program("train_gpt", {}).status == 2);
 }
+
+TEST_CASE("finetune: a model that is given another text comes to foretell it better, and is saved as a model directory") {
+    TempDir dir;
+    REQUIRE(tercet_command(tiny(dir.write("rhyme.txt", rhymes()), dir / "gpt")).status == 0);
+    std::string other;
+    for (int i = 0; i < 60; ++i) other += "for joy a boy, for sorrow a girl, two for one;\n";
+    const auto result = run_program("finetune", {dir / "gpt", dir.write("other.txt", other), dir / "tuned", "60"});
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    CHECK_THAT(result.out, ContainsSubstring("before: ") && ContainsSubstring("step 60  perplexity"));
+    const auto perplexity = [&](const std::string& model) {
+        return tercet_command({"perplexity", "--model", dir / model, "--file", dir / "other.txt", "--json"}).json().at("perplexity").as_number();
+    };
+    CHECK(perplexity("tuned") < perplexity("gpt"));
+    CHECK(run_program("finetune", {dir / "gpt", dir.write("short.txt", "joy"), dir / "tuned"}).status == 1);
+    CHECK(run_program("finetune", {dir / "gpt"}).status == 2);
+}
