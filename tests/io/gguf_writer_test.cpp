@@ -28,7 +28,8 @@ void check_same(const Gguf& a, const Gguf& b) {
     CHECK(a.alignment() == b.alignment());
     REQUIRE(a.metadata().size() == b.metadata().size());
     for (std::size_t i = 0; i < a.metadata().size(); ++i) {
-        const auto& [key, value] = a.metadata()[i], &[ other_key, other ] = b.metadata()[i];
+        const auto& [key, value] = a.metadata()[i];
+        const auto& [other_key, other] = b.metadata()[i];
         INFO(key);
         CHECK(key == other_key);
         CHECK(value.description() == other.description());
