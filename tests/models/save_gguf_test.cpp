@@ -174,6 +174,7 @@ TEST_CASE("save gguf: the same bytes at any number of threads; a table with more
 }
 
 TEST_CASE("save gguf: a file is written whole, and what cannot be saved is refused with its code") {
+    const NoGrad guard;
     const TempDir dir;
     const auto tokenizer = verse_tokenizer(0);
     const Gpt2Config config{.vocab_size = tokenizer.vocab_size(), .context = 8, .hidden_size = 32, .layers = 1, .heads = 2};
