@@ -4,6 +4,7 @@
 #include "support/byte_builder.hpp"
 #include "support/model_golden.hpp"
 #include "tercet/models/auto.hpp"
+#include "tercet/models/save_gguf.hpp"
 
 using namespace tercet;
 using golden::Expected;
@@ -17,26 +18,11 @@ struct Entry {
 
 // A GGUF file in memory: version 3, alignment 32.
 std::string gguf_bytes(const std::vector<Entry>& entries, const std::vector<StoredTensor>& tensors) {
-    Bytes out;
-    out.text("GGUF").number<std::uint32_t>(3).number<std::uint64_t>(tensors.size()).number<std::uint64_t>(entries.size());
-    const auto type = [&](GgufType t) { out.number(static_cast<std::uint32_t>(t)); };
-    for (const auto& e : entries) {
-        out.string(e.key);
-        if (const auto* n = std::get_if<std::uint32_t>(&e.value)) type(GgufType::u32), out.number(*n);
-        else if (const auto* f = std::get_if<float>(&e.value)) type(GgufType::f32), out.number(*f);
-        else type(GgufType::string), out.string(std::get<std::string>(e.value));
-    }
-    std::uint64_t offset = 0;
-    for (const auto& t : tensors) {
-        out.string(t.name).number(static_cast<std::uint32_t>(t.shape.rank()));
-        for (index_t d = t.shape.rank(); d-- > 0;) out.number(static_cast<std::uint64_t>(t.shape[d]));
-        out.number(static_cast<std::uint32_t>(info_of(t.type).ggml_id)).number(offset);
-        offset += (t.bytes.size() + 31) / 32 * 32;
-    }
-    for (const auto& t : tensors) {
-        out.pad_to(32).text({reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size()});
-    }
-    return out.pad_to(32).str();
+    GgufWriter file;
+    for (const auto& e : entries) std::visit([&](const auto& value) { file.set(e.key, value); }, e.value);
+    for (const auto& t : tensors) file.add(t);
+    const auto bytes = file.bytes();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // A file's tensor, turned into what GGUF holds: renamed, transposed for GPT-2, q and k rows paired, and stored as `type` where it is a matrix.
@@ -45,19 +31,6 @@ struct Converter {
     StorageType type;
     std::vector<std::vector<std::byte>> kept{};
 
-    static std::string renamed(const std::string& name, std::span<const detail::NamePair> names, std::span<const detail::NamePair> block_names,
-                               const std::string& blocks) {
-        const auto dot = name.rfind('.');
-        const std::string stem = name.substr(0, dot), ending = name.substr(dot);
-        for (const auto& n : names)
-            if (n.checkpoint == stem) return std::string(n.gguf) + ending;
-        const auto number_end = stem.find('.', blocks.size());
-        for (const auto& n : block_names)
-            if (n.checkpoint == stem.substr(number_end + 1))
-                return "blk." + stem.substr(blocks.size(), number_end - blocks.size() + 1) + std::string(n.gguf) + ending;
-        FAIL("no GGUF name for " << name);
-        return {};
-    }
     StoredTensor operator()(const StoredTensor& t, index_t heads, index_t kv_heads) {
         auto values = detail::dense_from(t);
         if (gpt2 && t.shape.rank() == 2 && t.name.find("wte") == std::string::npos && t.name.find("wpe") == std::string::npos)
@@ -71,8 +44,8 @@ struct Converter {
         const auto stored = as_blocks ? type : StorageType::f32;
         kept.emplace_back(bytes_of(stored, values.numel()));
         quantize(stored, values.span(), kept.back());
-        const auto name = gpt2 ? renamed(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.")
-                               : renamed(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
+        const auto name = gpt2 ? detail::gguf_name(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.")
+                               : detail::gguf_name(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
         return {name, stored, values.shape(), kept.back()};
     }
 };

@@ -84,7 +84,7 @@ TEST_CASE("save gguf: a model and its tokenizer come back with the same logits a
 TEST_CASE("save gguf: every type of matrix is near the model, and as near as its bits") {
     const NoGrad guard;
     const auto tokenizer = verse_tokenizer(64, {"<|endoftext|>"});
-    const Gpt2Config config{.vocab_size = tokenizer.vocab_size(), .context = 32, .hidden_size = 256, .layers = 2, .heads = 4};
+    const Gpt2Config config{.vocab_size = tokenizer.vocab_size(), .context = 32, .hidden_size = 256, .layers = 2, .heads = 4, .inner_size = 256};
     const auto model = random_gpt(config);
     const auto ids = some_ids(1, 32, config.vocab_size);
     const auto expected = model(ids);
@@ -174,6 +174,7 @@ TEST_CASE("save gguf: the same bytes at any number of threads; a table with more
 }
 
 TEST_CASE("save gguf: a file is written whole, and what cannot be saved is refused with its code") {
+    const NoGrad guard;
     const TempDir dir;
     const auto tokenizer = verse_tokenizer(0);
     const Gpt2Config config{.vocab_size = tokenizer.vocab_size(), .context = 8, .hidden_size = 32, .layers = 1, .heads = 2};
