@@ -275,12 +275,15 @@ TEMPLATE_TEST_CASE("the epilogue scales, adds the bias, applies the function and
 }
 
 TEST_CASE("a product with stored weights equals one with the same weights unpacked", "[backend]") {
-    const StorageType types[] = {StorageType::f32, StorageType::f16, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_1};
+    // Large blocks lie across the borders of a depth, which is no multiple of them.
+    const StorageType types[] = {StorageType::f32,  StorageType::f16,  StorageType::bf16, StorageType::q8_0,
+                                 StorageType::q4_0, StorageType::q4_1, StorageType::q4_k, StorageType::q6_k};
     for_each_isa([&] {
         for (const StorageType type : types)
             for (const index_t m : {1, 3, 5, 40})
-                for (const index_t k : {32, 288, block_size(type) == 1 ? 37 : 64})
+                for (const index_t k : {32, 288, 768, 1024, block_size(type) == 1 ? 37 : 64})
                     for (const bool accumulate : {false, true}) {
+                        if (k % block_size(type) != 0) continue;
                         const index_t n = 71;
                         INFO(name_of(type) << " (" << m << ", " << k << ") x (" << k << ", " << n << ")");
                         const auto weights = numbers<float>(size(n * k), 5), x = numbers<float>(size(m * k), 6),

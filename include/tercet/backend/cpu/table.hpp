@@ -217,8 +217,10 @@ struct NarrowKernels {
 struct StoredKernels {
     // y (n) = the row's values, from its element `begin` on; begin and n are multiples of the block
     void (*dequantize)(float* y, const std::byte* row, StorageType type, index_t begin, index_t n);
-    // up to 32 stored rows from `column` on, elements [begin, begin + k), as a panel; rows: working memory of 32 · k numbers
-    void (*unpack_panel)(float* panel, float* rows, const RightOperand<float>& b, index_t column, index_t columns, index_t begin, index_t k);
+    // up to 32 stored rows from `column` on as a panel: of their elements [begin, begin + n), whole blocks, the k from `skip` on; rows: working
+    // memory of 32 · n numbers
+    void (*unpack_panel)(float* panel, float* rows, const RightOperand<float>& b, index_t column, index_t columns, index_t begin, index_t n,
+                         index_t skip, index_t k);
     // the dot product of a stored row with x (n)
     float (*dot)(const std::byte* row, StorageType type, const float* x, index_t n);
 };
