@@ -115,6 +115,8 @@ void run(const Settings& s) {
     if (s.patience > 0) options.early_stopping = EarlyStopping{.patience = s.patience};
     state.notes.merge(settings_of(options));
     CheckpointStore store(s.out + "/checkpoints");
+    require(s.resume || store.list().empty(), ErrorCode::invalid_argument, s.out,
+            ": there is a run already; --resume goes on with it, another --out begins anew");
     if (s.resume)
         require(store.load_newest(optimizer, state).has_value(), ErrorCode::io, store.directory(), ": there is no whole checkpoint to go on from");
 
@@ -127,13 +129,14 @@ void run(const Settings& s) {
         " held out; ", parameter_count(model), " parameters, ", threads(), " threads");
     std::stop_source stop;
     double loss = std::numeric_limits<double>::quiet_NaN();
-    bool best = true;
+    bool best = false;  // whether the weights, as they are, have been evaluated as the best
     options.stop = stop.get_token();
     options.store = &store;
     options.evaluate = [&](const TrainingState&) { return evaluate(model, validation, {.most_windows = 400}).mean(); };
     options.on_step = [&](const StepRecord& r) {
         if (interrupted) stop.request_stop();
         loss = r.loss;
+        best = false;
         const double tokens_per_s = static_cast<double>(s.batch * s.accumulate * s.context) / r.seconds;
         bar.update(r.step, "loss " + text_number(std::round(r.loss * 1e4) / 1e4) + "  " + text_number(std::round(tokens_per_s)) + " tokens/s");
     };
@@ -146,7 +149,9 @@ void run(const Settings& s) {
         if (s.best && !best) return;
         save_model(s.out, model, config_json(config));
         save_tokenizer(s.out, tokenizer);
-        if (!s.gguf.empty()) save_gguf(s.out + "/model.gguf", model, tokenizer, {.weights = *storage_type_named(s.gguf), .name = s.out});
+        if (!s.gguf.empty())
+            save_gguf(s.out + "/model.gguf", model, tokenizer,
+                      {.weights = *storage_type_named(s.gguf), .name = std::filesystem::path(s.out).filename().string()});
     };
     const std::string json_file = s.out + "/log.jsonl";
     std::optional<JsonLog> log;
@@ -230,7 +235,11 @@ void add_train(CLI::App& app) {
     command->add_flag("--recompute", s->checkpoint, "Keep the input of each block alone, and compute the rest again in backward");
     command->add_flag("--best", s->best, "Let the directory's model be the best so far rather than the last");
     command->add_option("--gguf", s->gguf, "Write model.gguf too, with its matrices in this type (f32, q8_0, q4_k, …)")
-        ->check([](const std::string& name) { return storage_type_named(name) ? std::string() : "'" + name + "' is no type"; })
+        ->check([](const std::string& name) {
+            constexpr std::string_view types[] = {"f32",  "f16",  "bf16", "q8_0", "q4_0", "q4_1", "q5_0",
+                                                  "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl"};
+            return std::find(std::begin(types), std::end(types), name) != std::end(types) ? std::string() : "'" + name + "' is no type for matrices";
+        })
         ->type_name("TYPE");
     command->add_option("--log-dir", s->log_dir, "Directory for TensorBoard's event files")->type_name("DIR");
     command->add_flag("--report", s->report, "Write log.jsonl, and at the end report.html");

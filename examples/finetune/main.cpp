@@ -32,7 +32,7 @@ void finetune(const std::string& from, const std::string& file, const std::strin
         optimizer, state, [&](TrainingState& now) { return training.random(4, now.generator); },
         [&](const TokenBatch& batch) { return cross_entropy(logits(batch.inputs), batch.targets); },
         {.steps = steps,
-         .rate = LinearDecay{.peak = 5e-5, .warmup = steps / 10, .steps = steps},
+         .rate = LinearDecay{.peak = 5e-5, .warmup = steps / 10, .steps = steps + 1},
          .clip = 1,
          .evaluate = [&](const TrainingState&) { return measure(); },
          .evaluate_every = std::max<index_t>(steps / 10, 1),

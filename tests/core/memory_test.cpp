@@ -109,6 +109,22 @@ TEST_CASE("beyond the bound, what was not asked for longest is given back; what 
     trim_memory();
 }
 
+TEST_CASE("an allocation that failed leaves the bound as it was", "[core]") {
+    trim_memory();
+    CHECK_ERROR(Block(std::size_t{1} << 60), ErrorCode::out_of_memory);
+    {
+        std::vector<Block> blocks;
+        for (int i = 0; i < 20; ++i) blocks.emplace_back(32 * MB);
+    }
+    const std::size_t most = memory_stats().in_use + 20 * 32 * MB;
+    {
+        std::vector<Block> others;
+        for (int i = 0; i < 40; ++i) others.emplace_back(15 * MB);
+    }
+    CHECK(memory_stats().cached <= most + most / 8 + MB);
+    trim_memory();
+}
+
 TEST_CASE("the standard library's objects may live there too", "[core]") {
     trim_memory();
     const auto round = [] {

@@ -99,6 +99,11 @@ TEST_CASE("json log: what is no log is refused by name") {
     CHECK_ERROR(JsonLog(dir / "a", 1), ErrorCode::bad_json);
 }
 
+TEST_CASE("json log: a value may not take the name of a record's own") {
+    CHECK_ERROR(json_line({1, {{"step", 2}}, 0}), ErrorCode::invalid_argument);
+    CHECK_ERROR(json_line({1, {{"time", 2}}, 0}), ErrorCode::invalid_argument);
+}
+
 TEST_CASE("tensorboard: records are framed with their checksums, and events have TensorFlow's fields") {
     TempDir dir;
     TensorBoardLog log(dir / "run");

@@ -68,6 +68,14 @@ TEST_CASE("chart: ticks stand at round numbers within the range") {
     CHECK(powers(std::sqrt(1e-5 * 0.2)) == Approx(50));
 }
 
+TEST_CASE("chart: a range of the last bits of its numbers has a chart, if no ticks") {
+    for (const double y : {0.3, 1e16, 1e300}) {
+        LineChart chart;
+        chart.series = {{"y", {{1, y}, {2, std::nextafter(y, 1e308)}}}};
+        CHECK(to_svg(chart, "flat").size() < 20000);
+    }
+}
+
 TEST_CASE("chart: numbers are short") {
     CHECK(detail::short_number(0.25) == "0.25");
     CHECK(detail::short_number(1250) == "1250");

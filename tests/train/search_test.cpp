@@ -72,6 +72,16 @@ TEST_CASE("search: a trial that fails is recorded with its message and comes las
     CHECK(trials[3].error.empty());
 }
 
+TEST_CASE("search: a trial that was cancelled ends it") {
+    int tried = 0;
+    const auto score = [&](const Parameters&) -> double {
+        ++tried;
+        fail(ErrorCode::cancelled, "enough");
+    };
+    CHECK_ERROR(grid_search({{"x", choices({1, 2, 3})}}, score), ErrorCode::cancelled);
+    CHECK(tried == 1);
+}
+
 TEST_CASE("search: impossible ranges and counts are refused") {
     const auto score = [](const Parameters&) { return 0.0; };
     CHECK_ERROR(choices({}), ErrorCode::invalid_argument);

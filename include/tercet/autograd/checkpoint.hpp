@@ -23,9 +23,29 @@ private:
     int before_;
 };
 
+namespace detail {
+
+// Sets a generator, if there is one, for as long as this lives.
+class GeneratorAt {
+public:
+    GeneratorAt(Generator* generator, const Generator& start)
+        : generator_(generator), before_(generator == nullptr ? start : std::exchange(*generator, start)) {}
+    GeneratorAt(const GeneratorAt&) = delete;
+    GeneratorAt& operator=(const GeneratorAt&) = delete;
+    ~GeneratorAt() {
+        if (generator_ != nullptr) *generator_ = before_;
+    }
+
+private:
+    Generator* generator_;
+    Generator before_;
+};
+
+}  // namespace detail
+
 /// f(x), which is computed again in backward. f is called twice with the same numbers, so it must give the same: what it draws must come from
-/// `generator`, whose position is taken back for the second time. Other tensors that f uses get their gradients too. What f refers to must
-/// live until backward.
+/// `generator`, whose position is taken back for the second time. Leaves that f uses, such as weights, get their gradients too; a recorded result
+/// must not be captured (backward would walk on behind it: hand it over as x, or detach() it). What f refers to must live until backward.
 template <Real T, class F>
 Tensor<T> checkpoint(F f, const Tensor<T>& x, Generator* generator = nullptr) {
     if (!grad_enabled()) return f(x);
@@ -40,9 +60,10 @@ Tensor<T> checkpoint(F f, const Tensor<T>& x, Generator* generator = nullptr) {
                                 const EnableGrad guard;
                                 auto input = *xs;
                                 if (dx[0]) input.requires_grad();
-                                const Generator now = generator == nullptr ? Generator() : std::exchange(*generator, start);
-                                const auto again = f(input);
-                                if (generator != nullptr) *generator = now;
+                                const auto again = [&] {
+                                    const detail::GeneratorAt position(generator, start);
+                                    return f(input);
+                                }();
                                 if (again.needs_grad()) again.backward(dy);
                                 if (dx[0] && input.grad().storage() != nullptr) dx[0].add(input.grad());
                             });

@@ -44,9 +44,9 @@ public:
         {
             const std::lock_guard lock(mutex_);
             ++stats_.requests;
-            stats_.in_use += size;
             if (List& list = list_of(size); list.first != nullptr) {
                 stats_.cached -= size;
+                stats_.in_use += size;
                 return std::exchange(list.first, list.first->next);
             }
             ++stats_.system_requests;
@@ -56,9 +56,9 @@ public:
             trim();
             block = ask_system(size);
         }
-        if (block == nullptr) {
+        if (block != nullptr) {
             const std::lock_guard lock(mutex_);
-            stats_.in_use -= size;
+            stats_.in_use += size;
         }
         return block;
     }

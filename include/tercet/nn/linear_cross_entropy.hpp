@@ -7,7 +7,8 @@
 namespace tercet::inline TERCET_ABI {
 
 /// x (..., in), weight of `out` classes, targets (...) -> scalar in nats: cross_entropy(linear(x, weight), targets). A dense weight, tied to an
-/// embedding or not, holds the logits of `chunk` rows at a time; one that is packed, stored or has a low-rank term holds them all.
+/// embedding or not, holds the logits of `chunk` rows at a time, and is multiplied in float whatever its activations; one that is packed, stored
+/// or has a low-rank term holds all logits.
 template <Element I>
 Tensor<float> linear_cross_entropy(const Tensor<float>& x, const Weight& weight, const Tensor<I>& targets,
                                    const CrossEntropyOptions<float>& options = {}, index_t chunk = 512) {

@@ -30,7 +30,8 @@ Tensor<T> bce_with_logits(const Tensor<T>& x, const Tensor<T>& target, const Bin
     return detail::reduced_loss(losses, options.reduction);
 }
 
-/// What kl_div gives: batch_mean is the divergence itself, the sum divided by the number of rows; mean divides by all elements.
+/// What kl_div gives: batch_mean is the sum divided by the first extent, as in PyTorch: for x (B, V) the mean divergence of a row; mean divides by
+/// all elements.
 enum class DivergenceReduction { batch_mean, mean, sum, none };
 
 struct DivergenceOptions {

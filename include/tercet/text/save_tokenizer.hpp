@@ -72,7 +72,7 @@ inline std::string tokenizer_json(const Tokenizer& tokenizer) {
     return out += "\n    ]\n  }\n}\n";
 }
 
-/// Writes tokenizer.json, and tokenizer_config.json with the special tokens' roles, into a directory, each whole or not at all.
+/// Writes tokenizer.json, and tokenizer_config.json with the special tokens' roles, into a directory that is there, each whole or not at all.
 /// Throws io, and unsupported as above.
 inline void save_tokenizer(const std::string& directory, const Tokenizer& tokenizer) {
     const TokenizerParts& p = tokenizer.parts();

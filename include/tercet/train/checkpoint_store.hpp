@@ -112,7 +112,8 @@ private:
         for (const auto& checkpoint : order) {
             const auto error = error_of([&] { load_training(checkpoint.path, optimizer, state); });
             if (!error) return checkpoint.path;
-            if (error->code() != ErrorCode::damaged && error->code() != ErrorCode::io) fail(error->code(), error->what());
+            const bool gone = error->code() == ErrorCode::io && !file_exists(checkpoint.path);
+            if (error->code() != ErrorCode::damaged && !gone) fail(error->code(), error->what());  // one that cannot be read now may be whole
             log(LogLevel::warning, "a checkpoint is passed over: ", error->what());
         }
         return std::nullopt;
@@ -141,7 +142,10 @@ private:
     // NaN for a file without one, or whose header cannot be read.
     static double measure_of(const std::string& path) {
         double measure = std::numeric_limits<double>::quiet_NaN();
-        error_of([&] { measure = detail::metadata_number<double>(Safetensors::open(path), "measure"); });
+        error_of([&] {
+            const auto file = Safetensors::open(path);
+            if (file.metadata().contains("measure")) measure = detail::metadata_number<double>(file, "measure");
+        });
         return measure;
     }
 

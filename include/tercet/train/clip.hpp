@@ -27,6 +27,17 @@ void scale_gradients(const std::vector<NamedTensor<T>>& parameters, double facto
     detail::change_gradients(parameters, BinaryOp::mul, static_cast<T>(factor));
 }
 
+namespace detail {
+
+// Scales gradients of that norm down to `most`, where it is larger.
+template <Real T>
+void clip_to(const std::vector<NamedTensor<T>>& parameters, double most, double norm) {
+    const double factor = most / (norm + 1e-6);
+    if (!(factor >= 1)) scale_gradients(parameters, factor);
+}
+
+}  // namespace detail
+
 /// The p-norm of all gradients as one vector; tensors without a gradient count as zeros. Throws invalid_argument unless p >= 1.
 template <Real T>
 double gradient_norm(const std::vector<NamedTensor<T>>& parameters, double p = 2) {
@@ -47,8 +58,8 @@ double gradient_norm(const std::vector<NamedTensor<T>>& parameters, double p = 2
 template <Real T>
 double clip_gradient_norm(const std::vector<NamedTensor<T>>& parameters, double most, double p = 2) {
     require(most > 0, ErrorCode::invalid_argument, "clip_gradient_norm: the limit ", most, " is not positive");
-    const double norm = gradient_norm(parameters, p), factor = most / (norm + 1e-6);
-    if (!(factor >= 1)) scale_gradients(parameters, factor);
+    const double norm = gradient_norm(parameters, p);
+    detail::clip_to(parameters, most, norm);
     return norm;
 }
 

@@ -11,8 +11,10 @@
 
 namespace tercet::inline TERCET_ABI {
 
-/// One record as a line, its end included.
+/// One record as a line, its end included. Throws invalid_argument for a value called "step" or "time".
 inline std::string json_line(const LogRecord& record) {
+    for (const auto& [name, value] : record.values)
+        require(name != "step" && name != "time", ErrorCode::invalid_argument, "log: a value cannot be called '", name, "'");
     std::string line = "{\"step\": " + std::to_string(record.step) + ", \"time\": " + detail::number_to_json(record.time);
     for (const auto& [name, value] : record.values) ((((line += ", ") += quote_json(name)) += ": ") += detail::number_to_json(value));
     return line += "}\n";

@@ -102,7 +102,9 @@ struct ChartAxis {
         }
         const double rough = (high - low) / wanted, power = std::pow(10, std::floor(std::log10(rough)));
         const double step = power * (rough <= power ? 1 : rough <= 2 * power ? 2 : rough <= 5 * power ? 5 : 10);
-        for (double n = std::ceil(low / step - 1e-9); n * step <= high + 1e-9 * step; ++n) ticks.push_back(n == 0 ? 0 : n * step);
+        const double first = std::ceil(low / step - 1e-9);
+        if (std::abs(first) > 0x1p50) return;  // the range is the last bits of its numbers: nothing lies between that could be written
+        for (double n = first; n * step <= high + 1e-9 * step; ++n) ticks.push_back(n == 0 ? 0 : n * step);
     }
     double operator()(double value) const {
         const double share = logarithmic ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);

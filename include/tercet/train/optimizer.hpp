@@ -29,8 +29,9 @@ public:
         detail::with_rule(rule_, [&](const auto& r) {
             r.check();
             for (const auto& [name, tensor] : parameters_) {
-                require(tensor.needs_grad() && tensor.is_contiguous(), ErrorCode::invalid_argument, "optimizer: '", name, "' ", tensor.shape(),
-                        " must be contiguous and need gradients");
+                require(tensor.needs_grad() && tensor.is_contiguous() && static_cast<const GradientNode<T>&>(*tensor.node()).is_leaf(),
+                        ErrorCode::invalid_argument, "optimizer: '", name, "' ", tensor.shape(),
+                        " must be contiguous, need gradients and be no op's result");
                 Slot slot;
                 if (grouping) slot.group = grouping(name, tensor.shape());
                 slot.group.matrix = slot.group.matrix && tensor.rank() >= 2;

@@ -87,6 +87,7 @@ RateCurve find_rate(Optimizer<Rule, float>& optimizer, TrainingState& state, Sou
             ErrorCode::invalid_argument, "find_rate: rates from ", o.lowest, " to ", o.highest, " in ", o.steps, " steps, smoothing ", o.smoothing,
             ", diverged ", o.diverged);
     const detail::RunKeeper keeper(optimizer, state);
+    optimizer.zero_grad();  // what is left of a step that was broken off has no part in these
     RateCurve curve;
     double sum = 0, weight = 0, smallest = std::numeric_limits<double>::infinity();
     for (index_t i = 0; i < o.steps; ++i) {

@@ -77,6 +77,7 @@ std::vector<Trial> try_all(std::vector<Parameters> places, Score&& score, const 
     for (auto& place : places) {
         Trial trial{static_cast<index_t>(trials.size()), std::move(place)};
         const auto error = error_of([&] { trial.score = static_cast<double>(score(std::as_const(trial.parameters))); });
+        if (error && error->code() == ErrorCode::cancelled) fail(error->code(), error->what());  // of the search, too
         if (error) trial.error = error->what();
         trials.push_back(std::move(trial));
         if (options.on_trial) options.on_trial(trials.back());

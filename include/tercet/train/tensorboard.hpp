@@ -14,6 +14,7 @@
 #include "tercet/io/mmap.hpp"
 #include "tercet/train/logger.hpp"
 
+#include <charconv>
 #include <filesystem>
 
 namespace tercet::inline TERCET_ABI {
@@ -111,7 +112,10 @@ private:
             const std::string name = at->path().filename().string();
             if (!name.starts_with(front)) continue;
             if (anew) std::filesystem::remove(at->path(), error);
-            second = std::max(second, std::atoll(name.c_str() + front.size()) + 1);
+            long long other = 0;
+            const auto digits = name.data() + front.size();
+            if (std::from_chars(digits, name.data() + name.size(), other).ec == std::errc() && other < second + 3'000'000'000)
+                second = std::max(second, other + 1);
         }
         require(!error, ErrorCode::io, directory, ": cannot make an event file: ", error.message());
         return (std::filesystem::path(directory) / (std::string(front) + std::to_string(second) + ".tercet")).string();

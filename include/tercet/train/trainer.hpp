@@ -39,7 +39,8 @@ struct EvaluationRecord {
 struct TrainerOptions {
     std::int64_t steps = 1000;                 // in all, those before a resume included
     index_t accumulate = 1;                    // batches a step: their mean loss is what is stepped on
-    std::function<double(index_t)> rate{};     // by the step's number, 1 for the first: a schedule; without, the optimiser's own
+    std::function<double(index_t)> rate{};     // by the step's number, 1 for the first (so that warm-up begins above 0): a schedule; without, the
+                                               // optimiser's own
     std::optional<ReduceOnPlateau> plateau{};  // or a rate that falls when the evaluations stop improving
     double clip = 0;                           // > 0: the largest norm of the gradient
 
@@ -211,7 +212,7 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
             const auto name = detail::first_not_finite(optimizer.parameters(), [](const auto& t) { return t.grad(); });
             stop_at("the norm of the gradient", norm, name.empty() ? "" : "the gradient of '" + name + "' is not finite");
         }
-        if (options.clip > 0) clip_gradient_norm(optimizer.parameters(), options.clip);
+        if (options.clip > 0) detail::clip_to(optimizer.parameters(), options.clip, norm);
         optimizer.step();
         optimizer.zero_grad();
         ++state.step;

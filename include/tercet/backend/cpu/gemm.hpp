@@ -235,9 +235,9 @@ void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<
     if constexpr (std::is_same_v<T, float>) {
         if (b.kind == RightOperand<T>::Kind::stored) {
             const auto unpack = [&](T* to, index_t column, index_t columns, index_t begin, index_t count) {
-                const index_t block = block_size(b.type), skip = begin % block, n = round_up(skip + count, block);  // a depth may end inside a block
-                const Scratch<T> rows(panel_width * n);
-                kernel_set().stored.unpack_panel(to, rows.data(), b, column, columns, begin - skip, n, skip, count);
+                const index_t block = block_size(b.type), skip = begin % block, whole = round_up(skip + count, block);  // a depth may end in one
+                const Scratch<T> rows(panel_width * whole);
+                kernel_set().stored.unpack_panel(to, rows.data(), b, column, columns, begin - skip, whole, skip, count);
             };
             return f(BlockedProduct<GemmKernels<T, T>, T, decltype(pack_a), decltype(unpack)>{kernels, c, ldc, m, n, k, 1, nullptr, pack_a, unpack,
                                                                                               epilogue, accumulate});
