@@ -221,11 +221,12 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
 
     TrainingResult result{.first_step = state.step};
     std::int64_t saved = state.step;
-    std::optional<double> measure;  // of the step that was made last
+    double measure = 0;  // of the step that was made last
+    bool evaluated = false;
     const auto save = [&] {
         memory.save(state.memory);
         if (options.store == nullptr || saved == state.step) return;
-        const std::string path = options.store->save(optimizer, state, measure);
+        const std::string path = options.store->save(optimizer, state, evaluated ? std::optional(measure) : std::nullopt);
         saved = state.step;
         if (options.on_checkpoint) options.on_checkpoint(state, path);
     };
@@ -245,22 +246,23 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
         }
         if (options.on_step) options.on_step(record);
 
-        measure.reset();
+        evaluated = false;
         if (options.evaluate && due(options.evaluate_every)) {
             const NoGrad guard;
             measure = options.evaluate(state);
-            const bool best = !std::isnan(*measure) && !(options.maximise ? *measure <= memory.best : *measure >= memory.best);
+            evaluated = true;
+            const bool best = !std::isnan(measure) && !(options.maximise ? measure <= memory.best : measure >= memory.best);
             if (best) {
-                memory.best = *measure;
+                memory.best = measure;
                 memory.best_step = state.step;
             }
-            if (memory.plateau) memory.plateau->report(*measure);
-            if (memory.early_stopping) memory.early_stopping->report(*measure);
-            result.evaluations.push_back({state.step, *measure, best});
-            tell({{options.measure, *measure}});
+            if (memory.plateau) memory.plateau->report(measure);
+            if (memory.early_stopping) memory.early_stopping->report(measure);
+            result.evaluations.push_back({state.step, measure, best});
+            tell({{options.measure, measure}});
             if (options.on_evaluation) options.on_evaluation(result.evaluations.back());
         }
-        if (due(options.save_every) || (options.save_every == 0 && measure)) save();
+        if (due(options.save_every) || (options.save_every == 0 && evaluated)) save();
     }
     save();
     result.best = memory.best;
