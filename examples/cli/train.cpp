@@ -90,6 +90,7 @@ std::map<std::string, std::string> notes_of(const Settings& s, const std::string
 std::atomic<bool> interrupted{false};
 
 void run(const Settings& s) {
+    set_log_sink([](void*, LogLevel, std::string_view message) { std::cerr << "tercet: " << message << '\n'; });
     const std::string text = read_text_file(s.file);
     const Tokenizer tokenizer = tokenizer_for(s, text);
     const auto ids = tokenizer.encode_ids(text, false);

@@ -96,8 +96,8 @@ TEST_CASE("save tokenizer: 65 characters and no merges go through every kind of 
             CHECK(again.encode_ids(text) == characters.encode(text));
             CHECK(again.decode(characters.encode(text)) == text);
         }
-        CHECK_ERROR(again.encode_ids("To be or not to b\u00e9"), ErrorCode::index_out_of_range);
-        CHECK_ERROR(again.encode_ids("50 %"), ErrorCode::index_out_of_range);
+        CHECK(again.encode_ids("To be or not to b\u00e9") == characters.encode("To be or not to b"));
+        CHECK(again.encode_ids("50 %") == characters.encode(" "));
     }
 }
 

@@ -17,7 +17,7 @@
 namespace tercet::inline TERCET_ABI {
 
 struct BpeOptions {
-    std::string unknown;             // token for characters outside the vocabulary; empty: they are dropped, or refused where bytes never merge
+    std::string unknown;             // token for characters outside the vocabulary; empty: they are dropped
     std::string continuing_prefix;   // of symbols that do not begin a word
     std::string end_of_word_suffix;  // of the symbol that ends a word
     bool fuse_unknown = false;       // neighbouring unknown characters are one token
@@ -66,7 +66,6 @@ public:
                     "' is not in the vocabulary");
             insert({key_of(a, b), static_cast<std::uint32_t>(rank), merged});
         }
-        alphabet_only_ = merges.empty() && options_.unknown.empty();
         std::string symbol;
         for (std::size_t b = 0; b < 256; ++b) {
             symbol.clear();
@@ -93,8 +92,7 @@ public:
         return out;
     }
 
-    /// Appends the tokens of text[begin, end), one word. With raw_bytes the word's bytes stand for the byte alphabet's characters; then, in a
-    /// vocabulary without merges and unknown token (a character-level one), a byte that is no token is an index_out_of_range.
+    /// Appends the tokens of text[begin, end), one word. With raw_bytes the word's bytes stand for the byte alphabet's characters.
     void encode(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, bool raw_bytes, BpeScratch& scratch,
                 std::vector<Token>& out) const {
         const auto word = text.substr(begin, end - begin);
@@ -179,12 +177,6 @@ private:
         }
     }
 
-    // The character of a well-formed text that a byte belongs to.
-    static std::string quoted_around(std::string_view text, std::size_t byte) {
-        const std::size_t begin = utf8_previous(text, byte + 1);
-        return "'" + std::string(text.substr(begin, utf8_decode(text, begin).size)) + "'";
-    }
-
     // Symbols by way of strings: prefixes, suffixes, unknown characters, byte fallback.
     void character_symbols(const Vocabulary& vocabulary, std::string_view word, bool raw_bytes, BpeScratch& s) const {
         std::uint32_t unknown_bytes = 0;  // of the unknown token that waits to be put out
@@ -219,9 +211,6 @@ private:
             } else if (unknown_ != no_token) {
                 if (!options_.fuse_unknown) flush();
                 unknown_bytes += size;
-            } else if (raw_bytes && alphabet_only_) {
-                fail(ErrorCode::index_out_of_range, "the character ", quoted_around(word, i - 1), " is not among the ", vocabulary.count(),
-                     " of the vocabulary");
             }
         }
         flush();
@@ -298,7 +287,6 @@ private:
     std::vector<Pair> pairs_;
     TokenId byte_symbols_[256] = {}, fallback_[256] = {};
     TokenId unknown_ = no_token;
-    bool alphabet_only_ = false;  // characters are tokens, and there is none for what is no character
 };
 
 }  // namespace tercet::inline TERCET_ABI

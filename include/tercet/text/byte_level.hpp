@@ -1,8 +1,8 @@
 // Byte-level BPE as plain parts (Radford et al. 2019): what training gives, and what a tokenizer is made of.
 //
 // Tokens are spelled in the byte alphabet (text/pretokenizer.hpp), special ones as they are. Without merges the tokens are single bytes, and
-// the tokenizer is a character-level one of ASCII texts: a text outside such an alphabet is refused, where one with merges but without
-// an unknown token drops the bytes that it lacks, as Hugging Face's and llama.cpp's do.
+// the tokenizer is a character-level one of ASCII texts. Without an unknown token, bytes that are no tokens are dropped, as Hugging Face's
+// tokenizers and llama.cpp do.
 #pragma once
 
 #include "tercet/text/char_level.hpp"
