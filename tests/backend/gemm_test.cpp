@@ -221,8 +221,8 @@ TEST_CASE("a product of bytes is exact, and the same on every instruction set an
         INFO("(" << m << ", " << k << ") x (" << k << ", " << n << ")");
         std::mt19937 random(5);
         std::vector<std::int8_t> a(size(m * k)), b(size(k * n));
-        for (auto& v : a) v = static_cast<std::int8_t>(random() % 4 == 0 ? -128 : random());  // the ends of the range, often
-        for (auto& v : b) v = static_cast<std::int8_t>(random() % 4 == 0 ? 127 : random());
+        for (auto& v : a) v = random() % 4 == 0 ? std::int8_t{-128} : static_cast<std::int8_t>(random());  // the ends of the range, often
+        for (auto& v : b) v = random() % 4 == 0 ? std::int8_t{127} : static_cast<std::int8_t>(random());
         const MatrixView<std::int8_t> rights[] = {{b.data(), n, 1}, {b.data(), 1, k}};
         for (const auto& right : rights) {
             std::vector<std::int32_t> expected(size(m * n));

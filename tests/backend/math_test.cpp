@@ -108,7 +108,7 @@ TEST_CASE("functions of a float at the borders of their ranges", "[backend]") {
 
 TEST_CASE("infinities, NaN and signed zeros through the functions", "[backend]") {
     for_each_isa([] {
-        for (const std::size_t n : {1, 3, 16, 35}) {  // single lanes and whole vectors
+        for (const std::size_t n : {std::size_t{1}, std::size_t{3}, std::size_t{16}, std::size_t{35}}) {  // single lanes and whole vectors
             const auto all = [&](UnaryOp op, float x, auto holds) {
                 for (const float y : values_of(op, std::vector<float>(n, x))) {
                     INFO(static_cast<int>(op) << " of " << x << " is " << y);

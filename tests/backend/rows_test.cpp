@@ -351,7 +351,7 @@ TEST_CASE("a stream copies any run of bytes and no others", "[backend]") {
         std::vector<unsigned char> x(400), y(400);
         for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<unsigned char>(i * 7 + 1);
         for (index_t bytes = 0; bytes < 200; ++bytes)
-            for (const index_t shift : {0, 1, 4, 63}) {
+            for (const std::size_t shift : {std::size_t{0}, std::size_t{1}, std::size_t{4}, std::size_t{63}}) {
                 std::fill(y.begin(), y.end(), static_cast<unsigned char>(0));
                 cpu::kernel_set().stream.copy(y.data() + 1 + shift, x.data() + 3, bytes);
                 cpu::kernel_set().stream.end();
