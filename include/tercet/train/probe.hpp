@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tercet/models/gpt2.hpp"
+#include "tercet/train/statistics.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -14,8 +15,7 @@ std::string first_non_finite_layer(const Model& model, const Tensor<std::int32_t
     const NoGrad guard;
     const auto finite = [](const Tensor<float>& t) {
         const auto values = t.contiguous();
-        const auto span = values.span();
-        return std::all_of(span.begin(), span.end(), [](float x) { return std::isfinite(x); });
+        return detail::all_finite(values.data(), values.numel());
     };
     std::vector<Tensor<float>> states;  // what enters each layer, and what leaves the final norm
     ForwardOptions options;

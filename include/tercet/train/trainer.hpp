@@ -18,6 +18,7 @@
 #include "tercet/train/early_stopping.hpp"
 #include "tercet/train/logger.hpp"
 #include "tercet/train/schedule.hpp"
+#include "tercet/train/statistics.hpp"
 
 #include <stop_token>
 
@@ -117,18 +118,6 @@ struct TrainerMemory {
     }
 };
 
-// The name of the first tensor with an element that is not finite, empty for none.
-template <class Get>
-std::string first_not_finite(const std::vector<NamedTensor<float>>& tensors, const Get& get) {
-    for (const auto& named : tensors) {
-        const Tensor<float> t = get(named.tensor).detach().contiguous();
-        if (t.storage() == nullptr) continue;
-        for (const float x : t.span())
-            if (!std::isfinite(x)) return named.name;
-    }
-    return {};
-}
-
 struct NoProbe {
     template <class Batch>
     std::string operator()(const Batch&) const {
@@ -196,12 +185,12 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
             require(value.numel() == 1, ErrorCode::shape_mismatch, "train: the loss should be one number, it is ", value.shape());
             const double number = static_cast<double>(value.item());
             if (!std::isfinite(number)) {
-                const auto weight = detail::first_not_finite(optimizer.parameters(), [](const auto& t) { return t; });
-                const std::string layer = weight.empty() ? probe(batch) : "";
+                const auto* weight = first_non_finite(optimizer.parameters());
+                const std::string layer = weight == nullptr ? probe(batch) : "";
                 stop_at("the loss", number,
-                        !weight.empty()  ? "the weight '" + weight + "' is not finite"
-                        : !layer.empty() ? "the first output that is not finite is that of " + layer
-                                         : "");
+                        weight != nullptr ? "the weight '" + weight->name + "' is not finite"
+                        : !layer.empty()  ? "the first output that is not finite is that of " + layer
+                                          : "");
             }
             mean += number / static_cast<double>(options.accumulate);
             if (options.accumulate == 1) value.backward();
@@ -209,8 +198,8 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
         }
         const double norm = gradient_norm(optimizer.parameters());
         if (!std::isfinite(norm)) {
-            const auto name = detail::first_not_finite(optimizer.parameters(), [](const auto& t) { return t.grad(); });
-            stop_at("the norm of the gradient", norm, name.empty() ? "" : "the gradient of '" + name + "' is not finite");
+            const auto* named = first_non_finite_gradient(optimizer.parameters());
+            stop_at("the norm of the gradient", norm, named == nullptr ? "" : "the gradient of '" + named->name + "' is not finite");
         }
         if (options.clip > 0) detail::clip_to(optimizer.parameters(), options.clip, norm);
         optimizer.step();
