@@ -5,21 +5,26 @@
 #   scripts/test.sh --all    also with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
 #                            the built-in threads and with OpenMP), every header alone with both compilers, and a training run that is
 #                            killed a thousand times
+#   scripts/test.sh NAME...  only these parts of --all: test, headers, asan, clang, tsan, tsan-openmp
 #
 # The last lines are ctest's own. They are kept in build/test-summary.txt too.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-all=
+every=(test headers asan clang tsan tsan-openmp)
 case ${1:-} in
-    "") ;;
-    --all) all=1 ;;
-    *)
-        echo "usage: $(basename "$0") [--all]" >&2
-        exit 2
-        ;;
+    "") parts=(test) ;;
+    --all) parts=("${every[@]}") ;;
+    *) parts=("$@") ;;
 esac
+for part in "${parts[@]}"; do
+    if [[ " ${every[*]} " != *" $part "* ]]; then
+        echo "usage: $(basename "$0") [--all | NAME...], a NAME of: ${every[*]}" >&2
+        exit 2
+    fi
+done
+wanted() { [[ " ${parts[*]} " == *" $1 "* ]]; }
 
 need_space "$root" 2000
 packages=(cmake:cmake ctest:cmake ninja:ninja-build /usr/include/nlohmann/json.hpp:nlohmann-json3-dev /usr/include/catch2:catch2
@@ -51,13 +56,18 @@ counts() {
     sed -n 's/^SKIPPED: /    skipped: /p' "$1/Testing/Temporary/LastTest.log" | sort -u
 }
 
-# suite NAME LABELS CMAKE-OPTION...: configures build/NAME, builds it, runs the tests that carry one of the labels.
+# suite NAME LABELS CMAKE-OPTION...: if wanted, configures build/NAME, builds it, runs the tests that carry one of the labels.
 suite() {
     local name=$1 labels=$2 build=$root/build/$1 log status=0
     shift 2
+    wanted "$name" || return 0
     say "$name: building with $CXX"
     configure "$build" -DTERCET_WERROR="${TERCET_WERROR:-OFF}" "$@"
-    compile "$build"
+    if ! compile "$build"; then
+        failed+=("$name")
+        echo "$name: did not build" >>"$summary"
+        return 0
+    fi
     wait
     grep -h -E 'could not|cannot|not enough' "$fetched"/* >&2 || true
     say "$name: running the tests"
@@ -83,22 +93,24 @@ check() {
 }
 
 suite test 'quick|isa|package'
-if [ -n "$all" ]; then
-    gcc=$CXX
+gcc=$CXX
+if wanted headers || wanted clang || wanted tsan || wanted tsan-openmp; then
     need clang++:clang
     llvm=$(dirname "$(readlink -f "$(command -v clang++)")")/../lib
     [ -e "$llvm/libomp.so" ] || need "$llvm/libomp.so:libomp-dev"
+fi
+if wanted headers; then
     check "headers alone, $gcc" env CXX="$gcc" python3 "$root/scripts/check_layers.py" --compile
     check "headers alone, clang++" env CXX=clang++ python3 "$root/scripts/check_layers.py" --compile
-    debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g" -DTERCET_BUILD_BENCHMARKS=OFF)
-    suite asan 'quick|isa' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
-    export CXX=clang++
-    suite clang 'quick|isa|slow'
-    # libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
-    export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=$llvm/libarcher.so
-    suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread
-    suite tsan-openmp quick "${debug[@]}" -DTERCET_SANITIZE=thread -DTERCET_OPENMP=ON
 fi
+debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g" -DTERCET_BUILD_BENCHMARKS=OFF)
+suite asan 'quick|isa' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
+export CXX=clang++
+suite clang 'quick|isa|slow'
+# libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
+export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=${llvm:-}/libarcher.so
+suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread
+suite tsan-openmp quick "${debug[@]}" -DTERCET_SANITIZE=thread -DTERCET_OPENMP=ON
 
 echo
 cat "$summary"
