@@ -5,7 +5,8 @@ Ids must be exact, and the tokenizers that published models were made with do no
   - the regular expressions (\\p{L}, \\p{N}, \\s, \\w) are Oniguruma's, with Unicode 16;
   - punctuation, control characters and non-spacing marks of the BERT steps come from a crate frozen at Unicode 8;
   - NFC, NFD, NFKC, NFKD and StripAccents are Unicode 9's;
-  - lower-casing and "numeric" are Rust's own, with Unicode 17.
+  - lower-casing and "numeric" are Rust's own, with Unicode 17;
+  - case folding, which no tokenizer has, is Python's: Unicode 14 with 3.11.
 So each table is cut to the version its user has. Needs Python 3.11 or later, the module unicodedata2 at 16.0.0, and perl (for the Age
 property, which Python lacks):
 
@@ -89,6 +90,11 @@ def lower_table():
     return runs
 
 
+def fold_table():
+    """(c, up to three characters) where full case folding is not lower-casing."""
+    return [(c, *(list(map(ord, f)) + [0, 0])[:3]) for c in POINTS if (f := chr(c).casefold()) != chr(c).lower()]
+
+
 def canonical(c):
     parts = ucd.decomposition(chr(c)).split()
     return [int(p, 16) for p in parts] if parts and not parts[0].startswith("<") else None
@@ -145,11 +151,14 @@ namespace tercet::inline TERCET_ABI::detail::unicode {
     out.append("enum Flag : std::uint32_t { " + ", ".join(f"{n} = {1 << i}" for i, n in enumerate(FLAGS)) + " };")
     out.append(f"inline constexpr int flag_bits = {len(FLAGS)};")
     out.append("\nstruct CaseRun { std::uint32_t first, last, step; std::int32_t delta; };")
+    out.append("struct FoldEntry { std::uint32_t point, to[3]; };")
     out.append("struct Decomposition { std::uint32_t point, first, second; };")
     out.append("struct CombiningRun { std::uint32_t first, last, combining_class; };")
     emit(out, "std::uint32_t", "class_starts", [str(v) for v in class_table()],
          "Each entry: first code point of a run << flag_bits | its flags; ascending.")
     emit(out, "CaseRun", "lower_runs", ["{%d, %d, %d, %d}" % r for r in lower_table()], "Lower-casing: every step-th point from first to last moves by delta.")
+    emit(out, "FoldEntry", "fold_entries", ["{%d, {%d, %d, %d}}" % f for f in fold_table()],
+         "Full case folding where it is not lower-casing; 0 ends a list.")
     emit(out, "Decomposition", "decompositions", ["{%d, %d, %d}" % p for p in pairs], "Canonical decompositions, one level; second is 0 for a singleton.")
     emit(out, "std::uint16_t", "compositions", [str(i) for i in compose], "Indices of the decompositions that compose again, ordered by (first, second).")
     emit(out, "CombiningRun", "combining_runs", ["{%d, %d, %d}" % r for r in combining], "Canonical combining classes other than 0.")

@@ -7,8 +7,9 @@ using namespace tercet;
 namespace {
 
 std::vector<std::string> split(const std::vector<AddedToken>& tokens, std::string_view text, bool skip_special = false) {
-    detail::text::AddedTokenTrie trie;
-    for (std::size_t i = 0; i < tokens.size(); ++i) trie.add(tokens[i].content, static_cast<int>(i));
+    std::vector<Trie::Entry> patterns;
+    for (std::size_t i = 0; i < tokens.size(); ++i) patterns.emplace_back(tokens[i].content, static_cast<int>(i));
+    const detail::text::AddedTokenTrie trie(patterns);
     std::vector<std::string> out;
     for (const auto& part : trie.split(text, tokens, skip_special))
         out.push_back((part.index < 0 ? "" : std::to_string(part.index) + ":") + std::string(text.substr(part.begin, part.end - part.begin)));

@@ -15,9 +15,9 @@ std::string normalized(NormalizerStep step, std::string_view text) {
 TEST_CASE("normalizer: BERT's cleaning, with and without its parts", "[text]") {
     using enum NormalizerKind;
     CHECK(normalized({.kind = bert}, "H\u00c9llo\t\u4f60\u200e W\x01x") == "hello  \u4f60  wx");
-    CHECK(normalized({.kind = bert, .strip_accents = false}, "\u00c9\u0130") == "\u00e9i\u0307");
-    CHECK(normalized({.kind = bert, .handle_chinese_chars = false, .lowercase = false}, "\u4f60\u00c9A") == "\u4f60EA");
-    CHECK(normalized({.kind = bert, .clean_text = false}, "a\tB\x01") == "a\tb\x01");
+    CHECK(normalized({.kind = bert, .bert = {.strip_accents = false}}, "\u00c9\u0130") == "\u00e9i\u0307");
+    CHECK(normalized({.kind = bert, .bert = {.handle_chinese_chars = false, .lowercase = false}}, "\u4f60\u00c9A") == "\u4f60EA");
+    CHECK(normalized({.kind = bert, .bert = {.clean_text = false}}, "a\tB\x01") == "a\tb\x01");
     CHECK(normalized({.kind = bert}, "") == "");
 }
 

@@ -5,7 +5,7 @@
 
 #include "tercet/generate/sampler.hpp"
 #include "tercet/generate/session.hpp"
-#include "tercet/text/tokenizer.hpp"
+#include "tercet/text/token_stream.hpp"
 
 #include <chrono>
 

@@ -5,6 +5,7 @@
 // most its length times the longest token's.
 #pragma once
 
+#include "tercet/text/trie.hpp"
 #include "tercet/text/unicode.hpp"
 #include "tercet/text/utf8.hpp"
 #include "tercet/text/vocabulary.hpp"
@@ -23,6 +24,7 @@ struct AddedToken {
     bool lstrip = false;       // takes the whitespace on its left
     bool rstrip = false;       // … and on its right
     bool normalized = false;   // looked for in the normalized text
+    bool in_text = true;       // looked for at all; false: it comes from templates and callers only
 };
 
 namespace detail::text {
@@ -35,28 +37,15 @@ struct TextPart {
 
 class AddedTokenTrie {
 public:
-    /// Adds a pattern that stands for the token `index`; of equal ones the first stays.
-    void add(std::string_view pattern, int index) {
-        if (pattern.empty()) return;
-        if (nodes_.empty()) nodes_.push_back({});
-        std::int32_t at = 0;
-        for (const char c : pattern) {
-            const auto next = child(at, c);
-            if (next >= 0) {
-                at = next;
-                continue;
-            }
-            const auto added = static_cast<std::int32_t>(nodes_.size());
-            nodes_.push_back({c, -1, nodes_[static_cast<std::size_t>(at)].first_child, -1});
-            nodes_[static_cast<std::size_t>(at)].first_child = added;
-            at = added;
-        }
-        auto& node = nodes_[static_cast<std::size_t>(at)];
-        if (node.token < 0) node.token = index;
-        starts_[static_cast<unsigned char>(pattern[0])] = true;
+    AddedTokenTrie() = default;
+    /// Patterns and the indices of the tokens that they stand for; of equal ones the first counts.
+    explicit AddedTokenTrie(std::vector<Trie::Entry> patterns) {
+        for (const auto& [pattern, index] : patterns)
+            if (!pattern.empty()) starts_[static_cast<unsigned char>(pattern[0])] = true;
+        trie_ = Trie(std::move(patterns));
     }
 
-    bool empty() const { return nodes_.empty(); }
+    bool empty() const { return trie_.empty(); }
 
     /// Cuts well-formed text into tokens and what lies between; `skip_special` leaves special tokens in the text.
     std::vector<TextPart> split(std::string_view text, const std::vector<AddedToken>& tokens, bool skip_special) const {
@@ -67,7 +56,7 @@ public:
                 ++at;
                 continue;
             }
-            const auto [size, index] = longest(text, at);
+            const auto [size, index] = trie_.longest(text, at);
             if (index < 0) {
                 ++at;
                 continue;
@@ -101,35 +90,12 @@ public:
     }
 
 private:
-    struct Node {
-        char byte = 0;
-        std::int32_t first_child = -1, next_sibling = -1;
-        int token = -1;
-    };
-
-    std::int32_t child(std::int32_t at, char c) const {
-        auto i = nodes_[static_cast<std::size_t>(at)].first_child;
-        while (i >= 0 && nodes_[static_cast<std::size_t>(i)].byte != c) i = nodes_[static_cast<std::size_t>(i)].next_sibling;
-        return i;
-    }
-
-    std::pair<std::size_t, int> longest(std::string_view text, std::size_t at) const {
-        std::pair<std::size_t, int> best{0, -1};
-        std::int32_t node = 0;
-        for (std::size_t i = at; i < text.size(); ++i) {
-            node = child(node, text[i]);
-            if (node < 0) break;
-            if (const int token = nodes_[static_cast<std::size_t>(node)].token; token >= 0) best = {i + 1 - at, token};
-        }
-        return best;
-    }
-
     static bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
         if (begin > 0 && is_word(utf8_decode_valid(text, utf8_previous(text, begin)).point)) return false;
         return end == text.size() || !is_word(utf8_decode_valid(text, end).point);
     }
 
-    std::vector<Node> nodes_;
+    Trie trie_;
     bool starts_[256] = {};
 };
 

@@ -3,16 +3,25 @@
 //
 //   l o w e r   --(l,o)-->   lo w e r   --(lo,w)-->   low e r   --(e,r)-->   low er
 //
+// Vocabularies that have no list of merges rank the tokens themselves, by score (SentencePiece) or number (tiktoken): any pair merges that makes a
+// token, the one that makes the best token first. Which pairs those are is worked out once, from the ways to cut each token in two.
+//
 // Of two equal pairs the left one merges first. Short words look for the best pair by scanning; long ones keep a heap, so that a
 // megabyte without a space takes n·log n steps. Merging works on ids: strings are met only when a word becomes its first symbols.
 #pragma once
 
-#include "tercet/text/pretokenizer.hpp"
+#include "tercet/core/random.hpp"
+#include "tercet/text/byte_alphabet.hpp"
+#include "tercet/text/pair_table.hpp"
+#include "tercet/text/trie.hpp"
+#include "tercet/text/utf8.hpp"
 #include "tercet/text/vocabulary.hpp"
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <span>
+#include <unordered_map>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -23,6 +32,33 @@ struct BpeOptions {
     bool fuse_unknown = false;       // neighbouring unknown characters are one token
     bool byte_fallback = false;      // characters outside the vocabulary become <0x..> tokens, one a byte
     bool ignore_merges = false;      // a word that is a token stays whole
+    double dropout = 0;              // each merge is passed over with this probability (Provilkov et al. 2020)
+    // SentencePiece's way: characters outside the vocabulary are looked at after merging, and unknown ones fuse with the token before.
+    bool unknown_last = false;
+    std::vector<TokenId> user_defined = {};  // with unknown_last: they are found first, and merge with nothing
+    std::vector<TokenId> unused = {};        // with unknown_last: they may come up while merging, and are cut again at the end
+};
+
+/// The rank of each token by id, the best one first; no_rank where no pair makes it.
+struct BpeRanks {
+    static constexpr std::uint32_t no_rank = 0xffffffff;
+    std::vector<std::uint32_t> of;
+
+    explicit BpeRanks(std::vector<std::uint32_t> ranks) : of(std::move(ranks)) {}
+
+    /// Ranks by score, the highest first; equal scores are equal ranks.
+    static BpeRanks by_score(const std::vector<float>& scores) {
+        std::vector<std::uint32_t> order(scores.size());
+        std::iota(order.begin(), order.end(), 0u);
+        std::sort(order.begin(), order.end(), [&](auto a, auto b) { return scores[a] > scores[b]; });
+        BpeRanks ranks(std::vector<std::uint32_t>(scores.size()));
+        std::uint32_t rank = 0;
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            if (i > 0 && scores[order[i]] < scores[order[i - 1]]) ++rank;
+            ranks.of[order[i]] = rank;
+        }
+        return ranks;
+    }
 };
 
 /// What encode() needs room for; one a thread, used again from word to word.
@@ -39,7 +75,13 @@ struct BpeScratch {
     std::vector<Symbol> symbols;
     std::vector<Candidate> best, heap;
     std::vector<std::uint32_t> places;
+    std::vector<std::pair<TokenId, std::pair<TokenId, TokenId>>> cuts;  // how unused tokens came into being
+    std::vector<Candidate> passed_over;
     std::string text;
+    bool unknown = false;     // whether the last word has characters outside the vocabulary
+    double dropout = 0;       // for this text, as in BpeOptions
+    std::uint64_t seed = 0;   // of dropout
+    std::uint64_t drawn = 0;  // how many numbers were drawn
 };
 
 class Bpe {
@@ -50,7 +92,7 @@ public:
     /// the vocabulary.
     Bpe(const Vocabulary& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges, BpeOptions options, std::string_view source)
         : options_(std::move(options)) {
-        pairs_.assign(std::bit_ceil(merges.size() * 2 + 2), Pair{});
+        pairs_ = detail::text::PairTable(merges.size());
         std::string joined;
         for (std::size_t rank = 0; rank < merges.size(); ++rank) {
             const auto& [left, right] = merges[rank];
@@ -64,31 +106,27 @@ public:
                     : b == no_token ? right
                                     : joined,
                     "' is not in the vocabulary");
-            insert({key_of(a, b), static_cast<std::uint32_t>(rank), merged});
+            pairs_.insert({detail::text::PairTable::key_of(a, b), static_cast<std::uint32_t>(rank), merged});
         }
-        std::string symbol;
-        for (std::size_t b = 0; b < 256; ++b) {
-            symbol.clear();
-            utf8_append(symbol, byte_alphabet.point_of[b]);
-            byte_symbols_[b] = vocabulary.find(symbol);
-            constexpr char hex[] = "0123456789ABCDEF";
-            fallback_[b] = options_.byte_fallback ? vocabulary.find(std::string("<0x") + hex[b >> 4] + hex[b & 15] + ">") : no_token;
-        }
-        if (!options_.unknown.empty()) {
-            unknown_ = vocabulary.find(options_.unknown);
-            require(unknown_ != no_token, ErrorCode::bad_tokenizer, source, ": the unknown token '", options_.unknown, "' is not in the vocabulary");
-        }
+        find_symbols(vocabulary, source);
+    }
+
+    /// Every pair of tokens that makes a ranked one merges. Throws bad_tokenizer when there are not as many ranks as ids, or a token is missing that
+    /// the options name.
+    static Bpe from_ranks(const Vocabulary& vocabulary, const BpeRanks& ranks, BpeOptions options, std::string_view source) {
+        Bpe bpe;
+        bpe.options_ = std::move(options);
+        bpe.read_ranks(vocabulary, ranks.of, source);
+        bpe.find_symbols(vocabulary, source);
+        return bpe;
     }
 
     const BpeOptions& options() const { return options_; }
 
     /// The pairs of tokens that merge, first learnt first.
     std::vector<std::pair<TokenId, TokenId>> merges() const {
-        std::vector<Pair> found;
-        std::copy_if(pairs_.begin(), pairs_.end(), std::back_inserter(found), [](const Pair& p) { return p.rank != no_rank; });
-        std::sort(found.begin(), found.end(), [](const Pair& a, const Pair& b) { return a.rank < b.rank; });
         std::vector<std::pair<TokenId, TokenId>> out;
-        for (const auto& p : found) out.emplace_back(static_cast<TokenId>(p.key >> 32), static_cast<TokenId>(p.key & 0xffffffff));
+        for (const auto& p : pairs_.by_rank()) out.emplace_back(static_cast<TokenId>(p.key >> 32), static_cast<TokenId>(p.key & 0xffffffff));
         return out;
     }
 
@@ -96,6 +134,8 @@ public:
     void encode(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, bool raw_bytes, BpeScratch& scratch,
                 std::vector<Token>& out) const {
         const auto word = text.substr(begin, end - begin);
+        scratch.unknown = false;
+        if (options_.unknown_last) return encode_pieces(vocabulary, text, begin, end, scratch, out);
         if (options_.ignore_merges) {
             std::string_view whole = word;
             if (raw_bytes) {
@@ -109,8 +149,7 @@ public:
         const bool plain = raw_bytes && options_.continuing_prefix.empty() && options_.end_of_word_suffix.empty();
         const bool by_bytes = plain && byte_symbols(word, scratch);
         if (!by_bytes) character_symbols(vocabulary, word, raw_bytes, scratch);
-        if (scratch.symbols.size() <= scan_limit) merge_by_scan(scratch);
-        else merge_by_heap(scratch);
+        merge(scratch);
         std::uint32_t at = begin;
         const std::size_t first = out.size();
         for (const auto& symbol : scratch.symbols) {
@@ -122,35 +161,137 @@ public:
     }
 
 private:
-    struct Pair {
-        std::uint64_t key = ~std::uint64_t{0};
-        std::uint32_t rank = no_rank;
-        TokenId merged = no_token;
-    };
-
-    static constexpr std::uint32_t no_rank = 0xffffffff;
+    static constexpr std::uint32_t no_rank = BpeRanks::no_rank;
     static constexpr std::size_t scan_limit = 64;
+    static constexpr TokenId outside = -2;  // a character that is neither a token nor part of one
 
-    static std::uint64_t key_of(TokenId a, TokenId b) {
-        return static_cast<std::uint64_t>(static_cast<std::uint32_t>(a)) << 32 | static_cast<std::uint32_t>(b);
+    // The pairs that make ranked tokens, from every way to cut one in two.
+    void read_ranks(const Vocabulary& vocabulary, const std::vector<std::uint32_t>& ranks, std::string_view source) {
+        require(ranks.size() == static_cast<std::size_t>(vocabulary.size()), ErrorCode::bad_tokenizer, source, ": ", ranks.size(),
+                " ranks for a vocabulary of ", vocabulary.size());
+        const auto ranked = [&](TokenId id) { return id != no_token && ranks[static_cast<std::size_t>(id)] != BpeRanks::no_rank; };
+        std::size_t steps = 0;  // of looking up both parts
+        std::vector<bool> merges_never(ranks.size());
+        for (const TokenId id : options_.user_defined)
+            if (vocabulary.has(id)) merges_never[static_cast<std::size_t>(id)] = true;
+        std::vector<detail::text::PairTable::Pair> found;
+        std::vector<std::pair<std::string, TokenId>> letters;  // characters that are part of tokens but no tokens
+        std::unordered_map<std::string_view, TokenId> letter_ids;
+        const auto part = [&](std::string_view text) -> TokenId {
+            const TokenId id = vocabulary.find(text);
+            const bool letter = utf8_decode_valid(text, 0).size == text.size();
+            if (id != no_token && merges_never[static_cast<std::size_t>(id)]) return no_token;
+            if (id != no_token && (letter || ranked(id))) return id;
+            if (!letter || !options_.unknown_last) return no_token;
+            const auto [at, is_new] = letter_ids.try_emplace(text, vocabulary.size() + static_cast<TokenId>(letters.size()));
+            if (is_new) letters.emplace_back(text, static_cast<TokenId>(letters.size()));
+            return at->second;
+        };
+        for (TokenId id = 0; id < vocabulary.size(); ++id) {
+            if (!vocabulary.has(id) || !ranked(id)) continue;
+            const auto token = vocabulary.token(id);
+            if (vocabulary.find(token) != id || merges_never[static_cast<std::size_t>(id)]) continue;
+            steps = checked_add(steps, token.size() * token.size(), source);
+            require(token.size() <= 8192 && steps < std::size_t{1} << 32, ErrorCode::size_overflow, source, ": the tokens are too long, token ", id,
+                    " has ", token.size(), " bytes");
+            for (std::size_t cut = 1; cut < token.size(); ++cut) {
+                if ((static_cast<unsigned char>(token[cut]) & 0xc0) == 0x80) continue;
+                const TokenId a = part(token.substr(0, cut));
+                const TokenId b = a == no_token ? no_token : part(token.substr(cut));
+                if (b != no_token) found.push_back({detail::text::PairTable::key_of(a, b), ranks[static_cast<std::size_t>(id)], id});
+            }
+        }
+        pairs_ = detail::text::PairTable(found.size());
+        for (const auto& pair : found) pairs_.insert(pair);
+        first_letter_ = vocabulary.size();
+        letters_ = Vocabulary(letters, source);
     }
 
-    std::size_t slot_of(std::uint64_t key) const { return static_cast<std::size_t>(key * 0x9e3779b97f4a7c15u >> 32) & (pairs_.size() - 1); }
-
-    void insert(const Pair& pair) {
-        std::size_t i = slot_of(pair.key);
-        while (pairs_[i].rank != no_rank && pairs_[i].key != pair.key) i = (i + 1) & (pairs_.size() - 1);
-        pairs_[i] = pair;  // a pair listed twice has its last rank
+    // The tokens that single bytes and characters become.
+    void find_symbols(const Vocabulary& vocabulary, std::string_view source) {
+        require(options_.dropout >= 0 && options_.dropout <= 1, ErrorCode::bad_tokenizer, source, ": a dropout of ", options_.dropout);
+        std::string symbol;
+        for (std::size_t b = 0; b < 256; ++b) {
+            symbol.clear();
+            utf8_append(symbol, byte_alphabet.point_of[b]);
+            byte_symbols_[b] = vocabulary.find(symbol);
+            constexpr char hex[] = "0123456789ABCDEF";
+            fallback_[b] = options_.byte_fallback ? vocabulary.find(std::string("<0x") + hex[b >> 4] + hex[b & 15] + ">") : no_token;
+        }
+        if (!options_.unknown.empty()) {
+            unknown_ = vocabulary.find(options_.unknown);
+            require(unknown_ != no_token, ErrorCode::bad_tokenizer, source, ": the unknown token '", options_.unknown, "' is not in the vocabulary");
+        }
+        for (std::size_t c = 0; c < ascii_.size(); ++c) ascii_[c] = symbol_of(vocabulary, std::string(1, static_cast<char>(c)));
+        std::vector<Trie::Entry> symbols;
+        for (const TokenId id : options_.user_defined) {
+            require(vocabulary.has(id), ErrorCode::bad_tokenizer, source, ": token ", id, " in a vocabulary of ", vocabulary.size());
+            symbols.emplace_back(vocabulary.token(id), id);
+            if (!symbols.back().first.empty()) defined_starts_[static_cast<unsigned char>(symbols.back().first[0])] = true;
+        }
+        defined_ = Trie(std::move(symbols));
+        std::sort(options_.unused.begin(), options_.unused.end());
     }
 
-    // Rank and result of a pair; rank is no_rank when the pair is not in the list.
-    Pair find(TokenId a, TokenId b) const {
-        if (pairs_.empty()) return {};
-        const auto key = key_of(a, b);
-        for (std::size_t i = slot_of(key);; i = (i + 1) & (pairs_.size() - 1)) {
-            if (pairs_[i].key == key || pairs_[i].rank == no_rank) return pairs_[i];
+    // Of a character, for encode_pieces.
+    TokenId symbol_of(const Vocabulary& vocabulary, std::string_view character) const {
+        if (const TokenId id = vocabulary.find(character); id != no_token) return id;
+        const TokenId letter = letters_.find(character);
+        return letter != no_token ? first_letter_ + letter : outside;
+    }
+
+    // SentencePiece's way: characters, or what the user defined, then merging, then what is in no token's place.
+    void encode_pieces(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, BpeScratch& s,
+                       std::vector<Token>& out) const {
+        const auto word = text.substr(0, end);
+        s.symbols.clear();
+        for (std::size_t at = begin; at < end;) {
+            const auto c = static_cast<unsigned char>(word[at]);
+            std::pair<std::size_t, TokenId> next{0, no_token};
+            if (defined_starts_[c]) next = defined_.longest(word, at);
+            if (next.first == 0 && c < 0x80) next = {1, ascii_[c]};
+            if (next.first == 0) {
+                const std::size_t size = utf8_decode_valid(word, at).size;
+                next = {size, symbol_of(vocabulary, word.substr(at, size))};
+            }
+            s.symbols.push_back({next.second, static_cast<std::uint32_t>(next.first), 0, 0});
+            at += next.first;
+        }
+        s.cuts.clear();
+        merge(s);
+        for (std::uint32_t at = begin; const auto& symbol : s.symbols) {
+            if (symbol.bytes == 0) continue;
+            put_piece(vocabulary, text, {symbol.id, at, at + symbol.bytes}, s, out);
+            at += symbol.bytes;
         }
     }
+
+    void put_piece(const Vocabulary& vocabulary, std::string_view text, Token piece, BpeScratch& s, std::vector<Token>& out) const {
+        if (is_unused(piece.id)) {
+            const auto cut = std::find_if(s.cuts.rbegin(), s.cuts.rend(), [&](const auto& c) { return c.first == piece.id; });
+            if (cut != s.cuts.rend()) {
+                const auto [left, right] = cut->second;
+                const auto left_size =
+                    static_cast<std::uint32_t>(left < first_letter_ ? vocabulary.token(left).size() : letters_.token(left - first_letter_).size());
+                put_piece(vocabulary, text, {left, piece.begin, piece.begin + left_size}, s, out);
+                return put_piece(vocabulary, text, {right, piece.begin + left_size, piece.end}, s, out);
+            }
+        }
+        if (piece.id >= 0 && piece.id < first_letter_) return out.push_back(piece);
+        s.unknown = true;
+        if (options_.byte_fallback) {
+            for (std::uint32_t i = piece.begin; i < piece.end; ++i) {
+                const TokenId byte = fallback_[static_cast<unsigned char>(text[i])];
+                out.push_back({byte != no_token ? byte : unknown_, piece.begin, piece.end});
+            }
+        } else if (!out.empty() && out.back().id == unknown_ && out.back().end == piece.begin) {
+            out.back().end = piece.end;
+        } else {
+            out.push_back({unknown_, piece.begin, piece.end});
+        }
+    }
+
+    bool is_unused(TokenId id) const { return !options_.unused.empty() && std::binary_search(options_.unused.begin(), options_.unused.end(), id); }
 
     bool byte_symbols(std::string_view word, BpeScratch& s) const {
         s.symbols.reserve(word.size());
@@ -216,6 +357,18 @@ private:
         flush();
     }
 
+    void merge(BpeScratch& s) const {
+        if (s.symbols.size() <= scan_limit && s.dropout == 0 && options_.unused.empty()) merge_by_scan(s);
+        else merge_by_heap(s);
+    }
+
+    bool passes_over(BpeScratch& s) const {
+        if (s.dropout == 0) return false;
+        const std::uint64_t n = s.drawn++;
+        const auto words = philox({static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(n >> 32), 0, 0}, s.seed);
+        return static_cast<double>(words[0]) * 0x1p-32 < s.dropout;
+    }
+
     void merge_by_scan(BpeScratch& s) const {
         auto& symbols = s.symbols;
         if (symbols.size() < 2) return;
@@ -223,7 +376,7 @@ private:
         best.resize(symbols.size());
         const auto look = [&](std::size_t i) {
             if (i + 1 >= symbols.size()) return void(best[i] = {no_rank, 0, no_token});
-            const auto pair = find(symbols[i].id, symbols[i + 1].id);
+            const auto pair = pairs_.find(symbols[i].id, symbols[i + 1].id);
             best[i] = {pair.rank, 0, pair.merged};
         };
         for (std::size_t i = 0; i < symbols.size(); ++i) look(i);
@@ -246,13 +399,15 @@ private:
         auto& symbols = s.symbols;
         auto& heap = s.heap;
         heap.clear();
+        s.passed_over.clear();
         const auto later = [](const BpeScratch::Candidate& a, const BpeScratch::Candidate& b) {
             return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
         };
         const auto candidate = [&](std::size_t left, std::size_t right) {
-            const auto pair = find(symbols[left].id, symbols[right].id);
+            const auto pair = pairs_.find(symbols[left].id, symbols[right].id);
             if (pair.rank == no_rank) return false;
             heap.push_back({pair.rank, static_cast<std::uint32_t>(left), pair.merged});
+            if (is_unused(pair.merged)) s.cuts.push_back({pair.merged, {symbols[left].id, symbols[right].id}});
             return true;
         };
         for (std::size_t i = 0; i < symbols.size(); ++i) {
@@ -265,28 +420,41 @@ private:
             std::pop_heap(heap.begin(), heap.end(), later);
             const auto top = heap.back();
             heap.pop_back();
+            if (passes_over(s)) {
+                s.passed_over.push_back(top);
+                continue;
+            }
+            for (const auto& other : std::exchange(s.passed_over, {})) {
+                heap.push_back(other);
+                std::push_heap(heap.begin(), heap.end(), later);
+            }
             auto& left = symbols[top.position];
             if (left.bytes == 0 || left.next < 0) continue;
             auto& right = symbols[static_cast<std::size_t>(left.next)];
-            const auto pair = find(left.id, right.id);
+            const auto pair = pairs_.find(left.id, right.id);
             if (pair.rank == no_rank || pair.merged != top.merged) continue;  // a neighbour has changed since
             left.id = pair.merged;
             left.bytes += right.bytes;
             left.next = right.next;
             right.bytes = 0;
-            if (left.next >= 0) {
-                symbols[static_cast<std::size_t>(left.next)].previous = static_cast<std::int32_t>(top.position);
-                if (candidate(top.position, static_cast<std::size_t>(left.next))) std::push_heap(heap.begin(), heap.end(), later);
-            }
             if (left.previous >= 0 && candidate(static_cast<std::size_t>(left.previous), top.position))
                 std::push_heap(heap.begin(), heap.end(), later);
+            if (left.next < 0) continue;
+            symbols[static_cast<std::size_t>(left.next)].previous = static_cast<std::int32_t>(top.position);
+            if (candidate(top.position, static_cast<std::size_t>(left.next))) std::push_heap(heap.begin(), heap.end(), later);
         }
     }
 
     BpeOptions options_;
-    std::vector<Pair> pairs_;
+    detail::text::PairTable pairs_;
     TokenId byte_symbols_[256] = {}, fallback_[256] = {};
     TokenId unknown_ = no_token;
+    // For unknown_last: symbols of ASCII characters, user-defined tokens, and letters that are part of tokens only, with ids behind the vocabulary's.
+    std::array<TokenId, 0x80> ascii_{};
+    Trie defined_;
+    bool defined_starts_[256] = {};
+    Vocabulary letters_;
+    TokenId first_letter_ = 0;
 };
 
 }  // namespace tercet::inline TERCET_ABI

@@ -2,30 +2,24 @@
 // and what the last one leaves is joined.
 #pragma once
 
-#include "tercet/text/pretokenizer.hpp"
+#include "tercet/text/byte_alphabet.hpp"
+#include "tercet/text/sentencepiece_decoder.hpp"
 #include "tercet/text/vocabulary.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
-enum class DecoderKind : std::uint8_t { wordpiece, byte_level, byte_fallback, fuse, strip, replace, metaspace, bpe };
+enum class DecoderKind : std::uint8_t { wordpiece, byte_level, byte_fallback, fuse, strip, replace, metaspace, bpe, ctc };
 
 struct DecoderStep {
     DecoderKind kind = DecoderKind::fuse;
-    std::string pattern = {}, content = {};  // wordpiece: the prefix; replace: both; strip: the character; metaspace: the symbol; bpe: the suffix
-    bool cleanup = true;                     // wordpiece: no space before punctuation
+    std::string pattern = {}, content = {};  // wordpiece: the prefix; replace: both; strip: the character; metaspace: the symbol; bpe: the suffix;
+                                             // ctc: the padding and the delimiter of words
+    bool cleanup = true;                     // wordpiece, ctc: no space before punctuation
     bool drop_first = true;                  // metaspace: the symbol in front of the first token is nothing
     std::size_t start = 0, stop = 0;         // strip: how many characters at either end, at most
 };
 
 namespace detail::text {
-
-inline std::string replace_all(std::string_view text, std::string_view pattern, std::string_view content) {
-    std::string out;
-    std::size_t at = 0;
-    for (std::size_t hit; !pattern.empty() && (hit = text.find(pattern, at)) != std::string_view::npos; at = hit + pattern.size())
-        out.append(text.substr(at, hit - at)).append(content);
-    return out.append(text.substr(at));
-}
 
 inline std::string clean_up(std::string text) {
     constexpr std::pair<std::string_view, std::string_view> rules[] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
@@ -50,16 +44,6 @@ inline void append_alphabet_bytes(std::string& out, std::string_view token) {
         out.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
         i += c.size;
     }
-}
-
-// <0xAB> -> 0xAB, or -1.
-inline int fallback_byte(std::string_view token) {
-    if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
-    const auto digit = [](char c) {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-    };
-    const int high = digit(token[3]), low = digit(token[4]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 }  // namespace detail::text
@@ -120,8 +104,21 @@ private:
             for (std::size_t i = 0; i < tokens.size(); ++i)
                 tokens[i] = detail::text::replace_all(tokens[i], step.pattern, i + 1 < tokens.size() ? " " : "");
             return tokens;
+        case ctc: return apply_ctc(step, tokens);
         }
         return tokens;
+    }
+
+    // What a speech model puts out: of equal neighbours one stays, and the padding between them goes (Graves et al. 2006, section 3.1).
+    static std::vector<std::string> apply_ctc(const DecoderStep& step, const std::vector<std::string>& tokens) {
+        std::vector<std::string> out;
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (i > 0 && tokens[i] == tokens[i - 1]) continue;
+            std::string token = detail::text::replace_all(tokens[i], step.pattern, "");
+            if (step.cleanup) token = detail::text::replace_all(detail::text::clean_up(std::move(token)), step.content, " ");
+            if (!token.empty()) out.push_back(std::move(token));
+        }
+        return out;
     }
 
     // Runs of byte tokens become text when they are well formed, else one U+FFFD a byte.

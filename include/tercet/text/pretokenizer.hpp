@@ -11,33 +11,15 @@
 //   contiguous            the · - · final · -- · countdown
 #pragma once
 
-#include "tercet/text/normalizer.hpp"
+#include "tercet/text/byte_alphabet.hpp"
+#include "tercet/text/normalized_text.hpp"
 #include "tercet/text/scanner.hpp"
 
-#include <array>
+#include <algorithm>
 #include <string>
 #include <vector>
 
 namespace tercet::inline TERCET_ABI {
-
-/// The byte-level alphabet (GPT-2): printable Latin-1 bytes stand for themselves, the other 68 for U+0100 onwards.
-struct ByteAlphabet {
-    std::array<char16_t, 256> point_of{};
-    std::array<std::int16_t, 0x144> byte_of{};  // -1 outside the alphabet
-
-    constexpr ByteAlphabet() {
-        for (auto& b : byte_of) b = -1;
-        int extra = 0;
-        for (int b = 0; b < 256; ++b) {
-            const bool printable = (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b != 0xad);
-            const int point = printable ? b : 0x100 + extra++;
-            point_of[static_cast<std::size_t>(b)] = static_cast<char16_t>(point);
-            byte_of[static_cast<std::size_t>(point)] = static_cast<std::int16_t>(b);
-        }
-    }
-};
-
-inline constexpr ByteAlphabet byte_alphabet{};
 
 enum class SplitBehavior : std::uint8_t { removed, isolated, merged_with_previous, merged_with_next, contiguous };
 
@@ -54,6 +36,7 @@ enum class PreTokenizerKind : std::uint8_t {
     whitespace_split,  // at whitespace
     metaspace,         // spaces become `pattern`, the meta symbol
     prefix_space,      // a space in front of each word that has none
+    meta_runs,         // in front of each run of `pattern`, the meta symbol; behind it when `invert` is set
 };
 
 enum class PrependScheme : std::uint8_t { always, first, never };
@@ -78,6 +61,7 @@ struct PreTokenized {
     std::string_view text;
     const Span* spans = nullptr;
     std::uint32_t base = 0;
+    bool tracked = true;     // steps that rewrite the text keep the origins
     bool raw_bytes = false;  // the words hold the bytes themselves: the byte alphabet is left to the model
     std::vector<Word> words;
     NormalizedText owned;  // text and spans, once a step has rewritten them
@@ -130,6 +114,13 @@ public:
 
     const std::vector<PreTokenizerStep>& steps() const { return steps_; }
 
+    /// Whether a step asks where a word stood in the text.
+    bool needs_origins() const {
+        return std::any_of(steps_.begin(), steps_.end(), [](const PreTokenizerStep& step) {
+            return step.kind == PreTokenizerKind::metaspace && step.prepend == PrependScheme::first;
+        });
+    }
+
     /// Cuts p.words further, step by step. With `keep_raw_bytes` a byte-level last step only sets raw_bytes.
     void apply(PreTokenized& p, bool keep_raw_bytes) const {
         std::vector<Word> next;
@@ -166,6 +157,7 @@ private:
         case literal:
         case metaspace: return cut_literal(p, step, out);
         case whitespace: return cut_whitespace(p, out);
+        case meta_runs: return cut_meta_runs(p, step, out);
         case byte_level:
         case prefix_space: return;
         }
@@ -258,6 +250,23 @@ private:
         }
     }
 
+    static void cut_meta_runs(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out) {
+        for (const auto& word : p.words) {
+            const auto text = p.text.substr(0, word.end);
+            std::size_t begin = word.begin, at = begin;
+            const auto cut = [&](std::size_t end) {
+                if (begin < end) out.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+                begin = end;
+            };
+            while ((at = text.find(step.pattern, at)) != std::string_view::npos) {
+                if (!step.invert) cut(at);
+                while (text.substr(at).starts_with(step.pattern)) at += step.pattern.size();
+                if (step.invert) cut(at);
+            }
+            cut(word.end);
+        }
+    }
+
     static void cut_whitespace(const PreTokenized& p, std::vector<Word>& out) {
         for (const auto& word : p.words) {
             int previous = 0;  // 0 a space, 1 a word character, 2 anything else
@@ -275,8 +284,8 @@ private:
     // The steps that change the text: every word is written anew, its bytes with their origins.
     static void rewrite(PreTokenized& p, const PreTokenizerStep& step) {
         NormalizedText out;
-        out.text.reserve(p.text.size() + p.words.size());
-        out.spans.reserve(p.text.size() + p.words.size());
+        out.tracked = p.tracked;
+        out.reserve(p.text.size() + p.words.size());
         std::vector<Word> words;
         words.reserve(p.words.size());
         for (const auto& word : p.words) {
@@ -288,17 +297,14 @@ private:
         p.words = std::move(words);
         p.owned = std::move(out);
         p.text = p.owned.text;
-        p.spans = p.owned.spans.data();
+        p.spans = p.tracked ? p.owned.spans.data() : nullptr;
     }
 
     static void rewrite_word(const PreTokenized& p, const PreTokenizerStep& step, Word word, NormalizedText& out) {
         const auto text = p.text.substr(word.begin, word.end - word.begin);
         const auto whole = [&](std::size_t at, std::uint32_t size) { return Span{p.origin(at).begin, p.origin(at + size - 1).end}; };
         const Span first = whole(word.begin, utf8_decode_valid(text, 0).size);
-        const auto put = [&](std::string_view piece, Span from) {
-            out.text.append(piece);
-            out.spans.resize(out.text.size(), from);
-        };
+        const auto put = [&](std::string_view piece, Span from) { out.append(piece, from); };
         if (step.kind == PreTokenizerKind::prefix_space && text[0] != ' ') put(" ", first);
         if (step.kind == PreTokenizerKind::metaspace && text[0] != ' ' && !text.starts_with(step.pattern)) {
             const bool wanted = step.prepend == PrependScheme::always || (step.prepend == PrependScheme::first && first.begin == 0);

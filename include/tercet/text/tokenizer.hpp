@@ -1,21 +1,18 @@
 // Tokenizers: text to ids and back, exact to the id with the libraries that published models were trained with.
 //
-//   text -> added tokens taken out -> normalizer -> pre-tokenizer -> model (BPE or WordPiece) -> template (special tokens) -> ids
+//   text -> added tokens taken out -> normalizer -> pre-tokenizer -> model (BPE, WordPiece, Unigram, words) -> template (special tokens) -> ids
 //   ids  -> tokens -> decoder -> text
 //
 // A Tokenizer is assembled from its parts and never changes, so threads may share one. text/load_tokenizer.hpp makes one from a
 // tokenizer.json, a model directory or a GGUF file.
 #pragma once
 
-#include "tercet/text/added_tokens.hpp"
-#include "tercet/text/bpe.hpp"
-#include "tercet/text/decoder.hpp"
-#include "tercet/text/encoding.hpp"
-#include "tercet/text/wordpiece.hpp"
-
-#include <optional>
+#include "tercet/core/parallel.hpp"
+#include "tercet/text/tokenize_words.hpp"
 
 namespace tercet::inline TERCET_ABI {
+
+enum class OffsetUnit : std::uint8_t { code_points, bytes };
 
 struct EncodeOptions {
     bool add_special = true;                    // the tokens that the model expects around a text
@@ -25,61 +22,16 @@ struct EncodeOptions {
     Truncation truncation = Truncation::longest_first;
     bool truncate_left = false;  // what goes is cut off at the beginning
     index_t stride = 0;          // encode_windows: how many tokens neighbouring windows share
+    OffsetUnit offsets = OffsetUnit::code_points;
+    std::optional<double> dropout = {};  // BPE: the probability of passing over a merge, in place of the file's
+    std::uint64_t seed = 0;              // of dropout
 };
-
-/// Ids of the tokens that have a role; no_token where a tokenizer has none.
-struct SpecialIds {
-    TokenId bos = no_token, eos = no_token, unk = no_token, pad = no_token, cls = no_token, sep = no_token, mask = no_token;
-};
-
-enum class TokenModel : std::uint8_t { bpe, wordpiece };
-
-/// Everything a tokenizer consists of.
-struct TokenizerParts {
-    std::string source;  // for messages: the file
-    Vocabulary vocabulary;
-    TokenModel model = TokenModel::bpe;
-    Bpe bpe;
-    WordPiece wordpiece;
-    Normalizer normalizer;
-    PreTokenizer pre_tokenizer;
-    Decoder decoder;
-    std::vector<AddedToken> added;
-    detail::text::Template single, pair;  // empty: nothing is added
-    bool trim_offsets = false;            // offsets leave out the whitespace that a token covers
-    bool trim_keeps_prefix_space = true;  // … but for one space at the very front
-    SpecialIds special;
-    index_t max_length = 0;     // as the files recommend; encode() takes it from its options only
-    std::string chat_template;  // empty when the files have none
-};
-
-namespace detail::text {
-
-// Roles by the usual spellings, where no file names them.
-inline void guess_roles(TokenizerParts& parts) {
-    const auto guess = [&](TokenId& role, std::initializer_list<std::string_view> names) {
-        for (const auto name : names) {
-            for (const auto& token : parts.added) {
-                if (role == no_token && token.special && token.content == name) role = token.id;
-            }
-        }
-    };
-    auto& roles = parts.special;
-    guess(roles.bos, {"<s>", "<|begin_of_text|>", "<bos>", "<|endoftext|>"});
-    guess(roles.eos, {"</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>"});
-    guess(roles.unk, {"[UNK]", "<unk>"});
-    guess(roles.pad, {"[PAD]", "<pad>"});
-    guess(roles.cls, {"[CLS]"});
-    guess(roles.sep, {"[SEP]"});
-    guess(roles.mask, {"[MASK]", "<mask>"});
-}
-
-}  // namespace detail::text
 
 class Tokenizer {
 public:
     explicit Tokenizer(TokenizerParts parts) : p_(std::move(parts)) {
         size_ = p_.vocabulary.size();
+        std::vector<std::pair<std::size_t, int>> raw, normalized;
         for (std::size_t i = 0; i < p_.added.size(); ++i) {
             const auto& token = p_.added[i];
             const auto index = static_cast<int>(i);
@@ -91,8 +43,13 @@ public:
             const bool normalize = token.normalized && !p_.normalizer.empty();
             if (normalize) require_utf8(token.content, p_.source);
             shown_.push_back(normalize ? p_.normalizer.apply(token.content).text : token.content);
-            (token.normalized ? normalized_ : raw_).add(shown_.back(), index);
+            if (token.in_text) (token.normalized ? normalized : raw).emplace_back(i, index);
             size_ = std::max(size_, token.id + 1);
+        }
+        for (const auto& [list, trie] : {std::pair{&raw, &raw_}, {&normalized, &normalized_}}) {
+            std::vector<Trie::Entry> entries;
+            for (const auto& [i, index] : *list) entries.emplace_back(shown_[i], index);
+            *trie = detail::text::AddedTokenTrie(std::move(entries));
         }
         by_id_.assign(static_cast<std::size_t>(size_), -1);
         std::vector<std::pair<std::string, TokenId>> names;
@@ -114,14 +71,25 @@ public:
     /// The ids alone: what encode() gives, without the time for the rest. Takes no limit and no pair.
     std::vector<TokenId> encode_ids(std::string_view text, bool add_special = true, bool special_as_text = false) const {
         EncodeOptions options;
+        options.add_special = add_special;
         options.special_as_text = special_as_text;
-        Raw raw = raw_encode(text, options, false);
-        if (!add_special || p_.single.empty()) return std::move(raw.ids);
-        std::vector<TokenId> out;
-        for (const auto& piece : p_.single) {
-            const auto& ids = piece.sequence == 0 ? raw.ids : piece.ids;
-            if (piece.sequence <= 0) out.insert(out.end(), ids.begin(), ids.end());
-        }
+        Scratch scratch;
+        return ids_of(text, options, scratch);
+    }
+
+    /// The ids of many texts, each as encode_ids() gives them; on all threads, and without cutting a word twice where it can be helped.
+    std::vector<std::vector<TokenId>> encode_batch(std::span<const std::string_view> texts, bool add_special = true,
+                                                   bool special_as_text = false) const {
+        EncodeOptions options;
+        options.add_special = add_special;
+        options.special_as_text = special_as_text;
+        std::vector<std::vector<TokenId>> out(texts.size());
+        const auto count = static_cast<index_t>(texts.size());
+        parallel_ranges(count, std::max<index_t>(1, (count + 4 * threads() - 1) / (4 * threads())), [&](index_t begin, index_t end) {
+            Scratch scratch;
+            scratch.cache.prepare(static_cast<std::size_t>(end - begin) * 16);
+            for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) out[i] = ids_of(texts[i], options, scratch);
+        });
         return out;
     }
 
@@ -149,6 +117,7 @@ public:
 
     /// The text of ids; bytes that are not UTF-8 become U+FFFD. Throws index_out_of_range for an id that has no token.
     std::string decode(std::span<const TokenId> ids, bool skip_special = true) const {
+        if (p_.sentencepiece_decoder) return decode_pieces(ids, skip_special);
         const bool bytes_only = decodes_bytes();
         std::string bytes;
         std::vector<std::string> tokens;
@@ -165,7 +134,9 @@ public:
     }
 
     /// Whether a text is its tokens' bytes, one after the other (byte-level BPE).
-    bool decodes_bytes() const { return p_.decoder.steps().size() == 1 && p_.decoder.steps()[0].kind == DecoderKind::byte_level; }
+    bool decodes_bytes() const {
+        return !p_.sentencepiece_decoder && p_.decoder.steps().size() == 1 && p_.decoder.steps()[0].kind == DecoderKind::byte_level;
+    }
 
     /// One more than the largest id.
     TokenId vocab_size() const { return size_; }
@@ -231,36 +202,40 @@ private:
         index_t index_ = 0;
     };
 
-    // A word seen before in this text: its tokens are copied from where they were put out.
-    struct Seen {
-        std::uint32_t begin = 0, size = 0, tokens_begin = 0, tokens = 0;
-    };
+    using Scratch = detail::text::TokenizeScratch;
 
-    struct Work {
-        std::vector<Token> tokens;
-        std::vector<Seen> seen;
-        BpeScratch scratch;
-        WordPieceScratch candidates;
-    };
+    Raw raw_encode(std::string_view text, const EncodeOptions& options) const {
+        Scratch scratch;
+        return raw_encode(text, options, scratch, true);
+    }
 
-    Raw raw_encode(std::string_view text, const EncodeOptions& options, bool offsets = true) const {
+    Raw raw_encode(std::string_view text, const EncodeOptions& options, Scratch& work, bool offsets) const {
         require(text.size() < 0x7fffffffu, ErrorCode::size_overflow, "encode: a text of ", text.size(), " bytes, below 2 GiB is supported");
         require_utf8(text, "encode");
+        work.bpe.dropout = options.dropout.value_or(p_.bpe.options().dropout);
+        require(work.bpe.dropout >= 0 && work.bpe.dropout <= 1, ErrorCode::invalid_argument, "encode: a dropout of ", work.bpe.dropout);
+        work.bpe.seed = options.seed;
+        work.bpe.drawn = 0;
         Raw out;
-        Work work;
         Counter counter(text);
+        const bool in_bytes = options.offsets == OffsetUnit::bytes;
+        const bool tracked = offsets || p_.pre_tokenizer.needs_origins();
         out.ids.reserve(text.size() / 4 + 1);
         if (offsets) out.offsets.reserve(text.size() / 4 + 1);
         const auto put = [&](TokenId id, Span from) {
             out.ids.push_back(id);
             if (offsets) {
-                const auto begin = counter.floor(from.begin);
-                out.offsets.emplace_back(begin, counter.ceil(from.end));
+                if (in_bytes) {
+                    out.offsets.emplace_back(utf8_floor(text, from.begin), utf8_ceil(text, from.end));
+                } else {
+                    const auto begin = counter.floor(from.begin);
+                    out.offsets.emplace_back(begin, counter.ceil(from.end));
+                }
             }
         };
         const auto cut = [&](PreTokenized& p) {
             p_.pre_tokenizer.apply(p, p_.model == TokenModel::bpe);
-            tokenize(p, work);
+            detail::text::tokenize_words(p_, p, work);
             for (const auto& t : work.tokens) {
                 if (!offsets) out.ids.push_back(t.id);
                 else put(t.id, {p.origin(t.begin).begin, p.origin(t.end - 1).end});
@@ -275,12 +250,13 @@ private:
             }
             const auto piece = text.substr(part.begin, part.end - part.begin);
             NormalizedText normal;
-            if (!p_.normalizer.empty()) normal = p_.normalizer.apply(piece, base);
+            if (!p_.normalizer.empty()) normal = p_.normalizer.apply(piece, base, tracked);
             const std::string_view ready = p_.normalizer.empty() ? piece : std::string_view(normal.text);
             for (const auto& inner : normalized_.split(ready, p_.added, options.special_as_text)) {
                 PreTokenized p;
                 p.text = ready;
-                p.spans = p_.normalizer.empty() ? nullptr : normal.spans.data();
+                p.spans = normal.spans.empty() ? nullptr : normal.spans.data();
+                p.tracked = tracked;
                 p.base = base;
                 p.words.push_back({static_cast<std::uint32_t>(inner.begin), static_cast<std::uint32_t>(inner.end)});
                 if (inner.index >= 0)
@@ -290,34 +266,6 @@ private:
         }
         if (offsets && p_.trim_offsets) trim(out);
         return out;
-    }
-
-    void tokenize(const PreTokenized& p, Work& work) const {
-        require(p.text.size() < 0x7fffffffu, ErrorCode::size_overflow, "encode: the normalized text has ", p.text.size(), " bytes");
-        auto& tokens = work.tokens;
-        tokens.clear();
-        const bool remember = p.words.size() >= 32;  // fewer words are not worth clearing a table for
-        if (remember) work.seen.assign(std::bit_ceil(std::min<std::size_t>(p.words.size(), 32768)), {});
-        for (const auto& [begin, end] : p.words) {
-            if (begin == end) continue;
-            Seen* seen = nullptr;
-            if (remember && end - begin < 64) {
-                TextHash hash;
-                hash.add(p.text.substr(begin, end - begin));
-                seen = &work.seen[hash.value() & (work.seen.size() - 1)];
-                if (seen->size == end - begin && p.text.substr(seen->begin, seen->size) == p.text.substr(begin, seen->size)) {
-                    for (std::uint32_t i = 0; i < seen->tokens; ++i) {
-                        const auto t = tokens[seen->tokens_begin + i];
-                        tokens.push_back({t.id, t.begin - seen->begin + begin, t.end - seen->begin + begin});
-                    }
-                    continue;
-                }
-            }
-            const std::size_t first = tokens.size();
-            if (p_.model == TokenModel::bpe) p_.bpe.encode(p_.vocabulary, p.text, begin, end, p.raw_bytes, work.scratch, tokens);
-            else p_.wordpiece.encode(p_.vocabulary, p.text, begin, end, work.candidates, tokens);
-            if (seen) *seen = {begin, end - begin, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(tokens.size() - first)};
-        }
     }
 
     // Byte-level offsets without the spaces that tokens begin or end with.
@@ -343,6 +291,17 @@ private:
         }
     }
 
+    std::vector<TokenId> ids_of(std::string_view text, const EncodeOptions& options, Scratch& scratch) const {
+        Raw raw = raw_encode(text, options, scratch, false);
+        if (!options.add_special || p_.single.empty()) return std::move(raw.ids);
+        std::vector<TokenId> out;
+        for (const auto& piece : p_.single) {
+            const auto& ids = piece.sequence == 0 ? raw.ids : piece.ids;
+            if (piece.sequence <= 0) out.insert(out.end(), ids.begin(), ids.end());
+        }
+        return out;
+    }
+
     static Encoding whole(Raw raw) {
         Encoding out;
         const std::size_t n = raw.ids.size();
@@ -352,6 +311,16 @@ private:
         out.special_tokens_mask.assign(n, 0);
         out.attention_mask.assign(n, 1);
         return out;
+    }
+
+    std::string decode_pieces(std::span<const TokenId> ids, bool skip_special) const {
+        std::vector<std::pair<TokenId, std::string_view>> pieces;
+        for (const TokenId id : ids) {
+            const auto text = token(id);
+            const bool unknown = p_.sentencepiece_decoder->kind(id) == PieceKind::unknown;  // which has a surface of its own
+            if (!skip_special || unknown || !is_special(id)) pieces.emplace_back(id, text);
+        }
+        return p_.sentencepiece_decoder->decode(pieces);
     }
 
     const detail::text::Template& template_for(const EncodeOptions& options) const { return options.pair ? p_.pair : p_.single; }
@@ -384,60 +353,6 @@ private:
     std::vector<int> by_id_;          // index into added, or -1
     std::vector<std::string> shown_;  // the added tokens as they are found and decoded: normalized where they say so
     Vocabulary added_names_;          // content -> index into added
-};
-
-/// Text as its tokens come: holds back what may yet be part of a longer character.
-class TokenStream {
-public:
-    explicit TokenStream(const Tokenizer& tokenizer, bool skip_special = true) : tokenizer_(&tokenizer), skip_special_(skip_special) {}
-
-    /// The text that this token completes; empty while a character is unfinished. Throws index_out_of_range.
-    std::string push(TokenId id) { return tokenizer_->decodes_bytes() ? push_bytes(id) : push_text(id); }
-
-    /// What is still held back, unfinished characters as U+FFFD.
-    std::string finish() {
-        if (tokenizer_->decodes_bytes()) return utf8_replace_invalid(std::exchange(held_, {}));
-        const std::string text = tokenizer_->decode(ids_, skip_special_);
-        std::string piece = text.size() > shown_.size() ? text.substr(shown_.size()) : std::string{};
-        shown_ = text;
-        return piece;
-    }
-
-private:
-    // Everything but a tail that is the beginning of a well-formed character.
-    std::string push_bytes(TokenId id) {
-        const auto token = tokenizer_->token(id);
-        if (skip_special_ && tokenizer_->is_special(id)) return {};
-        detail::text::append_alphabet_bytes(held_, token);
-        std::size_t at = 0;
-        while (at < held_.size()) {
-            const auto step = utf8_decode(held_, at);
-            if (!step.valid && at + step.size == held_.size() && static_cast<unsigned char>(held_[at]) >= 0xc2) break;
-            at += step.size;
-        }
-        std::string piece = utf8_replace_invalid(std::string_view(held_).substr(0, at));
-        held_.erase(0, at);
-        return piece;
-    }
-
-    // Other decoders look at neighbouring tokens: decode the last piece's tokens again with the new ones behind them.
-    std::string push_text(TokenId id) {
-        ids_.push_back(id);
-        const std::string text = tokenizer_->decode(ids_, skip_special_);
-        if (text.size() <= shown_.size() || (text.ends_with("\xef\xbf\xbd") && ids_.size() - window_ < 64)) return {};
-        std::string piece = text.starts_with(shown_) ? text.substr(shown_.size()) : text;
-        ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(window_));
-        window_ = ids_.size();
-        shown_ = tokenizer_->decode(ids_, skip_special_);
-        return piece;
-    }
-
-    const Tokenizer* tokenizer_;
-    bool skip_special_;
-    std::string held_;          // bytes of an unfinished character
-    std::vector<TokenId> ids_;  // the last piece's tokens, then those since
-    std::size_t window_ = 0;    // how many belong to the last piece
-    std::string shown_;         // what those of the last piece decode to
 };
 
 }  // namespace tercet::inline TERCET_ABI

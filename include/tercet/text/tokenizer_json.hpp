@@ -146,10 +146,10 @@ private:
         if (type == "Sequence") return for_each_of(stage, "normalizers", [&](const Json& inner) { read_normalizer(inner); });
         if (type == "BertNormalizer") {
             step.kind = bert;
-            step.clean_text = stage.get_or("clean_text", true);
-            step.handle_chinese_chars = stage.get_or("handle_chinese_chars", true);
-            step.lowercase = stage.get_or("lowercase", true);
-            step.strip_accents = stage.get_or("strip_accents", step.lowercase);
+            step.bert.clean_text = stage.get_or("clean_text", true);
+            step.bert.handle_chinese_chars = stage.get_or("handle_chinese_chars", true);
+            step.bert.lowercase = stage.get_or("lowercase", true);
+            step.bert.strip_accents = stage.get_or("strip_accents", step.bert.lowercase);
         } else if (type == "NFC") {
             step.kind = nfc;
         } else if (type == "NFD") {

@@ -61,6 +61,16 @@ constexpr std::size_t utf8_previous(std::string_view text, std::size_t end) {
     return end;
 }
 
+/// The beginning of the code point that text[at] is part of, and the end of the one that text[at - 1] is part of, in well-formed text.
+constexpr std::size_t utf8_floor(std::string_view text, std::size_t at) {
+    while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
+    return at;
+}
+constexpr std::size_t utf8_ceil(std::string_view text, std::size_t at) {
+    while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) ++at;
+    return at;
+}
+
 /// Bytes that a code point takes.
 constexpr std::uint32_t utf8_size(char32_t point) {
     return point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;

@@ -1,0 +1,69 @@
+// Everything that a tokenizer consists of, as its files say.
+#pragma once
+
+#include "tercet/text/added_tokens.hpp"
+#include "tercet/text/bpe.hpp"
+#include "tercet/text/decoder.hpp"
+#include "tercet/text/encoding.hpp"
+#include "tercet/text/normalizer.hpp"
+#include "tercet/text/pretokenizer.hpp"
+#include "tercet/text/unigram.hpp"
+#include "tercet/text/word_level.hpp"
+#include "tercet/text/wordpiece.hpp"
+
+#include <optional>
+
+namespace tercet::inline TERCET_ABI {
+
+/// Ids of the tokens that have a role; no_token where a tokenizer has none.
+struct SpecialIds {
+    TokenId bos = no_token, eos = no_token, unk = no_token, pad = no_token, cls = no_token, sep = no_token, mask = no_token;
+};
+
+enum class TokenModel : std::uint8_t { bpe, wordpiece, unigram, word_level };
+
+struct TokenizerParts {
+    std::string source;  // for messages: the file
+    Vocabulary vocabulary;
+    TokenModel model = TokenModel::bpe;
+    Bpe bpe;
+    WordPiece wordpiece;
+    Unigram unigram;
+    WordLevel word_level;
+    Normalizer normalizer;
+    PreTokenizer pre_tokenizer;
+    Decoder decoder;
+    std::optional<SentencePieceDecoder> sentencepiece_decoder;  // in place of decoder
+    std::vector<AddedToken> added;
+    detail::text::Template single, pair;  // empty: nothing is added
+    bool trim_offsets = false;            // offsets leave out the whitespace that a token covers
+    bool trim_keeps_prefix_space = true;  // … but for one space at the very front
+    SpecialIds special;
+    index_t max_length = 0;     // as the files recommend; encode() takes it from its options only
+    std::string chat_template;  // empty when the files have none
+};
+
+namespace detail::text {
+
+// Roles by the usual spellings, where no file names them.
+inline void guess_roles(TokenizerParts& parts) {
+    const auto guess = [&](TokenId& role, std::initializer_list<std::string_view> names) {
+        for (const auto name : names) {
+            for (const auto& token : parts.added) {
+                if (role == no_token && token.special && token.content == name) role = token.id;
+            }
+        }
+    };
+    auto& roles = parts.special;
+    guess(roles.bos, {"<s>", "<|begin_of_text|>", "<bos>", "<|endoftext|>"});
+    guess(roles.eos, {"</s>", "<|end_of_text|>", "<eos>", "<|endoftext|>"});
+    guess(roles.unk, {"[UNK]", "<unk>"});
+    guess(roles.pad, {"[PAD]", "<pad>"});
+    guess(roles.cls, {"[CLS]"});
+    guess(roles.sep, {"[SEP]"});
+    guess(roles.mask, {"[MASK]", "<mask>"});
+}
+
+}  // namespace detail::text
+
+}  // namespace tercet::inline TERCET_ABI

@@ -1,0 +1,18 @@
+// A vocabulary of whole words: one that is not in it is the unknown token.
+#pragma once
+
+#include "tercet/text/vocabulary.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+struct WordLevel {
+    TokenId unknown = no_token;  // none: a word outside the vocabulary has no token
+
+    /// Appends the token of text[begin, end), one word.
+    void encode(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, std::vector<Token>& out) const {
+        const TokenId id = vocabulary.find(text.substr(begin, end - begin));
+        if (id != no_token || unknown != no_token) out.push_back({id != no_token ? id : unknown, begin, end});
+    }
+};
+
+}  // namespace tercet::inline TERCET_ABI
