@@ -8,6 +8,7 @@
 #pragma once
 
 #include "tercet/io/mmap.hpp"
+#include "tercet/text/sentencepiece.hpp"
 #include "tercet/text/tokenizer_gguf.hpp"
 #include "tercet/text/tokenizer_json.hpp"
 
@@ -107,7 +108,7 @@ inline Tokenizer load_tokenizer(const std::string& path, const LoadOptions& opti
         return load_tokenizer(inner.string(), options);
     }
     if (path.ends_with(".gguf")) return tokenizer_from_gguf(Gguf::open(path, options));
-    require(!path.ends_with(".model"), ErrorCode::unsupported, path, ": a SentencePiece model is not supported");
+    if (path.ends_with(".model")) return tokenizer_from_sentencepiece(read_text_file(path), path);
 
     auto parts = detail::text::TokenizerJsonReader(parse_json(read_text_file(path), path), path).read();
     const auto beside = [&](const char* name) { return (fs::path(path).parent_path() / name).string(); };

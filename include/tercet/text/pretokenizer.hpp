@@ -12,6 +12,7 @@
 #pragma once
 
 #include "tercet/text/byte_alphabet.hpp"
+#include "tercet/text/grapheme.hpp"
 #include "tercet/text/normalized_text.hpp"
 #include "tercet/text/scanner.hpp"
 
@@ -36,6 +37,8 @@ enum class PreTokenizerKind : std::uint8_t {
     whitespace_split,  // at whitespace
     metaspace,         // spaces become `pattern`, the meta symbol
     prefix_space,      // a space in front of each word that has none
+    scripts,           // where the script changes; a space is of any script
+    fixed_length,      // `limit` characters a word
     meta_runs,         // in front of each run of `pattern`, the meta symbol; behind it when `invert` is set
 };
 
@@ -45,7 +48,7 @@ struct PreTokenizerStep {
     PreTokenizerKind kind = PreTokenizerKind::bert;
     SplitBehavior behavior = SplitBehavior::isolated;
     std::string pattern = {};                       // literal, metaspace
-    std::size_t limit = 3;                          // cl100k, number_run
+    std::size_t limit = 3;                          // cl100k, number_run, fixed_length
     bool invert = false;                            // literal, number_run, gpt2, cl100k: what does not match is what matches
     bool split = true;                              // metaspace
     PrependScheme prepend = PrependScheme::always;  // metaspace
@@ -158,6 +161,8 @@ private:
         case metaspace: return cut_literal(p, step, out);
         case whitespace: return cut_whitespace(p, out);
         case meta_runs: return cut_meta_runs(p, step, out);
+        case scripts: return cut_scripts(p, out);
+        case fixed_length: return cut_fixed(p, step, out);
         case byte_level:
         case prefix_space: return;
         }
@@ -264,6 +269,41 @@ private:
                 if (step.invert) cut(at);
             }
             cut(word.end);
+        }
+    }
+
+    static void cut_scripts(const PreTokenized& p, std::vector<Word>& out) {
+        for (const auto& word : p.words) {
+            std::uint32_t begin = word.begin, last = 0;  // script 0 fits any
+            bool first = true;
+            for (std::uint32_t at = word.begin; at < word.end;) {
+                const auto c = utf8_decode_valid(p.text, at);
+                const std::uint32_t script = detail::unicode::run_value(detail::unicode::script_runs, c.point);
+                if (script != 0 && (first || last != script)) {
+                    // What stands in front of the first script belongs to no word.
+                    if (!first) out.push_back({begin, at});
+                    begin = at;
+                }
+                if (script != 0) {
+                    last = script;
+                    first = false;
+                }
+                at += c.size;
+            }
+            if (!first) out.push_back({begin, word.end});
+        }
+    }
+
+    static void cut_fixed(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out) {
+        for (const auto& word : p.words) {
+            std::uint32_t begin = word.begin;
+            std::size_t count = 0;
+            for (std::uint32_t at = word.begin; at < word.end;) {
+                at += utf8_decode_valid(p.text, at).size;
+                if (++count % step.limit != 0 && at < word.end) continue;
+                out.push_back({begin, at});
+                begin = at;
+            }
         }
     }
 

@@ -31,7 +31,7 @@ inline void tokenize_words(const TokenizerParts& parts, const PreTokenized& p, T
     s.tokens.clear();
     s.unigram.before = 0;
     const bool carries = parts.model == TokenModel::unigram && parts.unigram.options().single_precision;
-    const bool remember = s.bpe.dropout == 0 && s.cache.prepare(p.words.size());
+    const bool remember = parts.model != TokenModel::word_level && s.bpe.dropout == 0 && s.cache.prepare(p.words.size());
     for (const auto& word : p.words) {
         const std::uint32_t size = word.end - word.begin;
         if (size == 0) continue;

@@ -6,6 +6,7 @@
 // A stage that this version has no equivalent for is refused by name: a wrong id would be worse.
 #pragma once
 
+#include "tercet/io/base64.hpp"
 #include "tercet/io/json.hpp"
 #include "tercet/text/tokenizer.hpp"
 
@@ -62,19 +63,52 @@ private:
 
     void read_vocabulary(const Json& model) {
         // Older files leave the type out; what the model has tells it.
-        const std::string type = find(model, "type") ? type_of(model, "model") : find(model, "merges") ? "BPE" : "WordPiece";
-        if (type != "BPE" && type != "WordPiece") unsupported("a model", type);
-        p_.model = type == "BPE" ? TokenModel::bpe : TokenModel::wordpiece;
         const Json* vocab = find(model, "vocab");
-        require(vocab && vocab->is_object() && vocab->size() > 0, ErrorCode::bad_tokenizer, p_.source, ": the model has no \"vocab\"");
+        require(vocab && (vocab->is_object() || vocab->is_array()) && vocab->size() > 0, ErrorCode::bad_tokenizer, p_.source,
+                ": the model has no \"vocab\"");
+        const std::string type = find(model, "type")     ? type_of(model, "model")
+                                 : vocab->is_array()     ? "Unigram"
+                                 : find(model, "merges") ? "BPE"
+                                                         : "WordPiece";
+        if (type == "BPE") p_.model = TokenModel::bpe;
+        else if (type == "WordPiece") p_.model = TokenModel::wordpiece;
+        else if (type == "Unigram") p_.model = TokenModel::unigram;
+        else if (type == "WordLevel") p_.model = TokenModel::word_level;
+        else unsupported("a model", type);
+        require(vocab->is_array() == (p_.model == TokenModel::unigram), ErrorCode::bad_tokenizer, p_.source, ": the \"vocab\" of a ", type,
+                " model is ", vocab->is_array() ? "a list" : "an object");
         std::vector<std::pair<std::string, TokenId>> tokens;
-        tokens.reserve(vocab->items().size());
-        for (const auto& [token, id] : vocab->items()) {
-            const auto value = id.as_int();
-            require(value >= 0 && value < 0x7fffffff, ErrorCode::bad_tokenizer, p_.source, ": token '", token, "' has the id ", value);
-            tokens.emplace_back(token, static_cast<TokenId>(value));
+        tokens.reserve(vocab->size());
+        if (vocab->is_array()) {
+            for (const auto& piece : vocab->elements()) {
+                tokens.emplace_back(piece.at(0).as_string(), static_cast<TokenId>(tokens.size()));
+                scores_.push_back(piece.at(1).as_number());
+            }
+        } else {
+            for (const auto& [token, id] : vocab->items()) {
+                const auto value = id.as_int();
+                require(value >= 0 && value < 0x7fffffff, ErrorCode::bad_tokenizer, p_.source, ": token '", token, "' has the id ", value);
+                tokens.emplace_back(token, static_cast<TokenId>(value));
+            }
         }
         p_.vocabulary = Vocabulary(tokens, p_.source);
+    }
+
+    TokenId unknown_of(const Json& model, std::string_view otherwise) const {
+        const auto unknown = model.get_or("unk_token", std::string(otherwise));
+        const TokenId id = p_.vocabulary.find(unknown);
+        require(id != no_token, ErrorCode::bad_tokenizer, p_.source, ": the unknown token '", unknown, "' is not in the vocabulary");
+        return id;
+    }
+
+    void read_unigram(const Json& model) {
+        UnigramOptions options;
+        options.byte_fallback = model.get_or("byte_fallback", false);
+        const auto unknown = model.get_or("unk_id", std::int64_t{no_token});
+        require(unknown == no_token || (unknown >= 0 && unknown < p_.vocabulary.size()), ErrorCode::bad_tokenizer, p_.source, ": unk_id is ", unknown,
+                " in a vocabulary of ", p_.vocabulary.size());
+        p_.special.unk = options.unknown = static_cast<TokenId>(unknown);
+        p_.unigram = Unigram(p_.vocabulary, std::move(scores_), std::move(options), p_.source);
     }
 
     void read_model(const Json& model) {
@@ -84,15 +118,17 @@ private:
             const auto chars = model.get_or("max_input_chars_per_word", std::int64_t{100});
             require(chars >= 0 && chars <= 10000, ErrorCode::bad_tokenizer, p_.source, ": max_input_chars_per_word is ", chars);
             options.max_word_chars = static_cast<std::size_t>(chars);
-            const auto unknown = model.get_or("unk_token", std::string("[UNK]"));
-            options.unknown = p_.vocabulary.find(unknown);
-            require(options.unknown != no_token, ErrorCode::bad_tokenizer, p_.source, ": the unknown token '", unknown, "' is not in the vocabulary");
-            p_.special.unk = options.unknown;
+            p_.special.unk = options.unknown = unknown_of(model, "[UNK]");
             p_.wordpiece = WordPiece(options);
             return;
         }
-        require(model.get_or("dropout", 0.0) == 0.0, ErrorCode::unsupported, p_.source, ": BPE dropout is not supported");
+        if (p_.model == TokenModel::unigram) return read_unigram(model);
+        if (p_.model == TokenModel::word_level) {
+            p_.special.unk = p_.word_level.unknown = unknown_of(model, "<unk>");
+            return;
+        }
         BpeOptions options;
+        options.dropout = model.get_or("dropout", 0.0);
         options.unknown = model.get_or("unk_token", std::string{});
         options.continuing_prefix = model.get_or("continuing_subword_prefix", std::string{});
         options.end_of_word_suffix = model.get_or("end_of_word_suffix", std::string{});
@@ -166,6 +202,13 @@ private:
             step.kind = strip;
             step.left = stage.get_or("strip_left", true);
             step.right = stage.get_or("strip_right", true);
+        } else if (type == "Nmt") {
+            step.kind = nmt;
+        } else if (type == "ByteLevel") {
+            step.kind = byte_level;
+        } else if (type == "Precompiled") {
+            step.kind = precompiled;
+            step.map = std::make_shared<Charsmap>(decode_base64(stage.at("precompiled_charsmap").as_string(), p_.source), p_.source);
         } else if (type == "Prepend") {
             step.kind = prepend;
             step.content = stage.at("prepend").as_string();
@@ -229,6 +272,13 @@ private:
         } else if (type == "WhitespaceSplit") {
             step.kind = whitespace_split;
             step.behavior = SplitBehavior::removed;
+        } else if (type == "UnicodeScripts") {
+            step.kind = scripts;
+        } else if (type == "FixedLength") {
+            step.kind = fixed_length;
+            const auto length = stage.get_or("length", std::int64_t{5});
+            require(length > 0, ErrorCode::bad_tokenizer, p_.source, ": words of a FixedLength of ", length);
+            step.limit = static_cast<std::size_t>(length);
         } else if (type == "CharDelimiterSplit") {
             step.kind = literal;
             step.behavior = SplitBehavior::removed;
@@ -327,6 +377,11 @@ private:
             step.kind = metaspace;
             step.pattern = stage.get_or("replacement", std::string("\xe2\x96\x81"));
             step.drop_first = prepend_scheme(stage) != PrependScheme::never;
+        } else if (type == "CTC") {
+            step.kind = ctc;
+            step.pattern = stage.get_or("pad_token", std::string("<pad>"));
+            step.content = stage.get_or("word_delimiter_token", std::string("|"));
+            step.cleanup = stage.get_or("cleanup", true);
         } else if (type == "BPEDecoder") {
             step.kind = bpe;
             step.pattern = stage.get_or("suffix", std::string("</w>"));
@@ -400,6 +455,7 @@ public:
 private:
     const Json& root_;
     TokenizerParts p_;
+    std::vector<double> scores_;
     std::vector<NormalizerStep> normalizer_;
     std::vector<PreTokenizerStep> pre_;
     std::vector<DecoderStep> decoder_;

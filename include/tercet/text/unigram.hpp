@@ -60,22 +60,18 @@ public:
         mark(options_.left_out, left_out);
         require(options_.unknown == no_token || vocabulary.has(options_.unknown), ErrorCode::bad_tokenizer, source, ": the unknown token ",
                 options_.unknown, " is not in the vocabulary");
-        double least = std::numeric_limits<double>::infinity(), most = std::numeric_limits<float>::min();
+        double least = std::numeric_limits<double>::infinity();
         std::vector<Trie::Entry> entries;
         for (TokenId id = 0; id < vocabulary.size(); ++id) {
             const auto i = static_cast<std::size_t>(id);
             if (!vocabulary.has(id)) continue;
             require(!std::isnan(scores_[i]), ErrorCode::bad_tokenizer, source, ": the score of token ", id, " is not a number");
-            if (kinds[i] == normal) {
-                least = std::min(least, scores_[i]);
-                most = std::max(most, scores_[i]);
-            }
+            if (kinds[i] == normal) least = std::min(least, scores_[i]);
             // Of two tokens with one spelling the later one is found, as in the vocabulary.
             if (kinds[i] != left_out && vocabulary.find(vocabulary.token(id)) == id) entries.emplace_back(vocabulary.token(id), id);
         }
         unknown_score_ = std::isfinite(least) ? least - unknown_penalty : -unknown_penalty;
         if (options_.single_precision) unknown_score_ = static_cast<float>(static_cast<float>(std::isfinite(least) ? least : 0) - 10.f);
-        most_ = most;
         for (const TokenId id : options_.user_defined) wins_.push_back(id);
         std::sort(wins_.begin(), wins_.end());
         trie_ = Trie(std::move(entries));
@@ -110,6 +106,11 @@ public:
             else append_unknown(text, token, scratch, out);
         }
         std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
+        if (!options_.single_precision || !scratch.unknown || has_bytes_ || first == 0) return;
+        auto& last = out[first - 1];  // in sentencepiece a run of unknown characters reaches over words
+        if (last.id != options_.unknown || out[first].id != options_.unknown || last.end != out[first].begin) return;
+        last.end = out[first].end;
+        out.erase(out.begin() + static_cast<std::ptrdiff_t>(first));
     }
 
     /// The score of a text, in single precision, with one more piece of that many bytes.
@@ -118,12 +119,13 @@ public:
     /// Whether encode() would give the same tokens after another beginning of the text: true unless rounding could turn one of the decisions
     /// that it made for this word, of `size` bytes and with the score `word`.
     static bool same_after(float before, float word, float margin, std::size_t size) {
-        return margin > 4 * static_cast<float>(size + 1) * (std::abs(before) + std::abs(word)) * 0x1p-24f;
+        return std::abs(before) + std::abs(word) < 0.9f * static_cast<float>(most_score) &&
+               margin > 4 * static_cast<float>(size + 1) * (std::abs(before) + std::abs(word)) * 0x1p-24f;
     }
 
 private:
     enum Kind : std::uint8_t { normal, user_defined, left_out };
-    static constexpr double unknown_penalty = 10;
+    static constexpr double unknown_penalty = 10, most_score = 100000;
     static constexpr TokenId unknown_mark = -2;
 
     template <class Score>
@@ -132,13 +134,20 @@ private:
         nodes.assign(word.size() + 1, {0, 0, no_token});
         nodes[0].score = options_.single_precision ? static_cast<double>(s.before) : 0;
         double margin = std::numeric_limits<double>::infinity();
-        // A float's path takes a piece's score in double and an unknown character's in float, as the reference does.
+        std::size_t frontier = 0;  // the last place that was reached
         const auto offer = [&](std::size_t at, std::size_t size, TokenId id, double score) {
+            score = static_cast<double>(static_cast<Score>(score));  // a sum of two floats is exact in double: this rounds it as a float's sum
             auto& node = nodes[at + size];
             if (node.size != 0) margin = std::min(margin, std::abs(score - node.score));
-            if (node.size == 0 || score > node.score) node = {static_cast<double>(static_cast<Score>(score)), static_cast<std::int32_t>(size), id};
+            if (node.size == 0 || score > node.score) node = {score, static_cast<std::int32_t>(size), id};
+            frontier = std::max(frontier, at + size);
         };
         for (std::size_t at = 0; at < word.size();) {
+            if (options_.single_precision && std::abs(nodes[at].score) > most_score) {
+                const double offset = nodes[at].score;
+                for (std::size_t i = at; i <= frontier; ++i) nodes[i].score = static_cast<double>(static_cast<Score>(nodes[i].score - offset));
+                nodes[at].score = 0;
+            }
             const double before = nodes[at].score;
             const std::size_t size = utf8_decode_valid(word, at).size;
             bool single = false;
@@ -146,7 +155,7 @@ private:
                 single = single || length == size;
                 offer(at, length, id, score_of(id, length) + before);
             });
-            if (!single) offer(at, size, unknown_mark, static_cast<double>(static_cast<Score>(unknown_score_ + before)));
+            if (!single) offer(at, size, unknown_mark, unknown_score_ + before);
             at += size;
         }
         s.margin = static_cast<float>(margin);
@@ -155,7 +164,7 @@ private:
 
     double score_of(TokenId id, std::size_t length) const {
         if (wins_.empty() || !std::binary_search(wins_.begin(), wins_.end(), id)) return scores_[static_cast<std::size_t>(id)];
-        return static_cast<double>(static_cast<float>(length) * static_cast<float>(most_)) - 0.1;
+        return static_cast<double>(static_cast<float>(0.1 * (static_cast<double>(length) - 1)));
     }
 
     // A run of unknown characters: one token, or its bytes in reverse, as all of the word. Sentencepiece gives each byte its character's place,
@@ -184,7 +193,7 @@ private:
     Trie trie_;
     TokenId bytes_[256] = {};
     bool has_bytes_ = true;
-    double unknown_score_ = 0, most_ = 0;
+    double unknown_score_ = 0;
 };
 
 }  // namespace tercet::inline TERCET_ABI
