@@ -68,8 +68,9 @@ def script_runs():
     for c, like in ((0x61C, 0x30), (0x589, 0x30), (0x953, 0x904), (0x954, 0x904)):
         scripts[c] = scripts[like]
     # The pre-tokenizer takes kana for Han, and a space for any script.
+    kana = (scripts[0x3042], scripts[0x30A2])
     for c in POINTS:
-        if scripts.get(c) in (scripts[0x3042], scripts[0x30A2]) or c == 0x30FC:
+        if scripts.get(c) in kana or c == 0x30FC:
             scripts[c] = scripts[0x4E00]
     scripts[0x20] = 0
     return runs(lambda c: scripts.get(c, 0))

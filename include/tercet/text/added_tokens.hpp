@@ -63,27 +63,23 @@ public:
             }
             const auto& token = tokens[static_cast<std::size_t>(index)];
             std::size_t start = at, stop = at + size;
-            at = stop;  // a match that is turned down has been consumed all the same
+            at = stop;  // also where the match is turned down, or takes more whitespace along: what is in that is looked for all the same
             if (skip_special && token.special) continue;
             if (token.single_word && !stands_alone(text, start, stop)) continue;
-            if (token.lstrip) {
-                while (start > begin) {
-                    const auto previous = utf8_previous(text, start);
-                    if (previous < begin || !is_space(utf8_decode_valid(text, previous).point)) break;
-                    start = previous;
-                }
+            while (token.lstrip && start > begin) {
+                const auto previous = utf8_previous(text, start);
+                if (!is_space(utf8_decode_valid(text, previous).point)) break;
+                start = previous;
             }
-            if (token.rstrip) {
-                while (stop < text.size()) {
-                    const auto next = utf8_decode_valid(text, stop);
-                    if (!is_space(next.point)) break;
-                    stop += next.size;
-                }
+            if (token.lstrip) start = std::max(start, begin);
+            while (token.rstrip && stop < text.size()) {
+                const auto next = utf8_decode_valid(text, stop);
+                if (!is_space(next.point)) break;
+                stop += next.size;
             }
             if (begin < start) out.push_back({begin, start, -1});
-            out.push_back({start, stop, index});
+            if (start < stop) out.push_back({start, stop, index});  // else the token before has taken all of it
             begin = stop;
-            at = std::max(at, begin);
         }
         if (begin < text.size()) out.push_back({begin, text.size(), -1});
         return out;

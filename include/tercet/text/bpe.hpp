@@ -154,7 +154,9 @@ public:
         const std::size_t first = out.size();
         for (const auto& symbol : scratch.symbols) {
             if (symbol.bytes == 0) continue;  // merged into the one before it
-            out.push_back({symbol.id, at, at + symbol.bytes});
+            // The bytes of a word's suffix may be symbols too, where characters fall back to bytes: they are at the word's end.
+            if (raw_bytes) out.push_back({symbol.id, at, at + symbol.bytes});
+            else out.push_back({symbol.id, std::min(at, end - 1), std::min(at + symbol.bytes, end)});
             at += symbol.bytes;
         }
         if (raw_bytes && !by_bytes) from_alphabet(word, begin, std::span(out).subspan(first), scratch);

@@ -73,7 +73,7 @@ private:
         case wordpiece:
             for (std::size_t i = 0; i < tokens.size(); ++i) {
                 if (i > 0) {
-                    if (!step.pattern.empty() && tokens[i].starts_with(step.pattern)) tokens[i].erase(0, step.pattern.size());
+                    if (tokens[i].starts_with(step.pattern)) tokens[i].erase(0, step.pattern.size());
                     else tokens[i].insert(0, 1, ' ');
                 }
                 if (step.cleanup) tokens[i] = detail::text::clean_up(std::move(tokens[i]));

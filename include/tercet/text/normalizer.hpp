@@ -191,12 +191,10 @@ private:
             const auto match = map.shortest(part, 0);
             if (match.size == 0) return false;
             modified = true;
-            const int had = static_cast<int>(utf8_count(part)), has = static_cast<int>(utf8_count(match.replacement));
-            int i = 0;
-            for (const char32_t c : utf8_points(match.replacement)) {
-                changes.push_back({c, i == 0 ? has - had : i});
-                ++i;
-            }
+            const auto had = static_cast<std::ptrdiff_t>(utf8_count(part)), has = static_cast<std::ptrdiff_t>(utf8_count(match.replacement));
+            for (const char32_t c : utf8_points(match.replacement)) changes.push_back({c, 0});
+            for (std::ptrdiff_t i = 0; i < has - had; ++i) changes[changes.size() - 1 - static_cast<std::size_t>(i)].change = 1;
+            if (has < had && !changes.empty()) changes.back().change += static_cast<int>(has - had);
             return true;
         };
         for (std::size_t at = 0; at < text.size();) {

@@ -222,30 +222,39 @@ private:
         const bool tracked = offsets || p_.pre_tokenizer.needs_origins();
         out.ids.reserve(text.size() / 4 + 1);
         if (offsets) out.offsets.reserve(text.size() / 4 + 1);
-        const auto put = [&](TokenId id, Span from) {
+        // `shown` is the token as its text or the vocabulary spells it.
+        const auto put = [&](TokenId id, Span from, std::string_view shown) {
             out.ids.push_back(id);
-            if (offsets) {
-                if (in_bytes) {
-                    out.offsets.emplace_back(utf8_floor(text, from.begin), utf8_ceil(text, from.end));
-                } else {
-                    const auto begin = counter.floor(from.begin);
-                    out.offsets.emplace_back(begin, counter.ceil(from.end));
-                }
+            if (!offsets) return;
+            std::pair<index_t, index_t> place;
+            if (in_bytes) {
+                place = {utf8_floor(text, from.begin), utf8_ceil(text, from.end)};
+            } else {
+                place.first = counter.floor(from.begin);
+                place.second = counter.ceil(from.end);
             }
+            out.offsets.push_back(p_.trim_offsets ? trimmed(place, shown, out.ids.size() == 1) : place);
         };
+        const auto slice = [](const PreTokenized& p, std::size_t begin, std::size_t end) { return p.text.substr(begin, end - begin); };
         const auto cut = [&](PreTokenized& p) {
             p_.pre_tokenizer.apply(p, p_.model == TokenModel::bpe);
             detail::text::tokenize_words(p_, p, work);
             for (const auto& t : work.tokens) {
-                if (!offsets) out.ids.push_back(t.id);
-                else put(t.id, {p.origin(t.begin).begin, p.origin(t.end - 1).end});
+                if (!offsets) {
+                    out.ids.push_back(t.id);
+                } else {
+                    const bool unknown = p_.model == TokenModel::unigram && t.id == p_.unigram.options().unknown;
+                    const auto shown = unknown ? slice(p, t.begin, t.end) : token(t.id);
+                    put(t.id, {p.origin(t.begin).begin, p.origin(t.end - 1).end}, shown);
+                }
             }
         };
         const auto parts = raw_.split(text, p_.added, options.special_as_text);
         for (const auto& part : parts) {
             const auto base = static_cast<std::uint32_t>(part.begin);
             if (part.index >= 0) {
-                put(p_.added[static_cast<std::size_t>(part.index)].id, {base, static_cast<std::uint32_t>(part.end)});
+                put(p_.added[static_cast<std::size_t>(part.index)].id, {base, static_cast<std::uint32_t>(part.end)},
+                    text.substr(part.begin, part.end - part.begin));
                 continue;
             }
             const auto piece = text.substr(part.begin, part.end - part.begin);
@@ -260,35 +269,32 @@ private:
                 p.base = base;
                 p.words.push_back({static_cast<std::uint32_t>(inner.begin), static_cast<std::uint32_t>(inner.end)});
                 if (inner.index >= 0)
-                    put(p_.added[static_cast<std::size_t>(inner.index)].id, {p.origin(inner.begin).begin, p.origin(inner.end - 1).end});
+                    put(p_.added[static_cast<std::size_t>(inner.index)].id, {p.origin(inner.begin).begin, p.origin(inner.end - 1).end},
+                        slice(p, inner.begin, inner.end));
                 else cut(p);
             }
         }
-        if (offsets && p_.trim_offsets) trim(out);
         return out;
     }
 
-    // Byte-level offsets without the spaces that tokens begin or end with.
-    void trim(Raw& raw) const {
-        for (std::size_t i = 0; i < raw.ids.size(); ++i) {
-            const auto text = token(raw.ids[i]);
-            const auto blank = [](char32_t c) { return c == byte_alphabet.point_of[' '] || is_space(c); };
-            index_t leading = 0, trailing = 0;
-            for (std::size_t k = 0; k < text.size();) {
-                const auto c = utf8_decode_valid(text, k);
-                if (!blank(c.point)) break;
-                k += c.size;
-                ++leading;
-            }
-            for (std::size_t k = text.size(); k > 0; ++trailing) {
-                k = utf8_previous(text, k);
-                if (!blank(utf8_decode_valid(text, k).point)) break;
-            }
-            auto& [begin, end] = raw.offsets[i];
-            if ((i == 0 || begin == 0) && p_.trim_keeps_prefix_space && leading == 1) leading = 0;
-            begin = std::min(begin + leading, end);
-            if (end >= trailing) end = std::max(end - trailing, begin);
+    // A byte-level token's place without the spaces that it begins or ends with.
+    std::pair<index_t, index_t> trimmed(std::pair<index_t, index_t> place, std::string_view shown, bool first) const {
+        const auto blank = [](char32_t c) { return c == byte_alphabet.point_of[' '] || is_space(c); };
+        index_t leading = 0, trailing = 0;
+        for (std::size_t k = 0; k < shown.size(); ++leading) {
+            const auto c = utf8_decode_valid(shown, k);
+            if (!blank(c.point)) break;
+            k += c.size;
         }
+        for (std::size_t k = shown.size(); k > 0; ++trailing) {
+            k = utf8_previous(shown, k);
+            if (!blank(utf8_decode_valid(shown, k).point)) break;
+        }
+        auto& [begin, end] = place;
+        if ((first || begin == 0) && p_.trim_keeps_prefix_space && leading == 1) leading = 0;
+        begin = std::min(begin + leading, end);
+        if (end >= trailing) end = std::max(end - trailing, begin);
+        return place;
     }
 
     std::vector<TokenId> ids_of(std::string_view text, const EncodeOptions& options, Scratch& scratch) const {
