@@ -170,7 +170,7 @@ private:
 
 }  // namespace detail::text
 
-/// The words of a text, as views into it. Throws bad_text when it is not UTF-8.
+/// The words of a text, as views into it: it must outlive them. Throws bad_text when it is not UTF-8.
 inline std::vector<std::string_view> words_of(std::string_view text) {
     require_utf8(text, "words_of");
     std::vector<std::string_view> out;
@@ -180,7 +180,7 @@ inline std::vector<std::string_view> words_of(std::string_view text) {
     return out;
 }
 
-/// The sentences of a text, as views into it, without the white space around them. Throws bad_text when it is not UTF-8.
+/// The sentences of a text without the white space around them, as views into it: it must outlive them. Throws bad_text when it is not UTF-8.
 inline std::vector<std::string_view> sentences_of(std::string_view text) {
     require_utf8(text, "sentences_of");
     std::vector<std::string_view> out;
