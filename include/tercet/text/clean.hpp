@@ -67,18 +67,23 @@ void for_each_point(std::string_view text, F&& f) {
 inline std::string without_invisible(std::string_view text, const CleanOptions& options) {
     std::string out;
     out.reserve(text.size());
-    bool after_return = false;
-    for_each_point(text, [&](char32_t c, std::string_view bytes) {
-        const bool second = std::exchange(after_return, c == '\r') && c == '\n';
+    const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f; };
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t begin = at;
+        while (at < text.size() && is_plain(text[at])) ++at;
+        out += text.substr(begin, at - begin);
+        if (at == text.size()) break;
+        const auto [c, size, valid] = utf8_decode_valid(text, at);
+        const std::size_t here = std::exchange(at, at + size);
         if (options.newlines && is_line_break(c)) {
-            if (!second) out += '\n';
-            return;
+            if (c != '\n' || here == 0 || text[here - 1] != '\r') out += '\n';
+            continue;
         }
-        if (options.controls && is_control(c) && c != '\t' && !is_line_break(c)) return;
-        if (options.invisible && is_invisible(c)) return;
-        if (options.joiners && (c == 0x200c || c == 0x200d)) return;
-        out += bytes;
-    });
+        if (options.controls && is_control(c) && c != '\t' && !is_line_break(c)) continue;
+        if (options.invisible && is_invisible(c)) continue;
+        if (options.joiners && (c == 0x200c || c == 0x200d)) continue;
+        out += text.substr(here, size);
+    }
     return out;
 }
 
