@@ -11,6 +11,9 @@
 // The result is a pure function of text, options and seed, the same on every machine; neighbouring seeds are as independent as distant ones, so a
 // text's number will do as its seed. What changes are words (text/words.hpp) and the characters in them: the space and punctuation between stay, a
 // character keeps its marks, and none of this makes a word vanish but dropping it.
+//
+// `least` and `most` bound how many places change in a text: where the probabilities draw fewer or more, some are added or spared at random, as
+// far as there are so many.
 #pragma once
 
 #include "tercet/core/random.hpp"
@@ -22,18 +25,20 @@
 
 namespace tercet::inline TERCET_ABI {
 
+/// No bound.
+inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
 /// Each word is left out with that probability.
 struct WordDropout {
     double probability = 0.1;
-    std::size_t least = 0,
-                most = std::numeric_limits<std::size_t>::max();  // words that go, as far as there are so many: drawn anew or spared at random
-    std::size_t keep = 1;                                        // words that stay at least
+    std::size_t least = 0, most = unlimited;
+    std::size_t keep = 1;  // words that stay at least
 };
 
 /// Each word changes places, with that probability, with another one.
 struct WordSwap {
     double probability = 0.1;
-    std::size_t least = 0, most = std::numeric_limits<std::size_t>::max();
+    std::size_t least = 0, most = unlimited;
 };
 
 /// The words in another order; none moves more than `distance` places.
@@ -43,7 +48,7 @@ struct WordShuffle {
 
 /// The sentences in another order; none moves more than `distance` places. What ends a sentence stands in text/words.hpp.
 struct SentenceShuffle {
-    std::size_t distance = std::numeric_limits<std::size_t>::max();
+    std::size_t distance = unlimited;
 };
 
 /// Words, as fold_word has them, and what may stand for them.
@@ -53,24 +58,24 @@ using SynonymTable = std::unordered_map<std::string, std::vector<std::string>>;
 struct SynonymReplacement {
     SynonymTable table = {};
     double probability = 0.1;
-    std::size_t least = 0, most = std::numeric_limits<std::size_t>::max();
+    std::size_t least = 0, most = unlimited;
 };
 
 /// For each word that the table has, with that probability, one of its synonyms is inserted after some word of the text.
 struct SynonymInsertion {
     SynonymTable table = {};
     double probability = 0.1;
-    std::size_t least = 0, most = std::numeric_limits<std::size_t>::max();
+    std::size_t least = 0, most = unlimited;
 };
 
 /// Typing errors: what happens to each character of a word, with these probabilities, which are at most 1 together.
 struct CharacterNoise {
-    double swap = 0, erase = 0, insert = 0, substitute = 0;      // with the next one; it; one after it; it by another
-    bool keyboard = false;                                       // new characters are neighbours on a US keyboard; others stay as they are
-    std::string alphabet = "abcdefghijklmnopqrstuvwxyz";         // else they come from here; A to Z where they meet a capital
-    bool keep_ends = false;                                      // a word's first and last characters stay
-    std::size_t min_word = 2;                                    // words with fewer characters stay
-    std::size_t most = std::numeric_limits<std::size_t>::max();  // errors in the text
+    double swap = 0, erase = 0, insert = 0, substitute = 0;  // with the next one; it; one after it; it by another
+    bool keyboard = false;                                   // new characters are neighbours on a US keyboard; others stay as they are
+    std::string alphabet = "abcdefghijklmnopqrstuvwxyz";     // else they come from here; A to Z where they meet a capital
+    bool keep_ends = false;                                  // a word's first and last characters stay
+    std::size_t min_word = 2;                                // words with fewer characters stay
+    std::size_t most = unlimited;                            // errors in the text
 };
 
 namespace detail::text {

@@ -8,8 +8,9 @@
 //   banding         the n minima are cut into b bands of r; texts with one band in common are candidates: P = 1 − (1 − s^r)^b
 //
 // Candidates are verified, by the estimate or by the exact similarity, and those that are as similar as the threshold asks are joined: a text is
-// a duplicate when a chain of near duplicates leads from it to an earlier one. Memory is 4 n bytes a text; time is that of n hashes a shingle, and
-// of one comparison for a candidate and each group that it may belong to.
+// a duplicate when a chain of near duplicates leads from it to an earlier one. Memory is 4 n bytes a text; time is n hashes a shingle, and then
+// about one comparison a candidate where candidates are alike. Texts that share a band and are not alike are compared pair by pair: where many are
+// (pages of one template, just below the threshold), more rows a band make fewer of them.
 #pragma once
 
 #include "tercet/core/random.hpp"
