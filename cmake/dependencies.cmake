@@ -2,12 +2,21 @@
 #
 #   Threads          always
 #   OpenMP           where TERCET_OPENMP is ON; otherwise tercet runs its own thread pool
+#   PCRE2            where TERCET_PCRE2 is ON: libpcre2-8
 #   nlohmann/json    for model directories and tokenizer files; tensors, autograd and ops do without it
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 if(TERCET_OPENMP)
     find_package(OpenMP REQUIRED COMPONENTS CXX)
+endif()
+if(TERCET_PCRE2)
+    find_path(TERCET_PCRE2_INCLUDE pcre2.h)
+    find_library(TERCET_PCRE2_LIBRARY pcre2-8)
+    mark_as_advanced(TERCET_PCRE2_INCLUDE TERCET_PCRE2_LIBRARY)
+    if(NOT TERCET_PCRE2_INCLUDE OR NOT TERCET_PCRE2_LIBRARY)
+        message(FATAL_ERROR "tercet: TERCET_PCRE2 is ON, but PCRE2 with 8-bit characters was not found (Debian, Ubuntu: libpcre2-dev)")
+    endif()
 endif()
 find_package(nlohmann_json 3.9 QUIET)
 if(NOT nlohmann_json_FOUND)
@@ -25,6 +34,11 @@ function(tercet_link_dependencies target)
     if(TERCET_OPENMP)
         list(APPEND found OpenMP::OpenMP_CXX)
         target_compile_definitions(${target} INTERFACE $<BUILD_INTERFACE:TERCET_USE_OPENMP>)
+    endif()
+    if(TERCET_PCRE2)
+        list(APPEND found ${TERCET_PCRE2_LIBRARY})
+        target_compile_definitions(${target} INTERFACE $<BUILD_INTERFACE:TERCET_PCRE2>)
+        target_include_directories(${target} SYSTEM INTERFACE $<BUILD_INTERFACE:${TERCET_PCRE2_INCLUDE}>)
     endif()
     if(nlohmann_json_FOUND)
         list(APPEND found nlohmann_json::nlohmann_json)

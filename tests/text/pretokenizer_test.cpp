@@ -36,6 +36,33 @@ TEST_CASE("pre-tokenizer: the five behaviours of a pattern", "[text]") {
     CHECK(cut_at_dash(removed, true) == Words{"-", "-", "-"});
 }
 
+// Expected words: the tokenizers package's Split.
+TEST_CASE("pre-tokenizer: the behaviours of an expression, whose matches may be empty", "[text]") {
+    using enum SplitBehavior;
+    const auto at = [](std::string_view expression, SplitBehavior behavior, bool invert, std::string_view text) {
+        return cut({{.kind = PreTokenizerKind::pattern, .behavior = behavior, .invert = invert, .compiled = Pattern(expression)}}, text);
+    };
+    const std::string_view runs = R"(\d+|-)", text = "a-1--b23";
+    CHECK(at(runs, removed, false, text) == Words{"a", "b"});
+    CHECK(at(runs, removed, true, text) == Words{"-", "1", "-", "-", "23"});
+    CHECK(at(runs, isolated, false, text) == Words{"a", "-", "1", "-", "-", "b", "23"});
+    CHECK(at(runs, merged_with_previous, false, text) == Words{"a-", "1", "-", "-", "b23"});
+    CHECK(at(runs, merged_with_previous, true, text) == Words{"a", "-", "1", "-", "-b", "23"});
+    CHECK(at(runs, merged_with_next, false, text) == Words{"a", "-", "1", "-", "-b", "23"});
+    CHECK(at(runs, merged_with_next, true, text) == Words{"a-", "1", "-", "-", "b23"});
+    CHECK(at(runs, contiguous, false, text) == Words{"a", "-1--", "b", "23"});
+    for (const auto behavior : {removed, isolated, merged_with_previous, merged_with_next, contiguous}) {
+        CHECK(at(R"((?=(\d{3})+(?!\d)))", behavior, false, "x1234567 12") == Words{"x1", "234", "567 12"});
+        if (behavior != removed) CHECK(at(R"((?=(\d{3})+(?!\d)))", behavior, true, "x1234567 12") == Words{"x1", "234", "567 12"});
+    }
+    CHECK(at("x*", merged_with_previous, false, "axxb") == Words{"axx", "b"});
+    CHECK(at("x*", merged_with_next, true, "axxb") == Words{"axx", "b"});
+    CHECK(at("x*", contiguous, true, "axxb") == Words{"a", "xx", "b"});
+    // The second step sees one word at a time: $ is its end.
+    CHECK(cut({{.kind = PreTokenizerKind::literal, .pattern = "-"}, {.kind = PreTokenizerKind::pattern, .compiled = Pattern("a$")}}, "ba-ab") ==
+          Words{"b", "a", "-", "ab"});
+}
+
 TEST_CASE("pre-tokenizer: each kind of step", "[text]") {
     using enum PreTokenizerKind;
     CHECK(cut({{.kind = bert}}, "Hi, you\u3002x  y") == Words{"Hi", ",", "you", "\u3002", "x", "y"});

@@ -112,6 +112,8 @@ TEST_CASE("tokenizer_from_gguf: byte-level BPE by its pre-tokenizer's name", "[t
     CHECK(bpe("smollm").tokenizer().encode_ids("ab11") == Ids{2, 3, 3});
     CHECK(bpe("llama-bpe").tokenizer().encode_ids("ab11") == Ids{5, 2, 4});
     CHECK(bpe("qwen2").tokenizer().encode_ids("ab11") == Ids{2, 3, 3});
+    CHECK(bpe("tekken").tokenizer().encode_ids("ab11") == Ids{5, 2, 3, 3});
+    CHECK(bpe("deepseek-v3").tokenizer().encode_ids("ab11") == Ids{2, 4});
     CHECK(bpe("llama-bpe").flag("tokenizer.ggml.add_bos_token", false).tokenizer().encode_ids("ab") == Ids{2});
     const auto tokenizer = bpe("gpt-2").text("tokenizer.chat_template", "hi").tokenizer();
     CHECK(tokenizer.chat_template() == "hi");
@@ -134,6 +136,7 @@ TEST_CASE("tokenizer_from_gguf: what is missing or unknown is refused", "[text]"
                     .tokenizer(),
                 ErrorCode::bad_tokenizer);
     CHECK_ERROR(bpe("some-new-model").tokenizer(), ErrorCode::unsupported);
+    CHECK_ERROR(bpe("gemma4").tokenizer(), ErrorCode::unsupported);
     CHECK_ERROR(
         File{}.text("tokenizer.ggml.model", "gpt2").list("tokenizer.ggml.tokens", {"a"}).numbers("tokenizer.ggml.token_type", {1, 1}).tokenizer(),
         ErrorCode::bad_tokenizer);

@@ -3,8 +3,9 @@
 //   TERCET_NO_EXCEPTIONS       errors go to a handler instead of being thrown (see core/error.hpp); set by itself under -fno-exceptions
 //   TERCET_SEPARATE_KERNELS    the kernels are declared only; one source file includes tercet/backend/cpu/kernels.inc
 //   TERCET_USE_OPENMP          parallel loops run on OpenMP's threads (-fopenmp) instead of the built-in pool
+//   TERCET_PCRE2               tokenizers with unusual regular expressions run them with PCRE2 (link libpcre2-8) instead of refusing them
 //
-// The inline namespace carries the version, the backend and the error mode, so that two builds that disagree cannot be mixed by
+// The inline namespace carries the version, the backend, the error mode and PCRE2, so that two builds that disagree cannot be mixed by
 // the linker. It leaves out the instruction set and the threads: a program built with -march=native may link to kernels that were not.
 #pragma once
 
@@ -34,8 +35,12 @@
 #define TERCET_NO_EXCEPTIONS
 #endif
 
-#ifdef TERCET_NO_EXCEPTIONS
+#if defined(TERCET_NO_EXCEPTIONS) && defined(TERCET_PCRE2)
+#define TERCET_ABI v0_1_cpu_noexcept_pcre2
+#elif defined(TERCET_NO_EXCEPTIONS)
 #define TERCET_ABI v0_1_cpu_noexcept
+#elif defined(TERCET_PCRE2)
+#define TERCET_ABI v0_1_cpu_pcre2
 #else
 #define TERCET_ABI v0_1_cpu
 #endif

@@ -14,6 +14,7 @@
 #include "tercet/text/byte_alphabet.hpp"
 #include "tercet/text/grapheme.hpp"
 #include "tercet/text/normalized_text.hpp"
+#include "tercet/text/pattern.hpp"
 #include "tercet/text/scanner.hpp"
 
 #include <algorithm>
@@ -32,6 +33,7 @@ enum class PreTokenizerKind : std::uint8_t {
     digits,            // around numbers, each on its own when the behaviour is isolated
     number_run,        // \p{N}{1,limit}
     literal,           // a literal pattern
+    pattern,           // a regular expression, `compiled`
     punctuation,       // each punctuation character
     whitespace,        // \w+|[^\w\s]+
     whitespace_split,  // at whitespace
@@ -49,9 +51,10 @@ struct PreTokenizerStep {
     SplitBehavior behavior = SplitBehavior::isolated;
     std::string pattern = {};                       // literal, metaspace
     std::size_t limit = 3;                          // cl100k, number_run, fixed_length
-    bool invert = false;                            // literal, number_run, gpt2, cl100k: what does not match is what matches
+    bool invert = false;                            // literal, pattern, number_run, gpt2, cl100k: what does not match is what matches
     bool split = true;                              // metaspace
     PrependScheme prepend = PrependScheme::always;  // metaspace
+    Pattern compiled = {};                          // pattern
 };
 
 /// A word: bytes [begin, end) of the text that is being cut.
@@ -83,7 +86,10 @@ public:
     Splitter(SplitBehavior behavior, bool invert, std::vector<Word>& out) : behavior_(behavior), invert_(invert), out_(out) {}
 
     void operator()(std::size_t begin, std::size_t end, bool match) {
-        if (begin == end) return;
+        if (begin == end) {  // an empty match only cuts
+            if (match && behavior_ == SplitBehavior::contiguous) previous_ = !invert_;
+            return;
+        }
         match = match != invert_;
         const Word word{static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
         const bool extend = behavior_ == SplitBehavior::contiguous             ? have_ && match == previous_
@@ -157,6 +163,7 @@ private:
         case punctuation: return cut_at(p, step, out, [](char32_t c) { return is_bert_punctuation(c); });
         case whitespace_split: return cut_at(p, step, out, [](char32_t c) { return is_space(c); });
         case number_run: return cut_numbers(p, step, out);
+        case pattern: return cut_pattern(p, step, out);
         case literal:
         case metaspace: return cut_literal(p, step, out);
         case whitespace: return cut_whitespace(p, out);
@@ -235,6 +242,22 @@ private:
                 } else {
                     at += utf8_decode_valid(text, at).size;
                 }
+            }
+            split(begin, word.end, false);
+            split.finish();
+        }
+    }
+
+    // The expression sees one word, no text around it.
+    static void cut_pattern(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out) {
+        detail::text::Splitter split(step.behavior, step.invert, out);
+        for (const auto& word : p.words) {
+            PatternMatches matches(step.compiled, p.text.substr(word.begin, word.end - word.begin));
+            std::size_t begin = word.begin;
+            while (const auto match = matches.next()) {
+                split(begin, word.begin + match->begin, false);
+                split(word.begin + match->begin, word.begin + match->end, true);
+                begin = word.begin + match->end;
             }
             split(begin, word.end, false);
             split.finish();

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "tercet/io/gguf.hpp"
+#include "tercet/text/gguf_pretokenizers.hpp"
 #include "tercet/text/tokenizer.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -92,31 +93,15 @@ private:
     }
 
     void read_bpe() {
-        using enum PreTokenizerKind;
-        const auto pre = file_.string_or("tokenizer.ggml.pre", "default");
-        const auto is_one_of = [&](std::initializer_list<std::string_view> names) {
-            return std::find(names.begin(), names.end(), pre) != names.end();
-        };
-        std::vector<PreTokenizerStep> steps;
+        const auto name = file_.string_or("tokenizer.ggml.pre", "default");
+        auto pre = pretokenizer_for_gguf(name);
+        require(pre && pre->byte_level, ErrorCode::unsupported, p_.source, ": byte-level BPE with the pre-tokenizer '", name,
+                "' (tokenizer.ggml.pre) is not supported");
+        auto steps = std::move(pre->steps);
+        steps.push_back({.kind = PreTokenizerKind::byte_level});
         BpeOptions options;
         options.unknown = unknown_;
-        bool add_bos = false;
-        if (is_one_of({"default", "gpt-2", "phi-2", "jina-es", "jina-de", "jina-v1-en", "jina-v2-es", "jina-v2-de", "gigachat", "mpt", "olmo", "jais",
-                       "trillion"})) {
-            steps = {{.kind = gpt2}};
-        } else if (is_one_of({"smollm", "starcoder", "refact", "command-r", "codeshell"})) {
-            steps = {{.kind = digits}, {.kind = gpt2}};
-        } else if (is_one_of({"llama3", "llama-v3", "llama-bpe", "falcon3"})) {
-            steps = {{.kind = cl100k, .limit = 3}};
-            options.ignore_merges = add_bos = true;
-        } else if (is_one_of({"dbrx", "smaug-bpe", "chatglm-bpe"})) {
-            steps = {{.kind = cl100k, .limit = 3}};
-        } else if (is_one_of({"qwen2", "deepseek-r1-qwen", "stablelm2", "megrez"})) {
-            steps = {{.kind = cl100k, .limit = 1}};
-        } else {
-            fail(ErrorCode::unsupported, p_.source, ": byte-level BPE with the pre-tokenizer '", pre, "' (tokenizer.ggml.pre) is not supported");
-        }
-        steps.push_back({.kind = byte_level});
+        options.ignore_merges = pre->ignore_merges;
         p_.pre_tokenizer = PreTokenizer(std::move(steps));
         p_.decoder = Decoder({{.kind = DecoderKind::byte_level}});
 
@@ -130,7 +115,7 @@ private:
         }
         p_.bpe = Bpe(p_.vocabulary, merges, std::move(options), p_.source);
 
-        add_bos = file_.boolean_or("tokenizer.ggml.add_bos_token", add_bos) && p_.special.bos != no_token;
+        const bool add_bos = file_.boolean_or("tokenizer.ggml.add_bos_token", pre->add_bos) && p_.special.bos != no_token;
         const bool add_eos = file_.boolean_or("tokenizer.ggml.add_eos_token", false) && p_.special.eos != no_token;
         if (!add_bos && !add_eos) return;
         for (auto* pieces : {&p_.single, &p_.pair}) {

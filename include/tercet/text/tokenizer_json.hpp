@@ -8,6 +8,7 @@
 
 #include "tercet/io/base64.hpp"
 #include "tercet/io/json.hpp"
+#include "tercet/text/patterns.hpp"
 #include "tercet/text/tokenizer.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -315,38 +316,7 @@ private:
             return;
         }
         const auto regex = stage.at("pattern").at("Regex").as_string();
-        const auto known = known_expression(regex);
-        require(known.has_value(), ErrorCode::unsupported, p_.source, ": splitting at the regular expression '", regex, "' is not supported");
-        step.kind = known->first;
-        step.limit = known->second;
-    }
-
-    // The expressions that have a scanner, in the spellings that files use, and how many digits they take.
-    static std::optional<std::pair<PreTokenizerKind, std::size_t>> known_expression(std::string_view regex) {
-        using enum PreTokenizerKind;
-        constexpr std::string_view sensitive[] = {"'s|'t|'re|'ve|'m|'ll|'d", "'(?:[sdmt]|ll|ve|re)"};
-        constexpr std::string_view insensitive[] = {"(?i:'s|'t|'re|'ve|'m|'ll|'d)", "'(?i:[sdmt]|ll|ve|re)",
-                                                    "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"};
-        for (const auto start : sensitive) {
-            if (!regex.starts_with(start)) continue;
-            const auto rest = regex.substr(start.size());
-            if (rest == R"(| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)" || rest == R"(| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S))")
-                return std::pair{gpt2, std::size_t{0}};
-        }
-        for (const auto start : insensitive) {
-            if (!regex.starts_with(start)) continue;
-            auto rest = std::string(regex.substr(start.size()));
-            for (const std::string_view possessive : {"?+", "++"})  // these never give back what another alternative could use
-                rest = replace_all(rest, possessive, possessive.substr(0, 1));
-            rest = replace_all(rest, R"(\s*[\r\n]|)", R"(\s*[\r\n]+|)");
-            for (const auto& [digits, limit] : {std::pair{R"(\p{N}{1,3})", std::size_t{3}}, std::pair{R"(\p{N})", std::size_t{1}}}) {
-                if (rest == std::string(R"(|[^\r\n\p{L}\p{N}]?\p{L}+|)") + digits + R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)")
-                    return std::pair{cl100k, limit};
-            }
-        }
-        if (regex == R"(\p{N})") return std::pair{number_run, std::size_t{1}};
-        if (regex == R"(\p{N}{1,3})") return std::pair{number_run, std::size_t{3}};
-        return std::nullopt;
+        step = pattern_step(regex, step.behavior, step.invert, p_.source);
     }
 
     void read_decoder(const Json& stage) {
