@@ -57,7 +57,7 @@ def grapheme_runs():
     return runs(lambda c: 0 if 0xAC00 <= c <= 0xD7A3 else classes.get(c, 0))  # Hangul syllables are arithmetic
 
 
-def script_runs():
+def script9_runs():
     names = perl('use Unicode::UCD "prop_values"; print join(" ", prop_values("Script"))')
     unicode9 = set(map(int, perl('no warnings; my $r=qr/\\p{Present_In: 9.0}/; for (0..0xd7ff, 0xe000..0x10ffff) { print "$_ " if chr($_) =~ $r }')))
     scripts = {}
@@ -101,7 +101,7 @@ namespace tercet::inline TERCET_ABI::detail::unicode {
     out.append("enum class GraphemeClass : std::uint8_t { other, " + ", ".join(GRAPHEME) + " };")
     out.append("\nstruct SegmentationRun { std::uint32_t first, last, value; };")
     emit(out, "grapheme_runs", grapheme_runs(), "Runs of a grapheme class other than 0, without Hangul syllables.")
-    emit(out, "script_runs", script_runs(), "Runs of one script; the numbers mean nothing but to be equal or not.")
+    emit(out, "script9_runs", script9_runs(), "Runs of one script; the numbers mean nothing but to be equal or not.")
     out.append("\n}  // namespace tercet::inline TERCET_ABI::detail::unicode")
     out.append("// clang-format on")
     with open(sys.argv[1], "w", encoding="ascii") as file:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tercet/text/byte_alphabet.hpp"
+#include "tercet/text/pattern.hpp"
 #include "tercet/text/sentencepiece_decoder.hpp"
 #include "tercet/text/vocabulary.hpp"
 
@@ -14,6 +15,7 @@ struct DecoderStep {
     DecoderKind kind = DecoderKind::fuse;
     std::string pattern = {}, content = {};  // wordpiece: the prefix; replace: both; strip: the character; metaspace: the symbol; bpe: the suffix;
                                              // ctc: the padding and the delimiter of words
+    Pattern regex = {};                      // replace: in place of `pattern`, where it is not empty
     bool cleanup = true;                     // wordpiece, ctc: no space before punctuation
     bool drop_first = true;                  // metaspace: the symbol in front of the first token is nothing
     std::size_t start = 0, stop = 0;         // strip: how many characters at either end, at most
@@ -94,7 +96,8 @@ private:
             for (auto& token : tokens) token = strip_ends(step, token);
             return tokens;
         case replace:
-            for (auto& token : tokens) token = detail::text::replace_all(token, step.pattern, step.content);
+            for (auto& token : tokens)
+                token = step.regex.empty() ? detail::text::replace_all(token, step.pattern, step.content) : replace_matches(step, token);
             return tokens;
         case metaspace:
             for (std::size_t i = 0; i < tokens.size(); ++i)
@@ -107,6 +110,17 @@ private:
         case ctc: return apply_ctc(step, tokens);
         }
         return tokens;
+    }
+
+    static std::string replace_matches(const DecoderStep& step, const std::string& token) {
+        std::string out;
+        std::size_t at = 0;
+        PatternMatches matches(step.regex, token);
+        while (const auto match = matches.next()) {
+            out.append(token, at, match->begin - at).append(step.content);
+            at = match->end;
+        }
+        return out.append(token, at);
     }
 
     // What a speech model puts out: of equal neighbours one stays, and the padding between them goes (Graves et al. 2006, section 3.1).

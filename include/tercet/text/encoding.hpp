@@ -86,6 +86,18 @@ struct TemplatePiece {
 
 using Template = std::vector<TemplatePiece>;
 
+/// One text, or a pair of them, each with a token in front and behind where there is one.
+inline Template ends_template(TokenId front, TokenId behind, bool pair) {
+    Template out;
+    for (const int sequence : {0, 1}) {
+        if (sequence == 1 && !pair) break;
+        if (front != no_token) out.push_back({-1, {front}, sequence});
+        out.push_back({sequence, {}, sequence});
+        if (behind != no_token) out.push_back({-1, {behind}, sequence});
+    }
+    return out;
+}
+
 inline std::size_t added_tokens(const Template& pieces) {
     std::size_t count = 0;
     for (const auto& piece : pieces) count += piece.ids.size();

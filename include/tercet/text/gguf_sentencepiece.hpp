@@ -17,6 +17,13 @@ public:
 
     void read_llama() {
         read_pieces();
+        // Ids that the file does not name are Llama's.
+        const auto otherwise = [&](TokenId& role, std::string_view key, TokenId id) {
+            if (!file_.has(key) && id < p_.vocabulary.size()) role = id;
+        };
+        otherwise(p_.special.bos, "tokenizer.ggml.bos_token_id", 1);
+        otherwise(p_.special.eos, "tokenizer.ggml.eos_token_id", 2);
+        otherwise(p_.special.unk, "tokenizer.ggml.unknown_token_id", 0);
         BpeOptions options;
         options.unknown_last = options.byte_fallback = true;
         if (p_.special.unk != no_token) options.unknown = p_.vocabulary.token(p_.special.unk);
@@ -24,7 +31,7 @@ public:
         finish({.add_dummy_prefix = file_.boolean_or("tokenizer.ggml.add_space_prefix", true), .remove_extra_whitespaces = false}, {});
         const std::vector<PieceKind> any(kinds_.size(), PieceKind::normal);
         p_.pre_tokenizer = PreTokenizer(meta_cuts(p_.vocabulary, any));
-        add_ends(true, false);
+        ends(true, false);
     }
 
     void read_t5() {
@@ -45,7 +52,7 @@ public:
                 .remove_extra_whitespaces = file_.boolean_or("tokenizer.ggml.remove_extra_whitespaces", false)},
                std::move(map));
         p_.pre_tokenizer = PreTokenizer(meta_cuts(p_.vocabulary, kinds_));
-        add_ends(false, true);
+        ends(false, true);
     }
 
 private:
@@ -54,7 +61,8 @@ private:
         const auto scores = file_.numbers_or("tokenizer.ggml.scores", {});
         const auto types = file_.integers_or("tokenizer.ggml.token_type", {});
         require(scores.size() == count, ErrorCode::bad_tokenizer, p_.source, ": ", scores.size(), " scores for ", count, " tokens");
-        require(types.empty() || types.size() == count, ErrorCode::bad_tokenizer, p_.source, ": ", types.size(), " token types for ", count, " tokens");
+        require(types.empty() || types.size() == count, ErrorCode::bad_tokenizer, p_.source, ": ", types.size(), " token types for ", count,
+                " tokens");
         for (std::size_t id = 0; id < count; ++id) {
             const auto type = types.empty() ? 1 : types[id];
             const auto token = p_.vocabulary.token(static_cast<TokenId>(id));
@@ -77,11 +85,8 @@ private:
         p_.normalizer = Normalizer({{.kind = NormalizerKind::sentencepiece, .sentencepiece = normalizer}});
     }
 
-    void add_ends(bool bos, bool eos) {
-        bos = file_.boolean_or("tokenizer.ggml.add_bos_token", bos) && p_.special.bos != no_token;
-        eos = file_.boolean_or("tokenizer.ggml.add_eos_token", eos) && p_.special.eos != no_token;
-        p_.single = ends_template(bos ? p_.special.bos : no_token, eos ? p_.special.eos : no_token, false);
-        p_.pair = ends_template(bos ? p_.special.bos : no_token, eos ? p_.special.eos : no_token, true);
+    void ends(bool bos, bool eos) {
+        add_ends(p_, file_.boolean_or("tokenizer.ggml.add_bos_token", bos), file_.boolean_or("tokenizer.ggml.add_eos_token", eos));
     }
 
     const Gguf& file_;

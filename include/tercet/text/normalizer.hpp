@@ -9,6 +9,7 @@
 #include "tercet/text/byte_alphabet.hpp"
 #include "tercet/text/grapheme.hpp"
 #include "tercet/text/normal_forms.hpp"
+#include "tercet/text/pattern.hpp"
 #include "tercet/text/sentencepiece_normalizer.hpp"
 
 #include <memory>
@@ -41,6 +42,7 @@ struct NormalizerStep {
     NormalizerKind kind = NormalizerKind::nfc;
     BertNormalizerOptions bert = {};
     std::string pattern = {}, content = {};    // replace; prepend has content only
+    Pattern regex = {};                        // replace: in place of `pattern`, where it is not empty
     bool left = true, right = true;            // strip
     std::shared_ptr<const Charsmap> map = {};  // precompiled
     std::shared_ptr<const SentencePieceNormalizer> sentencepiece = {};
@@ -145,7 +147,7 @@ private:
                 for (const char byte : utf8_encode({&c.point, 1})) out.push_back({byte_alphabet.point_of[static_cast<unsigned char>(byte)], c.from});
             return out;
         }
-        case replace: return replace_all(step, std::move(in));
+        case replace: return step.regex.empty() ? replace_all(step, std::move(in)) : replace_matches(step, in);
         case prepend: {
             if (in.empty()) return in;
             Points out;
@@ -229,6 +231,25 @@ private:
             out.push_back({c.point, {begin, from.end > from.begin ? origins[from.end - 1].end : begin}});
             i += c.size;
         }
+        return out;
+    }
+
+    static Points replace_matches(const NormalizerStep& step, const Points& in) {
+        const std::string text = text_of(in);
+        const auto content = utf8_points(step.content);
+        Points out;
+        std::size_t i = 0, at = 0;  // a character, and where it begins in the text
+        const auto copy_until = [&](std::size_t end, bool keep) {
+            for (; at < end; at += utf8_size(in[i++].point))
+                if (keep) out.push_back(in[i]);
+        };
+        PatternMatches matches(step.regex, text);
+        while (const auto match = matches.next()) {
+            copy_until(match->begin, true);
+            copy_until(match->end, false);
+            for (const char32_t c : content) out.push_back({c, i > 0 ? in[i - 1].from : Span{}});
+        }
+        copy_until(text.size(), true);
         return out;
     }
 

@@ -92,6 +92,11 @@ public:
     }
 
     /// The first match that begins at text[from] or later; the text is well formed, and what stands before `from` is seen by \b and the like.
+    /// Whether there is no expression.
+    bool empty() const {
+        return compiled_ == nullptr;
+    }
+
     /// For one match after the other use PatternMatches, whose time is linear. Throws unsupported where PCRE2 gives up.
     std::optional<PatternMatch> find(std::string_view text, std::size_t from = 0) const;
 

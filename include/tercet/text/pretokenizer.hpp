@@ -301,7 +301,7 @@ private:
             bool first = true;
             for (std::uint32_t at = word.begin; at < word.end;) {
                 const auto c = utf8_decode_valid(p.text, at);
-                const std::uint32_t script = detail::unicode::run_value(detail::unicode::script_runs, c.point);
+                const std::uint32_t script = detail::unicode::run_value(detail::unicode::script9_runs, c.point);
                 if (script != 0 && (first || last != script)) {
                     // What stands in front of the first script belongs to no word.
                     if (!first) out.push_back({begin, at});

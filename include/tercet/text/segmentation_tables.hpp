@@ -129,7 +129,7 @@ inline constexpr SegmentationRun grapheme_runs[] = {
 };
 
 // Runs of one script; the numbers mean nothing but to be equal or not.
-inline constexpr SegmentationRun script_runs[] = {
+inline constexpr SegmentationRun script9_runs[] = {
     {0, 31, 162}, {33, 64, 162}, {65, 90, 70}, {91, 96, 162}, {97, 122, 70}, {123, 169, 162}, {170, 170, 70}, {171, 185, 162}, {186, 186, 70},
     {187, 191, 162}, {192, 214, 70}, {215, 215, 162}, {216, 246, 70}, {247, 247, 162}, {248, 696, 70}, {697, 735, 162}, {736, 740, 70},
     {741, 745, 162}, {746, 747, 14}, {748, 767, 162}, {768, 879, 161}, {880, 883, 44}, {884, 884, 162}, {885, 887, 44}, {890, 893, 44},

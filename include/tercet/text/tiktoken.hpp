@@ -30,50 +30,60 @@ struct TiktokenEncoding {
     std::vector<std::pair<std::string, TokenId>> special;
 };
 
-// The expressions as tiktoken, Llama 3 and Qwen publish them.
 inline std::vector<TiktokenEncoding> tiktoken_encodings() {
-    constexpr std::string_view gpt2 = R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-    constexpr std::string_view cl100k =
-        R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
-    constexpr std::string_view llama3 =
-        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-    constexpr std::string_view qwen =
-        R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-    constexpr std::string_view o200k =
-        R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    using patterns::cl100k, patterns::gpt2, patterns::o200k;
     const auto numbered = [](std::string_view stem, int first, int last, TokenId id, auto& out) {
         for (int i = first; i <= last; ++i, ++id) out.emplace_back(std::string(stem) + std::to_string(i) + "|>", id);
     };
-    std::vector<std::pair<std::string, TokenId>> llama = {{"<|begin_of_text|>", 128000}, {"<|end_of_text|>", 128001},
-                                                          {"<|start_header_id|>", 128006}, {"<|end_header_id|>", 128007}, {"<|eot_id|>", 128009}};
+    std::vector<std::pair<std::string, TokenId>> llama = {{"<|begin_of_text|>", 128000},
+                                                          {"<|end_of_text|>", 128001},
+                                                          {"<|start_header_id|>", 128006},
+                                                          {"<|end_header_id|>", 128007},
+                                                          {"<|eot_id|>", 128009}};
     numbered("<|reserved_special_token_", 0, 3, 128002, llama);
     numbered("<|reserved_special_token_", 4, 4, 128008, llama);
     numbered("<|reserved_special_token_", 5, 250, 128010, llama);
     std::vector<std::pair<std::string, TokenId>> qwens = {{"<|endoftext|>", 151643}, {"<|im_start|>", 151644}, {"<|im_end|>", 151645}};
     numbered("<|extra_", 0, 204, 151646, qwens);
-    std::vector<std::pair<std::string, TokenId>> harmony = {{"<|startoftext|>", 199998}, {"<|endoftext|>", 199999}, {"<|reserved_200000|>", 200000},
-                                                            {"<|reserved_200001|>", 200001}, {"<|return|>", 200002}, {"<|constrain|>", 200003},
-                                                            {"<|reserved_200004|>", 200004}, {"<|channel|>", 200005}, {"<|start|>", 200006},
-                                                            {"<|end|>", 200007}, {"<|message|>", 200008}, {"<|reserved_200009|>", 200009},
-                                                            {"<|reserved_200010|>", 200010}, {"<|reserved_200011|>", 200011}, {"<|call|>", 200012}};
+    std::vector<std::pair<std::string, TokenId>> harmony = {{"<|startoftext|>", 199998},
+                                                            {"<|endoftext|>", 199999},
+                                                            {"<|reserved_200000|>", 200000},
+                                                            {"<|reserved_200001|>", 200001},
+                                                            {"<|return|>", 200002},
+                                                            {"<|constrain|>", 200003},
+                                                            {"<|reserved_200004|>", 200004},
+                                                            {"<|channel|>", 200005},
+                                                            {"<|start|>", 200006},
+                                                            {"<|end|>", 200007},
+                                                            {"<|message|>", 200008},
+                                                            {"<|reserved_200009|>", 200009},
+                                                            {"<|reserved_200010|>", 200010},
+                                                            {"<|reserved_200011|>", 200011},
+                                                            {"<|call|>", 200012}};
     numbered("<|reserved_", 200013, 200017, 200013, harmony);
     harmony.emplace_back("<|endofprompt|>", 200018);
     numbered("<|reserved_", 200019, 201087, 200019, harmony);
     return {{"r50k_base", 50256, gpt2, {{"<|endoftext|>", 50256}}},
             {"p50k_base", 50280, gpt2, {{"<|endoftext|>", 50256}}},
             {"p50k_edit", 0, gpt2, {{"<|endoftext|>", 50256}, {"<|fim_prefix|>", 50281}, {"<|fim_middle|>", 50282}, {"<|fim_suffix|>", 50283}}},
-            {"cl100k_base", 100256, cl100k, {{"<|endoftext|>", 100257}, {"<|fim_prefix|>", 100258}, {"<|fim_middle|>", 100259},
-                                             {"<|fim_suffix|>", 100260}, {"<|endofprompt|>", 100276}}},
+            {"cl100k_base",
+             100256,
+             cl100k,
+             {{"<|endoftext|>", 100257},
+              {"<|fim_prefix|>", 100258},
+              {"<|fim_middle|>", 100259},
+              {"<|fim_suffix|>", 100260},
+              {"<|endofprompt|>", 100276}}},
             {"o200k_base", 199998, o200k, {{"<|endoftext|>", 199999}, {"<|endofprompt|>", 200018}}},
             {"o200k_harmony", 0, o200k, std::move(harmony)},
-            {"llama3", 128000, llama3, std::move(llama)},
-            {"qwen", 151643, qwen, std::move(qwens)}};
+            {"llama3", 128000, cl100k, std::move(llama)},
+            {"qwen", 151643, patterns::qwen2, std::move(qwens)}};
 }
 
 }  // namespace detail::text
 
-/// The tokenizer of a rank file's text; `source` is its name. Throws bad_tokenizer for a line that is no token and rank, ranks that are there twice, or
-/// bytes without a token; unsupported when the encoding cannot be told.
+/// The tokenizer of a rank file's text; `source` is its name. Throws bad_tokenizer for a line that is no token and rank, ranks that are there twice,
+/// or bytes without a token; unsupported when the encoding cannot be told.
 inline Tokenizer tokenizer_from_tiktoken(std::string_view text, std::string source, const TiktokenOptions& options = {}) {
     TokenizerParts parts;
     parts.source = std::move(source);
@@ -88,8 +98,8 @@ inline Tokenizer tokenizer_from_tiktoken(std::string_view text, std::string sour
         TokenId rank = no_token;
         const auto digits = row.substr(std::min(space, row.size() - 1) + 1);
         const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), rank);
-        require(space != std::string_view::npos && error == std::errc{} && stop == digits.data() + digits.size() && rank >= 0, ErrorCode::bad_tokenizer,
-                parts.source, ": line ", line, " is not a token in base64 and a rank");
+        require(space != std::string_view::npos && error == std::errc{} && stop == digits.data() + digits.size() && rank >= 0,
+                ErrorCode::bad_tokenizer, parts.source, ": line ", line, " is not a token in base64 and a rank");
         std::string spelled;
         for (const char byte : decode_base64(row.substr(0, space), parts.source))
             utf8_append(spelled, byte_alphabet.point_of[static_cast<unsigned char>(byte)]);
@@ -125,7 +135,7 @@ inline Tokenizer tokenizer_from_tiktoken(std::string_view text, std::string sour
     parts.bpe = Bpe::from_ranks(parts.vocabulary, ranks, std::move(bpe), parts.source);
     for (auto& [content, id] : special) parts.added.push_back({.id = id, .content = std::move(content), .special = true});
     detail::text::guess_roles(parts);
-    parts.pre_tokenizer = PreTokenizer({pattern_step(pattern, parts.source), {.kind = PreTokenizerKind::byte_level}});
+    parts.pre_tokenizer = PreTokenizer({pattern_step(pattern, SplitBehavior::isolated, false, parts.source), {.kind = PreTokenizerKind::byte_level}});
     parts.decoder = Decoder({{.kind = DecoderKind::byte_level}});
     return Tokenizer(std::move(parts));
 }

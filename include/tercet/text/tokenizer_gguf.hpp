@@ -1,6 +1,7 @@
 // The tokenizer of a GGUF file (ggml's gguf.md, "Tokenizer"): its metadata under tokenizer.ggml.*.
 //
 //   model = gpt2   byte-level BPE: tokens and merges; "pre" names how words are cut before merging
+//   model = llama  SentencePiece's BPE, model = t5 its unigram model: tokens and scores (text/gguf_sentencepiece.hpp)
 //   model = bert   WordPiece: tokens that begin a word are stored with "▁" in front, the others without their "##"
 //
 // token_type says which tokens are taken out of a text first: 3 (control), 2 (unknown) and 4 (defined by the user). Bytes outside a gpt2
@@ -9,7 +10,8 @@
 
 #include "tercet/io/gguf.hpp"
 #include "tercet/text/gguf_pretokenizers.hpp"
-#include "tercet/text/tokenizer.hpp"
+#include "tercet/text/gguf_sentencepiece.hpp"
+#include "tercet/text/vocab_files.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -22,7 +24,8 @@ public:
     TokenizerParts read() {
         require(file_.has("tokenizer.ggml.model"), ErrorCode::bad_tokenizer, p_.source, ": no tokenizer (tokenizer.ggml.model is absent)");
         const auto model = file_.string("tokenizer.ggml.model");
-        require(model == "gpt2" || model == "bert", ErrorCode::unsupported, p_.source, ": a tokenizer of type '", model, "' is not supported");
+        require(model == "gpt2" || model == "bert" || model == "llama" || model == "t5", ErrorCode::unsupported, p_.source, ": a tokenizer of type '",
+                model, "' is not supported");
         require(file_.has("tokenizer.ggml.tokens"), ErrorCode::bad_tokenizer, p_.source, ": no vocabulary (tokenizer.ggml.tokens is absent)");
         auto tokens = file_.strings("tokenizer.ggml.tokens");
         require(!tokens.empty() && tokens.size() < 0x7fffffff, ErrorCode::bad_tokenizer, p_.source, ": a vocabulary of ", tokens.size(), " tokens");
@@ -39,6 +42,8 @@ public:
         p_.chat_template = file_.string_or("tokenizer.chat_template", {});
         read_added();
         if (model == "bert") read_bert();
+        else if (model == "llama") GgufSentencePieceReader(file_, p_).read_llama();
+        else if (model == "t5") GgufSentencePieceReader(file_, p_).read_t5();
         else read_bpe();
         return std::move(p_);
     }
@@ -86,10 +91,7 @@ private:
         p_.normalizer = Normalizer({{.kind = NormalizerKind::bert}});
         p_.pre_tokenizer = PreTokenizer({{.kind = PreTokenizerKind::bert}});
         p_.decoder = Decoder({{.kind = DecoderKind::wordpiece, .pattern = "##"}});
-        if (p_.special.cls == no_token || p_.special.sep == no_token) return;
-        const TemplatePiece cls{-1, {p_.special.cls}, 0}, sep{-1, {p_.special.sep}, 0};
-        p_.single = {cls, {0, {}, 0}, sep};
-        p_.pair = {cls, {0, {}, 0}, sep, {1, {}, 1}, {-1, sep.ids, 1}};
+        add_bert_template(p_);
     }
 
     void read_bpe() {
@@ -115,17 +117,7 @@ private:
         }
         p_.bpe = Bpe(p_.vocabulary, merges, std::move(options), p_.source);
 
-        const bool add_bos = file_.boolean_or("tokenizer.ggml.add_bos_token", pre->add_bos) && p_.special.bos != no_token;
-        const bool add_eos = file_.boolean_or("tokenizer.ggml.add_eos_token", false) && p_.special.eos != no_token;
-        if (!add_bos && !add_eos) return;
-        for (auto* pieces : {&p_.single, &p_.pair}) {
-            for (const int sequence : {0, 1}) {
-                if (sequence == 1 && pieces == &p_.single) continue;
-                if (add_bos) pieces->push_back({-1, {p_.special.bos}, sequence});
-                pieces->push_back({sequence, {}, sequence});
-                if (add_eos) pieces->push_back({-1, {p_.special.eos}, sequence});
-            }
-        }
+        add_ends(p_, file_.boolean_or("tokenizer.ggml.add_bos_token", pre->add_bos), file_.boolean_or("tokenizer.ggml.add_eos_token", false));
     }
 
     const Gguf& file_;

@@ -215,8 +215,7 @@ private:
             step.content = stage.at("prepend").as_string();
         } else if (type == "Replace") {
             step.kind = replace;
-            step.pattern = literal_of(stage);
-            step.content = stage.at("content").as_string();
+            read_replace(stage, step);
         } else {
             unsupported("a normalizer", type);
         }
@@ -230,14 +229,14 @@ private:
         return pattern->is_string() ? pattern : find(*pattern, "String");
     }
 
-    std::string literal_of(const Json& stage) const {
-        const Json* text = pattern_string(stage);
-        if (!text)
-            fail(ErrorCode::unsupported, p_.source, ": replacing the regular expression '", stage.at("pattern").get_or("Regex", std::string("?")),
-                 "' is not supported");
-        const auto literal = text->as_string();
-        require(literal.size() <= 256, ErrorCode::unsupported, p_.source, ": a pattern of ", literal.size(), " bytes, at most 256 are supported");
-        return literal;
+    // What a Replace looks for.
+    template <class Step>
+    void read_replace(const Json& stage, Step& step) const {
+        step.content = stage.at("content").as_string();
+        if (const Json* text = pattern_string(stage)) step.pattern = text->as_string();
+        else step.regex = Pattern(stage.at("pattern").at("Regex").as_string(), p_.source);
+        require(step.pattern.size() <= 256, ErrorCode::unsupported, p_.source, ": a pattern of ", step.pattern.size(),
+                " bytes, at most 256 are supported");
     }
 
     SplitBehavior behavior_of(const Json& stage, SplitBehavior otherwise) const {
@@ -341,8 +340,7 @@ private:
             step.stop = static_cast<std::size_t>(std::max<std::int64_t>(stage.get_or("stop", std::int64_t{0}), 0));
         } else if (type == "Replace") {
             step.kind = replace;
-            step.pattern = literal_of(stage);
-            step.content = stage.at("content").as_string();
+            read_replace(stage, step);
         } else if (type == "Metaspace") {
             step.kind = metaspace;
             step.pattern = stage.get_or("replacement", std::string("\xe2\x96\x81"));

@@ -64,6 +64,12 @@ inline void guess_roles(TokenizerParts& parts) {
     guess(roles.mask, {"[MASK]", "<mask>"});
 }
 
+// The bos token in front of each text and the eos token behind it, as far as there are such tokens.
+inline void add_ends(TokenizerParts& parts, bool bos, bool eos) {
+    for (auto* pieces : {&parts.single, &parts.pair})
+        *pieces = ends_template(bos ? parts.special.bos : no_token, eos ? parts.special.eos : no_token, pieces == &parts.pair);
+}
+
 }  // namespace detail::text
 
 }  // namespace tercet::inline TERCET_ABI
