@@ -11,7 +11,9 @@ std::vector<std::string> split(const std::vector<AddedToken>& tokens, std::strin
     for (std::size_t i = 0; i < tokens.size(); ++i) patterns.emplace_back(tokens[i].content, static_cast<int>(i));
     const detail::text::AddedTokenTrie trie(patterns);
     std::vector<std::string> out;
-    for (const auto& part : trie.split(text, tokens, skip_special))
+    std::vector<detail::text::TextPart> parts;
+    trie.split(text, tokens, skip_special, parts);
+    for (const auto& part : parts)
         out.push_back((part.index < 0 ? "" : std::to_string(part.index) + ":") + std::string(text.substr(part.begin, part.end - part.begin)));
     return out;
 }

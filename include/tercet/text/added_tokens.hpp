@@ -10,6 +10,7 @@
 #include "tercet/text/utf8.hpp"
 #include "tercet/text/vocabulary.hpp"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,22 +41,23 @@ public:
     AddedTokenTrie() = default;
     /// Patterns and the indices of the tokens that they stand for; of equal ones the first counts.
     explicit AddedTokenTrie(std::vector<Trie::Entry> patterns) {
-        for (const auto& [pattern, index] : patterns)
-            if (!pattern.empty()) starts_[static_cast<unsigned char>(pattern[0])] = true;
+        for (const auto& [pattern, index] : patterns) {
+            if (pattern.empty()) continue;
+            starts_[static_cast<unsigned char>(pattern[0])] = true;
+        }
+        only_start_ = std::count(std::begin(starts_), std::end(starts_), true) == 1
+                          ? static_cast<int>(std::find(std::begin(starts_), std::end(starts_), true) - std::begin(starts_))
+                          : -1;
         trie_ = Trie(std::move(patterns));
     }
 
     bool empty() const { return trie_.empty(); }
 
     /// Cuts well-formed text into tokens and what lies between; `skip_special` leaves special tokens in the text.
-    std::vector<TextPart> split(std::string_view text, const std::vector<AddedToken>& tokens, bool skip_special) const {
-        std::vector<TextPart> out;
+    void split(std::string_view text, const std::vector<AddedToken>& tokens, bool skip_special, std::vector<TextPart>& out) const {
+        out.clear();
         std::size_t begin = 0;  // of the text not yet put out
-        for (std::size_t at = 0; at < text.size() && !empty();) {
-            if (!starts_[static_cast<unsigned char>(text[at])]) {
-                ++at;
-                continue;
-            }
+        for (std::size_t at = 0; !empty() && (at = next_start(text, at)) < text.size();) {
             const auto [size, index] = trie_.longest(text, at);
             if (index < 0) {
                 ++at;
@@ -82,10 +84,16 @@ public:
             begin = stop;
         }
         if (begin < text.size()) out.push_back({begin, text.size(), -1});
-        return out;
     }
 
 private:
+    // Where a token may begin, or the end.
+    std::size_t next_start(std::string_view text, std::size_t at) const {
+        if (only_start_ >= 0) return std::min(text.find(static_cast<char>(only_start_), at), text.size());
+        while (at < text.size() && !starts_[static_cast<unsigned char>(text[at])]) ++at;
+        return at;
+    }
+
     static bool stands_alone(std::string_view text, std::size_t begin, std::size_t end) {
         if (begin > 0 && is_word(utf8_decode_valid(text, utf8_previous(text, begin)).point)) return false;
         return end == text.size() || !is_word(utf8_decode_valid(text, end).point);
@@ -93,6 +101,7 @@ private:
 
     Trie trie_;
     bool starts_[256] = {};
+    int only_start_ = -1;  // the byte that all of them begin with, if there is one
 };
 
 }  // namespace detail::text

@@ -73,7 +73,7 @@ struct BpeScratch {
         TokenId merged;
     };
     std::vector<Symbol> symbols;
-    std::vector<Candidate> best, heap;
+    std::vector<Candidate> heap;
     std::vector<std::uint32_t> places;
     std::vector<std::pair<TokenId, std::pair<TokenId, TokenId>>> cuts;  // how unused tokens came into being
     std::vector<Candidate> passed_over;
@@ -371,30 +371,36 @@ private:
         return static_cast<double>(words[0]) * 0x1p-32 < s.dropout;
     }
 
+    // Few symbols: the pairs lie beside each other, and what is behind a merged one moves up.
     void merge_by_scan(BpeScratch& s) const {
         auto& symbols = s.symbols;
-        if (symbols.size() < 2) return;
-        auto& best = s.best;  // best[i]: the pair of symbols i and i + 1
-        best.resize(symbols.size());
+        std::size_t count = symbols.size();
+        if (count < 2) return;
+        std::array<TokenId, scan_limit + 1> merged;
+        std::array<std::uint32_t, scan_limit + 1> rank;  // rank[i]: of the pair of symbols i and i + 1
         const auto look = [&](std::size_t i) {
-            if (i + 1 >= symbols.size()) return void(best[i] = {no_rank, 0, no_token});
             const auto pair = pairs_.find(symbols[i].id, symbols[i + 1].id);
-            best[i] = {pair.rank, 0, pair.merged};
+            rank[i] = pair.rank;
+            merged[i] = pair.merged;
         };
-        for (std::size_t i = 0; i < symbols.size(); ++i) look(i);
-        while (true) {
+        for (std::size_t i = 0; i + 1 < count; ++i) look(i);
+        while (count > 1) {
             std::size_t at = 0;
-            for (std::size_t i = 1; i < symbols.size(); ++i) {
-                if (best[i].rank < best[at].rank) at = i;
-            }
-            if (best[at].rank == no_rank) return;
-            symbols[at].id = best[at].merged;
+            for (std::size_t i = 1; i + 1 < count; ++i)
+                if (rank[i] < rank[at]) at = i;
+            if (rank[at] == no_rank) break;
+            symbols[at].id = merged[at];
             symbols[at].bytes += symbols[at + 1].bytes;
-            symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(at) + 1);
-            best.erase(best.begin() + static_cast<std::ptrdiff_t>(at) + 1);
-            look(at);
+            --count;
+            for (std::size_t i = at + 1; i < count; ++i) {
+                symbols[i] = symbols[i + 1];
+                rank[i] = rank[i + 1];
+                merged[i] = merged[i + 1];
+            }
+            if (at + 1 < count) look(at);
             if (at > 0) look(at - 1);
         }
+        symbols.resize(count);
     }
 
     void merge_by_heap(BpeScratch& s) const {

@@ -29,8 +29,7 @@ public:
         if (p_.special.unk != no_token) options.unknown = p_.vocabulary.token(p_.special.unk);
         p_.bpe = Bpe::from_ranks(p_.vocabulary, BpeRanks::by_score(scores_), std::move(options), p_.source);
         finish({.add_dummy_prefix = file_.boolean_or("tokenizer.ggml.add_space_prefix", true), .remove_extra_whitespaces = false}, {});
-        const std::vector<PieceKind> any(kinds_.size(), PieceKind::normal);
-        p_.pre_tokenizer = PreTokenizer(meta_cuts(p_.vocabulary, any));
+        cut_at_borders([](TokenId) { return true; });
         ends(true, false);
     }
 
@@ -51,7 +50,7 @@ public:
         finish({.add_dummy_prefix = file_.boolean_or("tokenizer.ggml.add_space_prefix", false),
                 .remove_extra_whitespaces = file_.boolean_or("tokenizer.ggml.remove_extra_whitespaces", false)},
                std::move(map));
-        p_.pre_tokenizer = PreTokenizer(meta_cuts(p_.vocabulary, kinds_));
+        cut_at_borders([&](TokenId id) { return kinds_[static_cast<std::size_t>(id)] == PieceKind::normal; });
         ends(false, true);
     }
 
@@ -83,6 +82,12 @@ private:
         p_.sentencepiece_decoder = std::move(decoder);
         const auto normalizer = std::make_shared<SentencePieceNormalizer>(Charsmap(std::move(map), p_.source), std::move(options));
         p_.normalizer = Normalizer({{.kind = NormalizerKind::sentencepiece, .sentencepiece = normalizer}});
+    }
+
+    template <class Reaches>
+    void cut_at_borders(Reaches reaches) {
+        const auto borders = std::make_shared<PieceBorders>(p_.vocabulary, reaches);
+        p_.pre_tokenizer = PreTokenizer({{.kind = PreTokenizerKind::borders, .borders = borders}});
     }
 
     void ends(bool bos, bool eos) {

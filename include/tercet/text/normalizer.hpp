@@ -60,10 +60,18 @@ public:
     /// Normalizes well-formed UTF-8; origins count bytes from `base`, where the text begins in a longer one, and are left out unless tracked.
     /// Throws size_overflow for a text of 4 GiB or more.
     NormalizedText apply(std::string_view text, std::uint32_t base = 0, bool tracked = true) const {
-        require(text.size() < 0xffffffffu - base, ErrorCode::size_overflow, "normalizer: a text of ", text.size(),
-                " bytes, below 4 GiB is supported");
         NormalizedText out;
         out.tracked = tracked;
+        apply(text, base, out);
+        return out;
+    }
+
+    /// The same into `out`, in place of what is there.
+    void apply(std::string_view text, std::uint32_t base, NormalizedText& out) const {
+        require(text.size() < 0xffffffffu - base, ErrorCode::size_overflow, "normalizer: a text of ", text.size(),
+                " bytes, below 4 GiB is supported");
+        out.text.clear();
+        out.spans.clear();
         out.reserve(text.size() + text.size() / 8);
         if (steps_.size() == 1 && steps_[0].kind == NormalizerKind::bert) {
             apply_bert(steps_[0].bert, text, base, out);
@@ -82,7 +90,6 @@ public:
             for (const auto& c : points) out.append(c.point, c.from);
         }
         require(out.text.size() < 0xffffffffu, ErrorCode::size_overflow, "normalizer: the text grew to ", out.text.size(), " bytes");
-        return out;
     }
 
 private:

@@ -15,6 +15,7 @@
 #include "tercet/text/grapheme.hpp"
 #include "tercet/text/normalized_text.hpp"
 #include "tercet/text/pattern.hpp"
+#include "tercet/text/piece_borders.hpp"
 #include "tercet/text/scanner.hpp"
 
 #include <algorithm>
@@ -41,7 +42,7 @@ enum class PreTokenizerKind : std::uint8_t {
     prefix_space,      // a space in front of each word that has none
     scripts,           // where the script changes; a space is of any script
     fixed_length,      // `limit` characters a word
-    meta_runs,         // in front of each run of `pattern`, the meta symbol; behind it when `invert` is set
+    borders,           // where no token reaches across
 };
 
 enum class PrependScheme : std::uint8_t { always, first, never };
@@ -49,12 +50,13 @@ enum class PrependScheme : std::uint8_t { always, first, never };
 struct PreTokenizerStep {
     PreTokenizerKind kind = PreTokenizerKind::bert;
     SplitBehavior behavior = SplitBehavior::isolated;
-    std::string pattern = {};                       // literal, metaspace
-    std::size_t limit = 3;                          // cl100k, number_run, fixed_length
-    bool invert = false;                            // literal, pattern, number_run, gpt2, cl100k: what does not match is what matches
-    bool split = true;                              // metaspace
-    PrependScheme prepend = PrependScheme::always;  // metaspace
-    Pattern compiled = {};                          // pattern
+    std::string pattern = {};                          // literal, metaspace
+    std::size_t limit = 3;                             // cl100k, number_run, fixed_length
+    bool invert = false;                               // literal, pattern, number_run, gpt2, cl100k: what does not match is what matches
+    bool split = true;                                 // metaspace
+    PrependScheme prepend = PrependScheme::always;     // metaspace
+    Pattern compiled = {};                             // pattern
+    std::shared_ptr<const PieceBorders> borders = {};  // borders
 };
 
 /// A word: bytes [begin, end) of the text that is being cut.
@@ -70,7 +72,8 @@ struct PreTokenized {
     bool tracked = true;     // steps that rewrite the text keep the origins
     bool raw_bytes = false;  // the words hold the bytes themselves: the byte alphabet is left to the model
     std::vector<Word> words;
-    NormalizedText owned;  // text and spans, once a step has rewritten them
+    std::vector<Word> next;  // room for the words of the next step
+    NormalizedText owned;    // text and spans, once a step has rewritten them
 
     Span origin(std::size_t byte) const {
         const auto i = static_cast<std::uint32_t>(byte);
@@ -132,7 +135,7 @@ public:
 
     /// Cuts p.words further, step by step. With `keep_raw_bytes` a byte-level last step only sets raw_bytes.
     void apply(PreTokenized& p, bool keep_raw_bytes) const {
-        std::vector<Word> next;
+        auto& next = p.next;
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             const auto& step = steps_[i];
             if (step.kind == PreTokenizerKind::byte_level && keep_raw_bytes && i + 1 == steps_.size()) {
@@ -167,7 +170,7 @@ private:
         case literal:
         case metaspace: return cut_literal(p, step, out);
         case whitespace: return cut_whitespace(p, out);
-        case meta_runs: return cut_meta_runs(p, step, out);
+        case borders: return cut_borders(p, *step.borders, out);
         case scripts: return cut_scripts(p, out);
         case fixed_length: return cut_fixed(p, step, out);
         case byte_level:
@@ -278,20 +281,14 @@ private:
         }
     }
 
-    static void cut_meta_runs(const PreTokenized& p, const PreTokenizerStep& step, std::vector<Word>& out) {
+    static void cut_borders(const PreTokenized& p, const PieceBorders& borders, std::vector<Word>& out) {
         for (const auto& word : p.words) {
-            const auto text = p.text.substr(0, word.end);
-            std::size_t begin = word.begin, at = begin;
-            const auto cut = [&](std::size_t end) {
-                if (begin < end) out.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
-                begin = end;
-            };
-            while ((at = text.find(step.pattern, at)) != std::string_view::npos) {
-                if (!step.invert) cut(at);
-                while (text.substr(at).starts_with(step.pattern)) at += step.pattern.size();
-                if (step.invert) cut(at);
-            }
-            cut(word.end);
+            std::uint32_t begin = word.begin;
+            borders.each(p.text, word.begin, word.end, [&](std::size_t at) {
+                out.push_back({begin, static_cast<std::uint32_t>(at)});
+                begin = static_cast<std::uint32_t>(at);
+            });
+            if (begin < word.end) out.push_back({begin, word.end});
         }
     }
 

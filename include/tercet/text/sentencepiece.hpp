@@ -2,9 +2,9 @@
 //
 //   1 pieces: {1 piece, 2 score, 3 type}…    2 trainer: what kind of model    3 normalizer: character map, spaces    5 denormalizer
 //
-// Four kinds of model: unigram, BPE, words, characters. A text is normalized and cut as one piece; where no token of the vocabulary holds a space
-// behind another character, that is the same as cutting it word by word, which is what is done here. Control pieces ("<s>") are never found in a
-// text, and none are added around it: a model's directory says if it wants them.
+// Four kinds of model: unigram, BPE, words, characters. A text is normalized and then cut into tokens as a whole; that gives the same as cutting it where
+// no token reaches across (text/piece_borders.hpp) and then each part, which is what is done here. Control pieces ("<s>") are never found in a text, and
+// none are added around it: a model's directory says if it wants them.
 #pragma once
 
 #include "tercet/io/mmap.hpp"
@@ -14,23 +14,6 @@
 namespace tercet::inline TERCET_ABI {
 
 namespace detail::text {
-
-// A step that cuts where no token reaches across; none where tokens do on both sides of a space.
-inline std::vector<PreTokenizerStep> meta_cuts(const Vocabulary& vocabulary, const std::vector<PieceKind>& kinds) {
-    bool before = true, behind = true;
-    for (TokenId id = 0; id < vocabulary.size(); ++id) {
-        const auto kind = kinds[static_cast<std::size_t>(id)];
-        if (!vocabulary.has(id) || (kind != PieceKind::normal && kind != PieceKind::user_defined && kind != PieceKind::unused)) continue;
-        const auto token = vocabulary.token(id);
-        for (std::size_t at = 0; (at = token.find(meta_space, at)) != std::string_view::npos; at += meta_space.size()) {
-            const auto next = token.substr(at + meta_space.size());
-            if (at > 0 && !token.substr(0, at).ends_with(meta_space)) before = false;
-            if (!next.empty() && !next.starts_with(meta_space)) behind = false;
-        }
-    }
-    if (!before && !behind) return {};
-    return {{.kind = PreTokenizerKind::meta_runs, .pattern = std::string(meta_space), .invert = !before}};
-}
 
 class SentencePieceReader {
 public:
@@ -185,7 +168,11 @@ private:
                 .kind = PreTokenizerKind::literal, .behavior = SplitBehavior::merged_with_next, .pattern = std::string(meta_space)};
             p_.pre_tokenizer = PreTokenizer({words});
         } else {
-            p_.pre_tokenizer = PreTokenizer(meta_cuts(p_.vocabulary, kinds_));
+            const auto borders = std::make_shared<PieceBorders>(p_.vocabulary, [&](TokenId id) {
+                const auto kind = kinds_[static_cast<std::size_t>(id)];
+                return kind == PieceKind::normal || kind == PieceKind::user_defined || kind == PieceKind::unused;
+            });
+            p_.pre_tokenizer = PreTokenizer({{.kind = PreTokenizerKind::borders, .borders = borders}});
         }
         SentencePieceDecoder decoder;
         decoder.kinds = kinds_;

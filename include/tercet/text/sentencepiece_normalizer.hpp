@@ -60,6 +60,12 @@ public:
                 after_space = false;
                 continue;
             }
+            if (text[at] == ' ' && plain_[' '] && (at + 1 == text.size() || static_cast<unsigned char>(text[at + 1]) < 0x80)) {
+                if (!after_space) out.append(space, {place(at), place(at + 1)});
+                after_space = squeeze;
+                ++at;
+                continue;
+            }
             const auto step = next(text, at);
             auto piece = step.replacement;
             while (after_space && piece.starts_with(' ')) piece.remove_prefix(1);

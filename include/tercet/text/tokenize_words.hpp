@@ -8,6 +8,9 @@ namespace tercet::inline TERCET_ABI::detail::text {
 
 /// What it needs room for; one a thread and a tokenizer, used again from text to text.
 struct TokenizeScratch {
+    std::vector<TextPart> parts, inner_parts;  // between added tokens
+    NormalizedText normal;
+    PreTokenized pre;
     std::vector<Token> tokens;
     WordCache cache;
     BpeScratch bpe;
@@ -41,7 +44,7 @@ inline void tokenize_words(const TokenizerParts& parts, const PreTokenized& p, T
         }
         const auto key = WordCache::key_of(p.text.substr(word.begin, size));
         auto& entry = s.cache.place(key);
-        if (entry.key == key && (!carries || Unigram::same_after(s.unigram.before, entry.score, entry.margin, size))) {
+        if (entry.is(key) && (!carries || Unigram::same_after(s.unigram.before, entry.score, entry.margin, size))) {
             std::uint32_t at = word.begin;
             for (std::size_t i = 0; i < entry.count; ++i) {
                 const std::uint32_t end = word.begin + entry.end[i];

@@ -85,7 +85,7 @@ public:
         options.special_as_text = special_as_text;
         std::vector<std::vector<TokenId>> out(texts.size());
         const auto count = static_cast<index_t>(texts.size());
-        parallel_ranges(count, std::max<index_t>(1, (count + 4 * threads() - 1) / (4 * threads())), [&](index_t begin, index_t end) {
+        parallel_ranges(count, std::max<index_t>(1, (count + threads() - 1) / threads()), [&](index_t begin, index_t end) {
             Scratch scratch;
             scratch.cache.prepare(static_cast<std::size_t>(end - begin) * 16);
             for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) out[i] = ids_of(texts[i], options, scratch);
@@ -249,25 +249,27 @@ private:
                 }
             }
         };
-        const auto parts = raw_.split(text, p_.added, options.special_as_text);
-        for (const auto& part : parts) {
+        raw_.split(text, p_.added, options.special_as_text, work.parts);
+        for (const auto& part : work.parts) {
             const auto base = static_cast<std::uint32_t>(part.begin);
+            const auto piece = text.substr(part.begin, part.end - part.begin);
             if (part.index >= 0) {
-                put(p_.added[static_cast<std::size_t>(part.index)].id, {base, static_cast<std::uint32_t>(part.end)},
-                    text.substr(part.begin, part.end - part.begin));
+                put(p_.added[static_cast<std::size_t>(part.index)].id, {base, static_cast<std::uint32_t>(part.end)}, piece);
                 continue;
             }
-            const auto piece = text.substr(part.begin, part.end - part.begin);
-            NormalizedText normal;
-            if (!p_.normalizer.empty()) normal = p_.normalizer.apply(piece, base, tracked);
-            const std::string_view ready = p_.normalizer.empty() ? piece : std::string_view(normal.text);
-            for (const auto& inner : normalized_.split(ready, p_.added, options.special_as_text)) {
-                PreTokenized p;
+            const bool normalize = !p_.normalizer.empty();
+            work.normal.tracked = tracked;
+            if (normalize) p_.normalizer.apply(piece, base, work.normal);
+            const std::string_view ready = normalize ? std::string_view(work.normal.text) : piece;
+            normalized_.split(ready, p_.added, options.special_as_text, work.inner_parts);
+            for (const auto& inner : work.inner_parts) {
+                auto& p = work.pre;
                 p.text = ready;
-                p.spans = normal.spans.empty() ? nullptr : normal.spans.data();
+                p.spans = normalize && tracked ? work.normal.spans.data() : nullptr;
                 p.tracked = tracked;
+                p.raw_bytes = false;
                 p.base = base;
-                p.words.push_back({static_cast<std::uint32_t>(inner.begin), static_cast<std::uint32_t>(inner.end)});
+                p.words.assign(1, {static_cast<std::uint32_t>(inner.begin), static_cast<std::uint32_t>(inner.end)});
                 if (inner.index >= 0)
                     put(p_.added[static_cast<std::size_t>(inner.index)].id, {p.origin(inner.begin).begin, p.origin(inner.end - 1).end},
                         slice(p, inner.begin, inner.end));

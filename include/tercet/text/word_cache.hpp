@@ -15,27 +15,30 @@ namespace tercet::inline TERCET_ABI::detail::text {
 
 class WordCache {
 public:
-    static constexpr std::size_t max_bytes = 32, max_tokens = 8;
+    static constexpr std::size_t max_bytes = 32, max_tokens = 6;
 
     /// A word as integers; two words are equal if and only if these are.
     struct Key {
-        std::array<std::uint64_t, 4> words{};
-        std::uint32_t size = 0;
+        std::uint64_t a = 0, b = 0, c = 0, d = 0;
+        std::uint8_t size = 0;
 
         std::uint64_t hash() const {
-            const std::uint64_t mixed = (words[0] ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u ^ (words[1] + size) * 0xa0761d6478bd642fu ^
-                                        (words[2] ^ words[3] << 1) * 0xe7037ed1a0b428dbu;
+            const std::uint64_t mixed =
+                (a ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u ^ (b + size) * 0xa0761d6478bd642fu ^ (c ^ d << 1) * 0xe7037ed1a0b428dbu;
             return mixed ^ mixed >> 32;
         }
-        friend bool operator==(const Key&, const Key&) = default;
     };
 
-    struct Entry {
-        Key key{};
-        std::uint8_t count = 0;                      // of tokens
-        std::array<std::uint8_t, max_tokens> end{};  // where each ends in the word
+    /// What most words need is in the first 64 bytes.
+    struct alignas(64) Entry {
+        std::uint64_t a = 0, b = 0;
+        std::uint8_t size = 0, count = 0;            // of bytes, of tokens
+        std::array<std::uint8_t, max_tokens> end{};  // where each token ends in the word
         std::array<TokenId, max_tokens> ids{};
         float score = 0, margin = 0;  // of the unigram model
+        std::uint64_t c = 0, d = 0;
+
+        bool is(const Key& key) const { return a == key.a && b == key.b && size == key.size && (size <= 16 || (c == key.c && d == key.d)); }
     };
 
     /// The key of a word of 1 to max_bytes bytes.
@@ -43,23 +46,21 @@ public:
         Key key;
         const char* p = word.data();
         const std::size_t n = word.size();
-        key.size = static_cast<std::uint32_t>(n);
+        key.size = static_cast<std::uint8_t>(n);
         const auto read = [](const char* at, auto value) -> std::uint64_t {
             std::memcpy(&value, at, sizeof value);
             return value;
         };
         if (n > 8) {
-            key.words[0] = read(p, std::uint64_t{});
-            key.words[1] = read(p + (n > 16 ? 8 : n - 8), std::uint64_t{});
-            if (n > 16) {
-                key.words[2] = read(p + (n > 24 ? 16 : n - 8), std::uint64_t{});
-                if (n > 24) key.words[3] = read(p + n - 8, std::uint64_t{});
-            }
+            key.a = read(p, std::uint64_t{});
+            key.b = read(p + (n > 16 ? 8 : n - 8), std::uint64_t{});
+            if (n > 16) key.c = read(p + (n > 24 ? 16 : n - 8), std::uint64_t{});
+            if (n > 24) key.d = read(p + n - 8, std::uint64_t{});
         } else if (n >= 4) {
-            key.words[0] = read(p, std::uint32_t{}) << 32 | read(p + n - 4, std::uint32_t{});
+            key.a = read(p, std::uint32_t{}) << 32 | read(p + n - 4, std::uint32_t{});
         } else {
-            key.words[0] = std::uint64_t{static_cast<unsigned char>(p[0])} << 16 | std::uint64_t{static_cast<unsigned char>(p[n / 2])} << 8 |
-                           static_cast<unsigned char>(p[n - 1]);
+            key.a = std::uint64_t{static_cast<unsigned char>(p[0])} << 16 | std::uint64_t{static_cast<unsigned char>(p[n / 2])} << 8 |
+                    static_cast<unsigned char>(p[n - 1]);
         }
         return key;
     }
@@ -77,7 +78,11 @@ public:
     /// Remembers the tokens of a word, which began at `begin` of the text that they are from, if they are few enough.
     static void put(Entry& entry, const Key& key, std::uint32_t begin, std::span<const Token> tokens) {
         if (tokens.size() > max_tokens) return;
-        entry.key = key;
+        entry.a = key.a;
+        entry.b = key.b;
+        entry.c = key.c;
+        entry.d = key.d;
+        entry.size = key.size;
         entry.count = static_cast<std::uint8_t>(tokens.size());
         for (std::size_t i = 0; i < tokens.size(); ++i) {
             entry.ids[i] = tokens[i].id;
