@@ -93,18 +93,21 @@ public:
     Bpe(const Vocabulary& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges, BpeOptions options, std::string_view source)
         : options_(std::move(options)) {
         pairs_ = detail::text::PairTable(merges.size());
-        std::string joined;
         for (std::size_t rank = 0; rank < merges.size(); ++rank) {
             const auto& [left, right] = merges[rank];
             require(right.size() >= options_.continuing_prefix.size(), ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '", right,
                     "') lacks the prefix '", options_.continuing_prefix, "'");
-            joined.assign(left).append(right, options_.continuing_prefix.size());
-            const TokenId a = vocabulary.find(left), b = vocabulary.find(right), merged = vocabulary.find(joined);
+            const auto tail = std::string_view(right).substr(options_.continuing_prefix.size());
+            TextHash hash;
+            hash.add(left);
+            const TokenId a = vocabulary.find(hash, {}, left), b = vocabulary.find(right);
+            hash.add(tail);
+            const TokenId merged = vocabulary.find(hash, left, tail);
             require(a != no_token && b != no_token && merged != no_token, ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '",
                     right, "'): '",
                     a == no_token   ? left
                     : b == no_token ? right
-                                    : joined,
+                                    : left + std::string(tail),
                     "' is not in the vocabulary");
             pairs_.insert({detail::text::PairTable::key_of(a, b), static_cast<std::uint32_t>(rank), merged});
         }

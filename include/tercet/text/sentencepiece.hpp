@@ -2,9 +2,9 @@
 //
 //   1 pieces: {1 piece, 2 score, 3 type}…    2 trainer: what kind of model    3 normalizer: character map, spaces    5 denormalizer
 //
-// Four kinds of model: unigram, BPE, words, characters. A text is normalized and then cut into tokens as a whole; that gives the same as cutting it where
-// no token reaches across (text/piece_borders.hpp) and then each part, which is what is done here. Control pieces ("<s>") are never found in a text, and
-// none are added around it: a model's directory says if it wants them.
+// Four kinds of model: unigram, BPE, words, characters. A text is normalized and then cut into tokens as a whole; that gives the same as cutting it
+// where no token reaches across (text/piece_borders.hpp) and then each part, which is what is done here. Control pieces ("<s>") are never found in a
+// text, and none are added around it: a model's directory says if it wants them.
 #pragma once
 
 #include "tercet/io/mmap.hpp"

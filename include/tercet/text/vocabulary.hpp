@@ -50,7 +50,7 @@ public:
         }
         entries_.resize(static_cast<std::size_t>(top + 1));
         buffer_.reserve(bytes);
-        slots_.assign(std::bit_ceil(tokens.size() * 2 + 2), no_token);
+        slots_.assign(std::bit_ceil(tokens.size() * 2 + 2), Slot{});
         for (const auto& [text, id] : tokens) {
             auto& entry = entries_[static_cast<std::size_t>(id)];
             require(!entry.used || token(id) == text, ErrorCode::bad_tokenizer, source, ": tokens '", entry.used ? token(id) : "", "' and '", text,
@@ -85,10 +85,12 @@ public:
     TokenId find(TextHash hash, std::string_view prefix, std::string_view text) const {
         if (slots_.empty()) return no_token;
         const std::size_t mask = slots_.size() - 1;
-        for (std::size_t i = hash.value() & mask; slots_[i] != no_token; i = (i + 1) & mask) {
-            const auto candidate = token(slots_[i]);
+        const auto short_hash = static_cast<std::uint32_t>(hash.state >> 32);
+        for (std::size_t i = hash.value() & mask; slots_[i].id != no_token; i = (i + 1) & mask) {
+            if (slots_[i].hash != short_hash) continue;
+            const auto candidate = token(slots_[i].id);
             if (candidate.size() == prefix.size() + text.size() && candidate.starts_with(prefix) && candidate.substr(prefix.size()) == text)
-                return slots_[i];
+                return slots_[i].id;
         }
         return no_token;
     }
@@ -99,18 +101,24 @@ private:
         bool used = false;
     };
 
+    struct Slot {
+        std::uint32_t hash = 0;  // the upper half, which did not pick the slot
+        TokenId id = no_token;
+    };
+
     void insert(std::string_view text, TokenId id) {
         TextHash hash;
         hash.add(text);
         const std::size_t mask = slots_.size() - 1;
         std::size_t i = hash.value() & mask;
-        while (slots_[i] != no_token && token(slots_[i]) != text) i = (i + 1) & mask;
-        slots_[i] = id;
+        const auto short_hash = static_cast<std::uint32_t>(hash.state >> 32);
+        while (slots_[i].id != no_token && (slots_[i].hash != short_hash || token(slots_[i].id) != text)) i = (i + 1) & mask;
+        slots_[i] = {short_hash, id};
     }
 
     std::string buffer_;
     std::vector<Entry> entries_;
-    std::vector<TokenId> slots_;
+    std::vector<Slot> slots_;
     std::size_t count_ = 0;
 };
 
