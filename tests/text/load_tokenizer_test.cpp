@@ -91,7 +91,7 @@ TEST_CASE("tokenizer_from_json: stages without an equivalent are refused by name
     CHECK_ERROR(parse(with("normalizer", R"({})")), ErrorCode::bad_tokenizer);
     CHECK_ERROR(parse(with("normalizer", R"({"type": "Sequence"})")), ErrorCode::bad_tokenizer);
     CHECK_ERROR(parse(with("pre_tokenizer", R"({"type": "UnicodeScripts"})")), ErrorCode::unsupported);
-    CHECK_ERROR(parse(with("pre_tokenizer", R"({"type": "Split", "pattern": {"Regex": "a+"}, "behavior": "Isolated"})")), ErrorCode::unsupported);
+    CHECK_ERROR(parse(with("pre_tokenizer", R"({"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Isolated"})")), ErrorCode::unsupported);
     CHECK_ERROR(parse(with("pre_tokenizer", R"({"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated"})")), ErrorCode::bad_tokenizer);
     CHECK_ERROR(parse(with("pre_tokenizer", R"({"type": "Punctuation", "behavior": "Sideways"})")), ErrorCode::bad_tokenizer);
     CHECK_ERROR(parse(with("pre_tokenizer", R"({"type": "Metaspace", "prepend_scheme": "last"})")), ErrorCode::bad_tokenizer);
@@ -102,8 +102,8 @@ TEST_CASE("tokenizer_from_json: stages without an equivalent are refused by name
                            R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}], "special_tokens": {}})")),
                 ErrorCode::missing_key);
 #ifndef TERCET_NO_EXCEPTIONS
-    CHECK_THROWS_WITH(parse(with("pre_tokenizer", R"({"type": "Split", "pattern": {"Regex": "a+"}, "behavior": "Isolated"})")),
-                      ContainsSubstring("test.json") && ContainsSubstring("'a+'"));
+    CHECK_THROWS_WITH(parse(with("pre_tokenizer", R"({"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Isolated"})")),
+                      ContainsSubstring("test.json") && ContainsSubstring("'(a'"));
 #endif
 }
 

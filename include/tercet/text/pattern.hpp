@@ -131,6 +131,18 @@ private:
 
     std::size_t after(std::size_t at) const { return at < text_.size() ? at + utf8_decode_valid(text_, at).size : at + 1; }
 
+    struct Symbol {
+        std::size_t number, bytes;
+    };
+
+    // The symbol at text[at]; ASCII goes past the decoder, which is no inline code.
+    Symbol symbol_at(std::size_t at) const {
+        const auto byte = static_cast<unsigned char>(text_[at]);
+        if (byte < 0x80) return {pattern_->automaton->symbol_of(byte), 1};
+        const auto c = utf8_decode_valid(text_, at);
+        return {pattern_->automaton->symbol_of(c.point), c.size};
+    }
+
     std::optional<PatternMatch> search(std::size_t from) {
         if (pattern_->digits != detail::text::DigitGroups::none) return search_digits(from);
 #ifdef TERCET_PCRE2
@@ -141,11 +153,19 @@ private:
 #endif
         const auto& automaton = *pattern_->automaton;
         std::size_t before = automaton.end_symbol();
-        if (automaton.looks_behind() && from > 0) before = automaton.symbol_of(utf8_decode_valid(text_, utf8_previous(text_, from)).point);
+        if (automaton.looks_behind() && from > 0) before = symbol_at(utf8_previous(text_, from)).number;
         for (std::size_t begin = from;; begin = after(begin)) {
+            if (!automaton.looks_behind()) {  // most places, for most expressions, end an attempt at once
+                const auto start = automaton.start(before);
+                for (bool match = false; begin < text_.size();) {
+                    const auto symbol = symbol_at(begin);
+                    if (automaton.step(start, symbol.number, match) != detail::text::PatternAutomaton::dead || match) break;
+                    begin += symbol.bytes;
+                }
+            }
             if (const auto end = attempt(begin, automaton.start(before)); end != none) return PatternMatch{begin, end};
             if (begin >= text_.size()) return std::nullopt;
-            if (automaton.looks_behind()) before = automaton.symbol_of(utf8_decode_valid(text_, begin).point);
+            if (automaton.looks_behind()) before = symbol_at(begin).number;
         }
     }
 
@@ -167,14 +187,14 @@ private:
                 if (match) end = at;
                 break;
             }
-            const auto c = utf8_decode_valid(text_, at);
-            state = automaton.step(state, automaton.symbol_of(c.point), match);
+            const auto symbol = symbol_at(at);
+            state = automaton.step(state, symbol.number, match);
             if (match) {
                 end = at;
                 pending_.clear();
             }
             if (state == detail::text::PatternAutomaton::dead) break;
-            at += c.size;
+            at += symbol.bytes;
         }
         if (end == text_.size()) pending_.clear();
         if (pending_.size() > 4) dead_ends_.insert(pending_.begin(), pending_.end());

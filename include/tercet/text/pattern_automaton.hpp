@@ -167,9 +167,9 @@ public:
     /// The state before the first character of an attempt, given the symbol before it (end_symbol() at the start of the text).
     std::uint32_t start(std::size_t before) const { return starts_[before]; }
 
-    /// The state after a symbol. `match` is set when a match ends before it.
+    /// The state after a symbol; a state's number is where its row begins. `match` is set when a match ends before the symbol.
     std::uint32_t step(std::uint32_t state, std::size_t symbol, bool& match) const {
-        const auto entry = next_[state * width_ + symbol];
+        const auto entry = next_[state + symbol];
         match = (entry & 1) != 0;
         return entry >> 1;
     }
@@ -234,6 +234,8 @@ private:
                 next_.push_back(number_of(std::move(after)) << 1 | (match ? 1 : 0));
             }
         }
+        for (auto& state : starts_) state *= static_cast<std::uint32_t>(width_);
+        for (auto& entry : next_) entry = (entry >> 1) * static_cast<std::uint32_t>(width_) << 1 | (entry & 1);
     }
 
     // The threads of a state that wait for a character, best first, up to the first one that has matched.

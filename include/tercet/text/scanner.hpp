@@ -35,6 +35,8 @@ struct ClassifiedStep {
 };
 
 inline ClassifiedStep classify(std::string_view text, std::size_t at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte < 0x80) return {byte, 1, word_class_of(byte)};  // past the decoder, which is no inline code
     const auto step = utf8_decode_valid(text, at);
     return {step.point, step.size, word_class_of(step.point)};
 }
