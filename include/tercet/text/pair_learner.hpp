@@ -28,13 +28,14 @@ namespace detail::text {
 // Tokens in the order in which they are learnt, and their ids.
 class LearntTokens {
 public:
-    // The special tokens, and in front of them the unknown one where they lack it. `who` is named in errors.
+    // The special tokens, each once, and in front of them the unknown one where they lack it. `who` is named in errors.
     LearntTokens(std::vector<std::string> special, std::string unknown, std::string_view who)
-        : who_(who), special_(std::move(special)), unknown_(std::move(unknown)) {
-        if (!unknown_.empty() && std::find(special_.begin(), special_.end(), unknown_) == special_.end()) special_.insert(special_.begin(), unknown_);
-        for (const auto& token : special_) {
+        : who_(who), unknown_(std::move(unknown)) {
+        if (!unknown_.empty() && std::find(special.begin(), special.end(), unknown_) == special.end()) special.insert(special.begin(), unknown_);
+        for (const auto& token : special) {
             require(!token.empty(), ErrorCode::invalid_argument, who_, ": an empty special token");
             require_utf8(token, who_ + ": a special token");
+            if (!has(token)) special_.push_back(token);
             id_of(token);
         }
     }
