@@ -48,7 +48,8 @@ TEST_CASE("char bpe trainer: the alphabet comes first, then marked characters by
     CHECK(learnt.unknown.empty());
 }
 
-TEST_CASE("char bpe trainer: of characters that are as frequent a limited alphabet keeps the smaller ones, the initial ones before all others", "[text]") {
+TEST_CASE("char bpe trainer: of characters that are as frequent a limited alphabet keeps the smaller ones, the initial ones before all others",
+          "[text]") {
     CharBpeTraining options;
     options.vocab_size = 0;
     options.limit_alphabet = 3;

@@ -51,7 +51,8 @@ std::map<Symbols, double> expected(const std::vector<std::pair<Symbols, double>>
     }
     for (const auto& [piece, count] : all) {
         bool longer = false;
-        for (const auto& [other, n] : all) longer |= other.size() == piece.size() + 1 && n == count && std::equal(piece.begin(), piece.end(), other.begin());
+        for (const auto& [other, n] : all)
+            longer |= other.size() == piece.size() + 1 && n == count && std::equal(piece.begin(), piece.end(), other.begin());
         if (piece.size() >= 2 && count >= 2 && !longer) out[piece] = count;
     }
     return out;
@@ -67,7 +68,8 @@ TEST_CASE("unigram seeds: they are the substrings that cannot be made longer wit
         std::vector<std::pair<Symbols, double>> words;
         for (std::uint64_t w = 0, n = 1 + random.below(6); w < n; ++w) {
             Symbols word;
-            for (std::uint64_t i = 0, size = 1 + random.below(14); i < size; ++i) word.push_back(base + 1 + static_cast<std::uint32_t>(random.below(2)));
+            for (std::uint64_t i = 0, size = 1 + random.below(14); i < size; ++i)
+                word.push_back(base + 1 + static_cast<std::uint32_t>(random.below(2)));
             words.emplace_back(word, static_cast<double>(1 + random.below(3)));
         }
         const std::size_t max_length = 1 + random.below(9);
@@ -76,7 +78,8 @@ TEST_CASE("unigram seeds: they are the substrings that cannot be made longer wit
 }
 
 TEST_CASE("unigram seeds: a limit keeps those of the highest count times length", "[text]") {
-    const auto text = text_of({{{1, 2, 3, 4}, 5}, {{1, 2}, 4}, {{5, 6, 7}, 6}});  // 1 2 nine times, 1 2 3 4 five, 2 3 4 five, 3 4 five, 5 6 7 six, 6 7 six
+    const auto text =
+        text_of({{{1, 2, 3, 4}, 5}, {{1, 2}, 4}, {{5, 6, 7}, 6}});  // 1 2 nine times, 1 2 3 4 five, 2 3 4 five, 3 4 five, 5 6 7 six, 6 7 six
     CHECK(found(text, 16, 3) == std::map<Symbols, double>{{{1, 2}, 9}, {{1, 2, 3, 4}, 5}, {{5, 6, 7}, 6}});
     CHECK(found(text, 16, 0).empty());
 }

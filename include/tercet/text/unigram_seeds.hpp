@@ -75,7 +75,8 @@ inline std::vector<std::uint32_t> sort_suffixes(const SymbolText& text, std::siz
     };
     parallel_for(static_cast<index_t>(text.top), [&](index_t tile) {
         const auto symbol = static_cast<std::size_t>(tile) + 1;
-        std::sort(sorted.begin() + static_cast<std::ptrdiff_t>(bucket[symbol]), sorted.begin() + static_cast<std::ptrdiff_t>(bucket[symbol + 1]), less);
+        std::sort(sorted.begin() + static_cast<std::ptrdiff_t>(bucket[symbol]), sorted.begin() + static_cast<std::ptrdiff_t>(bucket[symbol + 1]),
+                  less);
     });
     std::vector<std::uint32_t> out(sorted.size());
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = sorted[i].at;

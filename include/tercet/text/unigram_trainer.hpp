@@ -17,8 +17,8 @@
 #include "tercet/text/char_bpe_trainer.hpp"
 #include "tercet/text/unigram_seeds.hpp"
 
-#include <atomic>
 #include <cmath>
+#include <numeric>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -59,7 +59,8 @@ inline double digamma(double x) {
 
 class UnigramLearner {
 public:
-    UnigramLearner(const WordCounts& words, const UnigramTraining& options) : options_(options), tokens_(options.special_tokens, options.unknown, who) {
+    UnigramLearner(const WordCounts& words, const UnigramTraining& options)
+        : options_(options), tokens_(options.special_tokens, options.unknown, who) {
         require(options.vocab_size >= 0, ErrorCode::invalid_argument, who, ": a vocabulary of ", options.vocab_size, " pieces");
         require(options.max_piece_length >= 1 && options.max_piece_length <= 255, ErrorCode::invalid_argument, who, ": pieces of up to ",
                 options.max_piece_length, " characters, expected 1 to 255");
@@ -79,11 +80,12 @@ public:
         const auto wanted = static_cast<std::size_t>(options_.vocab_size) - std::min(static_cast<std::size_t>(options_.vocab_size), tokens_.size());
         const std::size_t target = std::max(wanted, letters_.size());
         while (true) {
-            for (int i = 0; i < options_.iterations; ++i) expect(true, target);
+            for (int i = 0; i < options_.iterations; ++i) improve(true, target);
             if (pieces_.size() <= target) break;
-            prune(std::max(target, static_cast<std::size_t>(options_.shrinking_factor * static_cast<double>(pieces_.size()))));
+            prune(target);
         }
-        for (int i = 0; i < polish; ++i) expect(false, target);
+        for (int i = 0; i < polish; ++i) improve(false, target);
+        expected_counts();  // for their likelihood
         return result();
     }
 
@@ -131,7 +133,8 @@ private:
             std::size_t begin = s.size();
             const auto end_part = [&] {
                 if (s.size() == begin) return;
-                require(s.size() < 0xffffffffu, ErrorCode::size_overflow, who, ": distinct words of ", s.size(), " characters, below 2^32 are supported");
+                require(s.size() < 0xffffffffu, ErrorCode::size_overflow, who, ": distinct words of ", s.size(),
+                        " characters, below 2^32 are supported");
                 text_.parts.push_back({begin, static_cast<std::uint32_t>(s.size() - begin), count});
                 s.push_back(0);
                 begin = s.size();
@@ -216,18 +219,25 @@ private:
         for (std::size_t e = first_edge_[at]; e < first_edge_[at + 1]; ++e) f(static_cast<std::size_t>(edges_[e]));
     }
 
-    // One round of EM. A smoothed one drops pieces that are hardly expected, as long as there are more than `target`.
-    void expect(bool smoothed, std::size_t target) {
+    // How often each piece is expected; sets log_likelihood_.
+    std::vector<double> expected_counts() {
         std::vector<Weight> weights(pieces_.size());
         for (std::size_t i = 0; i < pieces_.size(); ++i) weights[i] = {pieces_[i].probability, pieces_[i].length};
         std::vector<double> logs(blocks_.size());
-        const auto counts = over_blocks([&](std::size_t b, std::vector<double>& sums) {
+        auto counts = over_blocks([&](std::size_t b, std::vector<double>& sums) {
             std::vector<double> forward, backward;
             std::vector<int> scale;
-            for (std::size_t p = blocks_[b].first; p < blocks_[b].last; ++p) logs[b] += add_expected(text_.parts[p], weights, forward, backward, scale, sums);
+            for (std::size_t p = blocks_[b].first; p < blocks_[b].last; ++p)
+                logs[b] += add_expected(text_.parts[p], weights, forward, backward, scale, sums);
         });
         log_likelihood_ = 0;
         for (const double log : logs) log_likelihood_ += log;
+        return counts;
+    }
+
+    // One round of EM. A smoothed one drops pieces that are hardly expected, as long as there are more than `target`.
+    void improve(bool smoothed, std::size_t target) {
+        const auto counts = expected_counts();
         if (!smoothed) return set_scores(counts, [](double count) { return std::log(count); });
         std::vector<double> kept = counts;
         double least = least_count;
@@ -327,8 +337,9 @@ private:
         return c.best[size];
     }
 
-    // Leaves `size` pieces: the characters, and of the others those whose loss would be the greatest.
-    void prune(std::size_t size) {
+    // Leaves shrinking_factor of the pieces, but `target` at least: the characters, and of the others those whose loss would be the greatest.
+    // Those that no best cut has only stay where there would be fewer than `target` without them.
+    void prune(std::size_t target) {
         const std::size_t none = pieces_.size();
         const auto counts = over_blocks([&](std::size_t b, std::vector<double>& sums) {
             Cut c;
@@ -340,24 +351,28 @@ private:
         });
         double sum = 0;
         for (const double count : counts) sum += count;
-        std::vector<double> loss(pieces_.size(), 0.0);  // 0: it is never part of a best cut
+        const double unused = -std::numeric_limits<double>::infinity();
+        std::vector<double> loss(pieces_.size(), unused);
         parallel_ranges(static_cast<index_t>(pieces_.size()), 1024, [&](index_t begin, index_t end) {
             look("at " + std::to_string(pieces_.size()) + " pieces");
             Cut c;
             for (auto i = std::max(static_cast<std::size_t>(begin), letters_.size()); i < static_cast<std::size_t>(end); ++i) {
                 if (counts[i] == 0 || cut(pieces_[i].at, pieces_[i].length, i, c) > pieces_[i].score) continue;
                 const double all = std::log(sum + counts[i] * static_cast<double>(c.pieces.size() - 1));
-                loss[i] = std::log(counts[i]) - std::log(sum);
-                for (const auto id : c.pieces) loss[i] -= std::log(counts[id] + counts[i]) - all;
-                loss[i] *= counts[i];
+                double gain = std::log(counts[i]) - std::log(sum);
+                for (const auto id : c.pieces) gain -= std::log(counts[id] + counts[i]) - all;
+                loss[i] = counts[i] * gain;
             }
         });
-        std::vector<std::size_t> order;
-        for (std::size_t i = letters_.size(); i < pieces_.size(); ++i) {
-            if (loss[i] != 0) order.push_back(i);
-        }
-        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return loss[a] > loss[b]; });
-        order.resize(std::min(order.size(), size - letters_.size()));
+        std::vector<std::size_t> order(pieces_.size() - letters_.size());
+        std::iota(order.begin(), order.end(), letters_.size());
+        std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            if (loss[a] != loss[b]) return loss[a] > loss[b];
+            return pieces_[a].score != pieces_[b].score ? pieces_[a].score > pieces_[b].score : a < b;
+        });
+        const auto used = static_cast<std::size_t>(std::count_if(loss.begin(), loss.end(), [&](double l) { return l != unused; })) + letters_.size();
+        const auto share = static_cast<std::size_t>(options_.shrinking_factor * static_cast<double>(pieces_.size()));
+        order.resize(std::max(target, std::min(used, share)) - letters_.size());
         std::vector<bool> keep(pieces_.size());
         std::fill_n(keep.begin(), letters_.size(), true);
         for (const auto i : order) keep[i] = true;
