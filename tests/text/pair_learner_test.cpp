@@ -7,7 +7,6 @@
 #include <map>
 
 using namespace tercet;
-using detail::text::LearntTokens;
 using detail::text::PairLearner;
 
 namespace {
@@ -94,23 +93,4 @@ TEST_CASE("pair learner: without pairs there is nothing to merge", "[text]") {
     single.add_word(Symbols{1}, 5);
     single.add_word(Symbols{}, 5);
     CHECK_FALSE(single.merge_next(0, join));
-}
-
-TEST_CASE("pair learner: special tokens have the first ids, the unknown one in front unless it is among them", "[text]") {
-    const LearntTokens without({"<a>", "<b>"}, "", "here");
-    CHECK(without.size() == 2);
-    CHECK(without[1] == "<b>");
-    LearntTokens in_front({"<a>", "<a>"}, "<unk>", "here");
-    CHECK(in_front.size() == 2);
-    CHECK(in_front[0] == "<unk>");
-    CHECK(in_front.special() == std::vector<std::string>{"<unk>", "<a>"});  // each once
-    CHECK(in_front.id_of("x") == 2);
-    CHECK(in_front.id_of("<a>") == 1);
-    CHECK(in_front.has("x"));
-    CHECK_FALSE(in_front.has("y"));
-    CHECK(in_front.vocabulary().find("x") == 2);
-    CHECK(LearntTokens({"<a>", "<unk>"}, "<unk>", "here").size() == 2);
-    CHECK_ERROR(LearntTokens({""}, "", "here"), ErrorCode::invalid_argument);
-    CHECK_ERROR(LearntTokens({"\xff"}, "", "here"), ErrorCode::bad_text);
-    CHECK_ERROR(LearntTokens({}, "\xff", "here"), ErrorCode::bad_text);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tercet/text/byte_level.hpp"
+#include "tercet/text/learnt_tokens.hpp"
 #include "tercet/text/pair_learner.hpp"
 #include "tercet/text/word_counts.hpp"
 

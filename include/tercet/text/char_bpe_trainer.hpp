@@ -12,10 +12,12 @@
 //   - of characters that are as frequent, limit_alphabet keeps the smaller code points.
 #pragma once
 
+#include "tercet/text/learnt_tokens.hpp"
 #include "tercet/text/pair_learner.hpp"
 #include "tercet/text/word_counts.hpp"
 
 #include <array>
+#include <limits>
 #include <stop_token>
 
 namespace tercet::inline TERCET_ABI {

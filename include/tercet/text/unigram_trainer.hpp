@@ -11,13 +11,16 @@
 // The last rounds of EM are plain (p = c / Σ c): they maximise L for the vocabulary as it is.
 //
 // A lattice's edges are listed once, from the suffixes that each seed was found in, and only become fewer: nothing is looked up. Words are dealt
-// to blocks by their size and blocks are added in order, so that results have the same bits on any number of threads.
+// to blocks by their size and blocks are added in order, so that results have the same bits on any number of threads. (Another C library may round
+// exp and log otherwise.)
 #pragma once
 
-#include "tercet/text/char_bpe_trainer.hpp"
+#include "tercet/text/learnt_tokens.hpp"
 #include "tercet/text/unigram_seeds.hpp"
+#include "tercet/text/word_counts.hpp"
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace tercet::inline TERCET_ABI {
@@ -104,7 +107,7 @@ private:
     struct Block {
         std::size_t first, last;  // parts
     };
-    // One piece's place in the loop over edges.
+    // What loops over edges need of a piece.
     struct Weight {
         double value;
         std::uint32_t length;
@@ -418,8 +421,8 @@ private:
 ///     words.add_lines(text, normalizer, PreTokenizer({{.kind = PreTokenizerKind::metaspace, .pattern = "▁"}}));
 ///     const auto learnt = learn_unigram(words, {.vocab_size = 8000});
 ///
-/// Throws invalid_argument for options outside their ranges and empty special tokens, bad_text for special tokens and alphabets that are not
-/// UTF-8, size_overflow for distinct words of 2^32 characters, cancelled.
+/// The characters are always pieces, so that every word of them can be cut. Throws invalid_argument for options outside their ranges and empty
+/// special tokens, bad_text for special tokens and alphabets that are not UTF-8, size_overflow for distinct words of 2^32 characters, cancelled.
 inline LearntPieces learn_unigram(const WordCounts& words, const UnigramTraining& options = {}) {
     return detail::text::UnigramLearner(words, options).learn();
 }

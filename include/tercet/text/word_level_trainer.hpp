@@ -4,7 +4,7 @@
 // frequent the one with the smaller bytes.
 #pragma once
 
-#include "tercet/text/pair_learner.hpp"
+#include "tercet/text/learnt_tokens.hpp"
 #include "tercet/text/word_counts.hpp"
 
 #include <numeric>
