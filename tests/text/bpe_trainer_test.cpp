@@ -80,34 +80,6 @@ TEST_CASE("bpe trainer: what is learnt from Tiny Shakespeare equals Hugging Face
     }
 }
 
-TEST_CASE("bpe trainer: words are counted once each, over texts and over lines", "[text]") {
-    WordCounts words;
-    words.add("a b a");
-    words.add(" b b");
-    REQUIRE(words.size() == 3);
-    CHECK(words.word(0) == "a");
-    CHECK(words.word(1) == " b");
-    CHECK(words.word(2) == " a");
-    CHECK(words.count(0) == 1);
-    CHECK(words.count(1) == 3);
-    CHECK(words.count(2) == 1);
-    CHECK(counted("a\n\nb").size() == 3);  // a, \n twice, b: a run of spaces leaves its last one to what follows
-    CHECK(counted("a\n\nb").count(1) == 2);
-    CHECK(counted("a\n \nb", true).size() == 4);   // a, \n, " \n", b
-    CHECK(counted("a\n \nb", false).size() == 4);  // a, "\n ", \n, b
-    CHECK(counted("a\n \nb", false).word(1) == "\n ");
-    CHECK(counted("", true).size() == 0);
-
-    WordCounts many;  // the table grows
-    std::string text;
-    for (int i = 0; i < 20000; ++i) text += " w" + std::string(1 + static_cast<std::size_t>(i) % 7, 'x') + " " + std::to_string(i % 9973);
-    many.add(text);
-    CHECK(many.size() == 7 + 9973);
-    std::int64_t total = 0;
-    for (std::size_t w = 0; w < many.size(); ++w) total += many.count(w);
-    CHECK(total == 40000);
-}
-
 TEST_CASE("bpe trainer: a vocabulary of no more than the alphabet has the characters of an ASCII text as its tokens", "[text]") {
     const std::string text = "To be, or not to be:\nthat is the question.";
     BpeTraining options;
@@ -144,12 +116,10 @@ TEST_CASE("bpe trainer: an unknown token is the first, unless it stands among th
     CHECK(learn_bpe(counted("low"), options).vocabulary.find("<unk>") == 1);
 }
 
-TEST_CASE("bpe trainer: a stop token cancels counting and learning; bad options and texts are refused", "[text]") {
+TEST_CASE("bpe trainer: a stop token cancels learning; bad options are refused", "[text]") {
     std::stop_source stop;
     stop.request_stop();
     WordCounts words;
-    CHECK_ERROR(words.add("a text", stop.get_token()), ErrorCode::cancelled);
-    CHECK_ERROR(words.add_lines("a text", stop.get_token()), ErrorCode::cancelled);
     words.add("a text, and more of it");
     BpeTraining options;
     options.stop = stop.get_token();
@@ -165,8 +135,6 @@ TEST_CASE("bpe trainer: a stop token cancels counting and learning; bad options 
     CHECK_ERROR(learn_bpe(words, options), ErrorCode::invalid_argument);
     options.special_tokens = {"\xff"};
     CHECK_ERROR(learn_bpe(words, options), ErrorCode::bad_text);
-    CHECK_ERROR(words.add("\xc3"), ErrorCode::bad_text);
-    CHECK_ERROR(words.add_lines("a\n\xff"), ErrorCode::bad_text);
 }
 
 TEST_CASE("bpe trainer: a long word takes no quadratic time", "[text]") {
