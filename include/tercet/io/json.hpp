@@ -101,7 +101,7 @@ private:
 
     struct Object {
         Members members;
-        detail::NameIndex index;
+        std::unique_ptr<detail::NameIndex> index{};  // where it holds something; in a block of its own, so that values are small
     };
     using Handle = std::shared_ptr<const Json>;  // a copy: points into the document, and keeps it alive
 
@@ -220,7 +220,9 @@ inline double Json::as_number() const {
 inline const Json* Json::find(std::string_view key) const {
     const auto* object = std::get_if<Object>(&node().value_);
     if (object == nullptr) return nullptr;
-    const auto* member = object->index.find(object->members, key, [](const auto& m) -> const std::string& { return m.first; });
+    const detail::NameIndex none;
+    const auto& index = object->index ? *object->index : none;
+    const auto* member = index.find(object->members, key, [](const auto& m) -> const std::string& { return m.first; });
     return member != nullptr ? &member->second : nullptr;
 }
 

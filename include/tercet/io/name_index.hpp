@@ -34,7 +34,7 @@ public:
         for (std::uint32_t i = 0; i < list.size(); ++i) {
             const std::uint64_t hash = hash_of(name(i));
             std::size_t at = hash & (slots_.size() - 1), steps = 0;
-            for (; slots_[at].position != empty; at = (at + 1) & (slots_.size() - 1)) {
+            for (; slots_[at].position != no_position; at = (at + 1) & (slots_.size() - 1)) {
                 if (slots_[at].hash == hash >> 32 && name(slots_[at].position) == name(i)) return twice(name(i));
                 if (++steps == most_steps) return sort(list, name);
             }
@@ -42,6 +42,9 @@ public:
         }
         return {};
     }
+
+    /// Whether nothing is stored, for want of names: an index that was never built finds the same.
+    bool empty() const { return slots_.empty() && order_.empty(); }
 
     /// The entry of that name, or null. The list is the one that the index was built for.
     template <class List, class Name>
@@ -57,7 +60,7 @@ public:
             return at == list.end() ? nullptr : &*at;
         }
         const std::uint64_t hash = hash_of(key);
-        for (std::size_t at = hash & (slots_.size() - 1); slots_[at].position != empty; at = (at + 1) & (slots_.size() - 1)) {
+        for (std::size_t at = hash & (slots_.size() - 1); slots_[at].position != no_position; at = (at + 1) & (slots_.size() - 1)) {
             if (slots_[at].hash == hash >> 32 && name(list[slots_[at].position]) == key) return &list[slots_[at].position];
         }
         return nullptr;
@@ -66,10 +69,10 @@ public:
 private:
     static constexpr std::size_t few = 8;  // up to here the list itself is searched, and nothing stored
     static constexpr std::size_t most_steps = 128;
-    static constexpr std::uint32_t empty = 0xffffffff;
+    static constexpr std::uint32_t no_position = 0xffffffff;
 
     struct Slot {
-        std::uint32_t hash = 0, position = empty;
+        std::uint32_t hash = 0, position = no_position;
     };
 
     static std::string_view twice(std::string_view name) { return name.data() != nullptr ? name : std::string_view(""); }

@@ -92,26 +92,18 @@ public:
     /// the vocabulary.
     Bpe(const Vocabulary& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges, BpeOptions options, std::string_view source)
         : options_(std::move(options)) {
-        pairs_ = detail::text::PairTable(merges.size());
-        for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-            const auto& [left, right] = merges[rank];
-            require(right.size() >= options_.continuing_prefix.size(), ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '", right,
-                    "') lacks the prefix '", options_.continuing_prefix, "'");
-            const auto tail = std::string_view(right).substr(options_.continuing_prefix.size());
-            TextHash hash;
-            hash.add(left);
-            const TokenId a = vocabulary.find(hash, {}, left), b = vocabulary.find(right);
-            hash.add(tail);
-            const TokenId merged = vocabulary.find(hash, left, tail);
-            require(a != no_token && b != no_token && merged != no_token, ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '",
-                    right, "'): '",
-                    a == no_token   ? left
-                    : b == no_token ? right
-                                    : left + std::string(tail),
-                    "' is not in the vocabulary");
-            pairs_.insert({detail::text::PairTable::key_of(a, b), static_cast<std::uint32_t>(rank), merged});
-        }
+        read_merges(vocabulary, merges, source);
         find_symbols(vocabulary, source);
+    }
+
+    /// The same from strings that live elsewhere.
+    static Bpe from_merges(const Vocabulary& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges, BpeOptions options,
+                           std::string_view source) {
+        Bpe bpe;
+        bpe.options_ = std::move(options);
+        bpe.read_merges(vocabulary, merges, source);
+        bpe.find_symbols(vocabulary, source);
+        return bpe;
     }
 
     /// Every pair of tokens that makes a ranked one merges. Throws bad_tokenizer when there are not as many ranks as ids, or a token is missing that
@@ -169,6 +161,29 @@ private:
     static constexpr std::uint32_t no_rank = BpeRanks::no_rank;
     static constexpr std::size_t scan_limit = 64;
     static constexpr TokenId outside = -2;  // a character that is neither a token nor part of one
+
+    template <class Merges>
+    void read_merges(const Vocabulary& vocabulary, const Merges& merges, std::string_view source) {
+        pairs_ = detail::text::PairTable(merges.size());
+        for (std::size_t rank = 0; rank < merges.size(); ++rank) {
+            const auto& [left, right] = merges[rank];
+            require(right.size() >= options_.continuing_prefix.size(), ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '", right,
+                    "') lacks the prefix '", options_.continuing_prefix, "'");
+            const auto tail = std::string_view(right).substr(options_.continuing_prefix.size());
+            TextHash hash;
+            hash.add(left);
+            const TokenId a = vocabulary.find(hash, {}, left), b = vocabulary.find(right);
+            hash.add(tail);
+            const TokenId merged = vocabulary.find(hash, left, tail);
+            require(a != no_token && b != no_token && merged != no_token, ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '",
+                    right, "'): '",
+                    a == no_token   ? std::string(left)
+                    : b == no_token ? std::string(right)
+                                    : std::string(left) + std::string(tail),
+                    "' is not in the vocabulary");
+            pairs_.insert({detail::text::PairTable::key_of(a, b), static_cast<std::uint32_t>(rank), merged});
+        }
+    }
 
     // The pairs that make ranked tokens, from every way to cut one in two.
     void read_ranks(const Vocabulary& vocabulary, const std::vector<std::uint32_t>& ranks, std::string_view source) {

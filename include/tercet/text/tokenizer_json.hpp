@@ -138,7 +138,7 @@ private:
         options.ignore_merges = model.get_or("ignore_merges", false);
         const Json* list = find(model, "merges");
         require(list && list->is_array(), ErrorCode::bad_tokenizer, p_.source, ": the BPE model has no \"merges\"");
-        std::vector<std::pair<std::string, std::string>> merges;
+        std::vector<std::pair<std::string_view, std::string_view>> merges;
         merges.reserve(list->elements().size());
         for (const auto& merge : list->elements()) {
             if (merge.is_array()) {
@@ -149,7 +149,7 @@ private:
             }
         }
         p_.special.unk = options.unknown.empty() ? no_token : p_.vocabulary.find(options.unknown);
-        p_.bpe = Bpe(p_.vocabulary, merges, std::move(options), p_.source);
+        p_.bpe = Bpe::from_merges(p_.vocabulary, merges, std::move(options), p_.source);
     }
 
     void read_added() {
@@ -413,11 +413,11 @@ private:
 
 public:
     /// "a b" -> (a, b). Throws bad_tokenizer.
-    static std::pair<std::string, std::string> split_merge(std::string_view merge, std::size_t index, std::string_view source) {
+    static std::pair<std::string_view, std::string_view> split_merge(std::string_view merge, std::size_t index, std::string_view source) {
         const auto space = merge.find(' ', 1);
         require(space != std::string_view::npos && space + 1 < merge.size() && merge.find(' ', space + 1) == std::string_view::npos,
                 ErrorCode::bad_tokenizer, source, ": merge ", index, " ('", merge, "') is not two tokens");
-        return {std::string(merge.substr(0, space)), std::string(merge.substr(space + 1))};
+        return {merge.substr(0, space), merge.substr(space + 1)};
     }
 
 private:
