@@ -162,6 +162,7 @@ void add_bench(CLI::App& app) {
     add_bench_embed(*bench);
     add_bench_generate(*bench);
     add_bench_train(*bench);
+    add_bench_tokenize(*bench);
 }
 
 }  // namespace cli

@@ -20,6 +20,7 @@ void add_bench_attention(CLI::App& bench);
 void add_bench_embed(CLI::App& bench);
 void add_bench_generate(CLI::App& bench);
 void add_bench_train(CLI::App& bench);
+void add_bench_tokenize(CLI::App& bench);
 
 /// Seconds that `times` calls of work take.
 template <class Work>

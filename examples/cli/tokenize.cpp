@@ -63,7 +63,8 @@ void detokenize(const DetokenizeSettings& s) {
     print((s.json ? JsonObject().add("text", quote_json(text)).text() : text) + "\n");
 }
 
-constexpr const char* tokenizer_help = "A tokenizer.json, a .gguf file or a model directory";
+constexpr const char* tokenizer_help =
+    "A tokenizer.json, a SentencePiece .model, a .tiktoken, vocab.txt, vocab.json or .gguf file, or a directory with one";
 
 }  // namespace
 

@@ -81,3 +81,15 @@ TEST_CASE("unicode: decomposition and composition undo each other", "[text]") {
     }
     CHECK((combining_class(0x301) == 230 && combining_class(0x323) == 220 && combining_class('a') == 0 && combining_class(0x345) == 240));
 }
+
+TEST_CASE("unicode: case folding, as Python's casefold gives it", "[text]") {
+    const auto folded = [](std::u32string_view text) {
+        std::u32string out;
+        for (const char32_t c : text) fold_case(c, [&](char32_t to) { out.push_back(to); });
+        return out;
+    };
+    CHECK(folded(U"Stra\u00dfe \u1e9e") == U"strasse ss");
+    CHECK(folded(U"\u03a3\u03c2\u0390") == U"\u03c3\u03c3\u03b9\u0308\u0301");
+    CHECK(folded(U"\u0130\ufb03\u13a0\uab70") == U"i\u0307ffi\u13a0\u13a0");
+    CHECK(folded(U"aZ\u00c4") == U"az\u00e4");
+}

@@ -108,6 +108,24 @@ constexpr Lowered to_lower(char32_t c) {
     return {static_cast<char32_t>(static_cast<std::int64_t>(key) + run->delta), 0};
 }
 
+/// Calls emit(point) for each character of c's full case folding, by which texts are compared without regard to case (the Unicode Standard, section
+/// 3.13, toCasefold): ß becomes ss.
+template <class Emit>
+constexpr void fold_case(char32_t c, Emit&& emit) {
+    using namespace detail::unicode;
+    const auto key = static_cast<std::uint32_t>(c);
+    const auto* entry =
+        std::lower_bound(std::begin(fold_entries), std::end(fold_entries), key, [](const FoldEntry& e, std::uint32_t k) { return e.point < k; });
+    if (c >= 0x80 && entry != std::end(fold_entries) && entry->point == key) {
+        for (const auto to : entry->to)
+            if (to) emit(static_cast<char32_t>(to));
+        return;
+    }
+    const auto lowered = to_lower(c);
+    emit(lowered.first);
+    if (lowered.second) emit(lowered.second);
+}
+
 /// The canonical combining class (0 for a starter).
 constexpr std::uint32_t combining_class(char32_t c) {
     if (c < 0x300) return 0;

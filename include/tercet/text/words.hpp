@@ -190,16 +190,14 @@ inline std::vector<std::string_view> sentences_of(std::string_view text) {
     return out;
 }
 
-/// A word as one compares it: lower case, and ' for ’. The word is well-formed UTF-8.
+/// A word as one compares it: its case folded, and ' for ’. The word is well-formed UTF-8.
 inline std::string fold_word(std::string_view word) {
     std::string out;
     out.reserve(word.size());
     for (std::size_t i = 0; i < word.size();) {
         const auto step = utf8_decode_valid(word, i);
         i += step.size;
-        const auto lowered = to_lower(detail::text::is_apostrophe(step.point) ? U'\'' : step.point);
-        utf8_append(out, lowered.first);
-        if (lowered.second) utf8_append(out, lowered.second);
+        fold_case(detail::text::is_apostrophe(step.point) ? U'\'' : step.point, [&](char32_t c) { utf8_append(out, c); });
     }
     return out;
 }
