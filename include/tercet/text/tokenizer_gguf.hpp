@@ -11,7 +11,6 @@
 #include "tercet/io/gguf.hpp"
 #include "tercet/text/gguf_pretokenizers.hpp"
 #include "tercet/text/gguf_sentencepiece.hpp"
-#include "tercet/text/vocab_files.hpp"
 
 namespace tercet::inline TERCET_ABI {
 

@@ -64,6 +64,14 @@ inline void guess_roles(TokenizerParts& parts) {
     guess(roles.mask, {"[MASK]", "<mask>"});
 }
 
+// [CLS] A [SEP] and [CLS] A [SEP] B [SEP], where the vocabulary has both.
+inline void add_bert_template(TokenizerParts& parts) {
+    if (parts.special.cls == no_token || parts.special.sep == no_token) return;
+    const TemplatePiece cls{-1, {parts.special.cls}, 0}, sep{-1, {parts.special.sep}, 0};
+    parts.single = {cls, {0, {}, 0}, sep};
+    parts.pair = {cls, {0, {}, 0}, sep, {1, {}, 1}, {-1, sep.ids, 1}};
+}
+
 // The bos token in front of each text and the eos token behind it, as far as there are such tokens.
 inline void add_ends(TokenizerParts& parts, bool bos, bool eos) {
     for (auto* pieces : {&parts.single, &parts.pair})

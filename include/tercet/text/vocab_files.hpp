@@ -21,14 +21,6 @@ struct BertVocabOptions {
 
 namespace detail::text {
 
-// [CLS] A [SEP] and [CLS] A [SEP] B [SEP], where the vocabulary has both.
-inline void add_bert_template(TokenizerParts& parts) {
-    if (parts.special.cls == no_token || parts.special.sep == no_token) return;
-    const TemplatePiece cls{-1, {parts.special.cls}, 0}, sep{-1, {parts.special.sep}, 0};
-    parts.single = {cls, {0, {}, 0}, sep};
-    parts.pair = {cls, {0, {}, 0}, sep, {1, {}, 1}, {-1, sep.ids, 1}};
-}
-
 // Those of the names that are in the vocabulary become special tokens.
 inline void add_special(TokenizerParts& parts, std::initializer_list<std::string_view> names) {
     for (const auto name : names) {

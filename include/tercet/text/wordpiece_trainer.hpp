@@ -31,7 +31,7 @@ struct LearntWordPieces {
 
 /// BERT's normalizer; a model that keeps case keeps accents, too.
 inline Normalizer bert_normalizer(bool lowercase = true) {
-    return Normalizer({{.kind = NormalizerKind::bert, .strip_accents = lowercase, .lowercase = lowercase}});
+    return Normalizer({{.kind = NormalizerKind::bert, .bert = {.strip_accents = lowercase, .lowercase = lowercase}}});
 }
 
 /// BERT's words: cut at whitespace and around punctuation.
@@ -84,11 +84,7 @@ inline Tokenizer wordpiece_tokenizer(LearntWordPieces learnt, bool lowercase = t
     parts.normalizer = bert_normalizer(lowercase);
     parts.pre_tokenizer = bert_pre_tokenizer();
     parts.decoder = Decoder({{.kind = DecoderKind::wordpiece, .pattern = std::move(learnt.continuing_prefix)}});
-    if (parts.special.cls != no_token && parts.special.sep != no_token) {
-        const detail::text::TemplatePiece cls{-1, {parts.special.cls}, 0}, sep{-1, {parts.special.sep}, 0}, first{0, {}, 0};
-        parts.single = {cls, first, sep};
-        parts.pair = {cls, first, sep, {1, {}, 1}, {-1, sep.ids, 1}};
-    }
+    detail::text::add_bert_template(parts);
     return Tokenizer(std::move(parts));
 }
 
