@@ -34,4 +34,17 @@ inline std::string decode_base64(std::string_view text, std::string_view source)
     return out;
 }
 
+/// The base64 text of bytes, padded with '='.
+inline std::string encode_base64(std::string_view bytes) {
+    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::uint32_t bits = 0;
+        for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+        for (std::size_t k = 0; k < 4; ++k) out.push_back(i + k > bytes.size() ? '=' : digits[bits >> (18 - 6 * k) & 63]);
+    }
+    return out;
+}
+
 }  // namespace tercet::inline TERCET_ABI

@@ -125,6 +125,9 @@ public:
         return out;
     }
 
+    /// The same with their ranks and what they make.
+    const detail::text::PairTable& pairs() const { return pairs_; }
+
     /// Appends the tokens of text[begin, end), one word. With raw_bytes the word's bytes stand for the byte alphabet's characters.
     void encode(const Vocabulary& vocabulary, std::string_view text, std::uint32_t begin, std::uint32_t end, bool raw_bytes, BpeScratch& scratch,
                 std::vector<Token>& out) const {

@@ -47,7 +47,6 @@ public:
         return std::move(p_);
     }
 
-private:
     // "▁word" -> "word", "piece" -> "##piece"; "[CLS]" and its kind stay.
     static std::string with_continuation_marks(const std::string& token) {
         constexpr std::string_view mark = "\xe2\x96\x81";
@@ -56,6 +55,7 @@ private:
         return "##" + token;
     }
 
+private:
     TokenId id(std::string_view role) const {
         const auto key = "tokenizer.ggml." + std::string(role) + "_token_id";
         const auto value = file_.integer_or(key, no_token);
