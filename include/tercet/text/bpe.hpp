@@ -344,10 +344,8 @@ private:
         s.places.clear();
         for (std::uint32_t i = 0; i < word.size(); ++i)
             s.places.insert(s.places.end(), utf8_size(byte_alphabet.point_of[static_cast<unsigned char>(word[i])]), i);
-        for (auto& t : tokens) {
-            t.end = begin + s.places[t.end - begin - 1] + 1;
-            t.begin = begin + s.places[t.begin - begin];
-        }
+        const auto place = [&](std::uint32_t i) { return begin + s.places[std::min<std::size_t>(i - begin, s.places.size() - 1)]; };
+        for (auto& t : tokens) t = {t.id, place(t.begin), place(t.end - 1) + 1};  // a suffix may be tokens too
     }
 
     // Symbols by way of strings: prefixes, suffixes, unknown characters, byte fallback.
