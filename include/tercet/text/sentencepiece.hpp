@@ -29,6 +29,8 @@ public:
             else if (field.number == 5) read_normalizer(field.bytes, denormalizer_, denormalizer_map_);
         }
         require(!pieces_.empty(), ErrorCode::bad_tokenizer, p_.source, ": not a SentencePiece model, it has no pieces");
+        require(utf8_first_error(unknown_surface_) == std::string::npos, ErrorCode::bad_tokenizer, p_.source,
+                ": the surface of the unknown piece is not valid UTF-8");
         p_.vocabulary = Vocabulary(pieces_, p_.source);
         check_pieces();
         read_roles();
