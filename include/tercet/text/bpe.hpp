@@ -26,17 +26,18 @@
 namespace tercet::inline TERCET_ABI {
 
 struct BpeOptions {
-    std::string unknown;             // token for characters outside the vocabulary; empty: they are dropped
-    std::string continuing_prefix;   // of symbols that do not begin a word
-    std::string end_of_word_suffix;  // of the symbol that ends a word
-    bool fuse_unknown = false;       // neighbouring unknown characters are one token
-    bool byte_fallback = false;      // characters outside the vocabulary become <0x..> tokens, one a byte
-    bool ignore_merges = false;      // a word that is a token stays whole
-    double dropout = 0;              // each merge is passed over with this probability (Provilkov et al. 2020)
+    std::string unknown = {};             // token for characters outside the vocabulary; empty: they are dropped
+    std::string continuing_prefix = {};   // of symbols that do not begin a word
+    std::string end_of_word_suffix = {};  // of the symbol that ends a word
+    bool fuse_unknown = false;            // neighbouring unknown characters are one token
+    bool byte_fallback = false;           // characters outside the vocabulary become <0x..> tokens, one a byte
+    bool ignore_merges = false;           // a word that is a token stays whole
+    double dropout = 0;                   // each merge is passed over with this probability (Provilkov et al. 2020)
     // SentencePiece's way: characters outside the vocabulary are looked at after merging, and unknown ones fuse with the token before.
     bool unknown_last = false;
     std::vector<TokenId> user_defined = {};  // with unknown_last: they are found first, and merge with nothing
     std::vector<TokenId> unused = {};        // with unknown_last: they may come up while merging, and are cut again at the end
+    std::vector<TokenId> left_out = {};      // with unknown_last: characters that count as unknown, though they are tokens
 };
 
 /// The rank of each token by id, the best one first; no_rank where no pair makes it.
@@ -75,7 +76,13 @@ struct BpeScratch {
     std::vector<Symbol> symbols;
     std::vector<Candidate> heap;
     std::vector<std::uint32_t> places;
-    std::vector<std::pair<TokenId, std::pair<TokenId, TokenId>>> cuts;  // how unused tokens came into being
+    struct Cut {
+        std::uint64_t word = 0;  // the one that it is from
+        TokenId left = no_token, right = no_token;
+    };
+    std::vector<Cut> cuts;    // how each unused token came into being
+    std::vector<Token> open;  // pieces that are yet to be cut
+    std::uint64_t words = 0;
     std::vector<Candidate> passed_over;
     std::string text;
     bool unknown = false;     // whether the last word has characters outside the vocabulary
@@ -201,7 +208,7 @@ private:
         std::vector<std::pair<std::string, TokenId>> letters;  // characters that are part of tokens but no tokens
         std::unordered_map<std::string_view, TokenId> letter_ids;
         const auto part = [&](std::string_view text) -> TokenId {
-            const TokenId id = vocabulary.find(text);
+            const TokenId id = known(vocabulary, text);
             const bool letter = utf8_decode_valid(text, 0).size == text.size();
             if (id != no_token && merges_never[static_cast<std::size_t>(id)]) return no_token;
             if (id != no_token && (letter || ranked(id))) return id;
@@ -256,9 +263,14 @@ private:
         std::sort(options_.unused.begin(), options_.unused.end());
     }
 
+    TokenId known(const Vocabulary& vocabulary, std::string_view text) const {
+        const TokenId id = vocabulary.find(text);
+        return std::find(options_.left_out.begin(), options_.left_out.end(), id) == options_.left_out.end() ? id : no_token;
+    }
+
     // Of a character, for encode_pieces.
     TokenId symbol_of(const Vocabulary& vocabulary, std::string_view character) const {
-        if (const TokenId id = vocabulary.find(character); id != no_token) return id;
+        if (const TokenId id = known(vocabulary, character); id != no_token) return id;
         const TokenId letter = letters_.find(character);
         return letter != no_token ? first_letter_ + letter : outside;
     }
@@ -280,7 +292,8 @@ private:
             s.symbols.push_back({next.second, static_cast<std::uint32_t>(next.first), 0, 0});
             at += next.first;
         }
-        s.cuts.clear();
+        ++s.words;
+        s.cuts.resize(options_.unused.size());
         merge(s);
         for (std::uint32_t at = begin; const auto& symbol : s.symbols) {
             if (symbol.bytes == 0) continue;
@@ -289,32 +302,46 @@ private:
         }
     }
 
+    // Unused tokens fall apart again, from the left.
     void put_piece(const Vocabulary& vocabulary, std::string_view text, Token piece, BpeScratch& s, std::vector<Token>& out) const {
-        if (is_unused(piece.id)) {
-            const auto cut = std::find_if(s.cuts.rbegin(), s.cuts.rend(), [&](const auto& c) { return c.first == piece.id; });
-            if (cut != s.cuts.rend()) {
-                const auto [left, right] = cut->second;
-                const auto left_size =
-                    static_cast<std::uint32_t>(left < first_letter_ ? vocabulary.token(left).size() : letters_.token(left - first_letter_).size());
-                put_piece(vocabulary, text, {left, piece.begin, piece.begin + left_size}, s, out);
-                return put_piece(vocabulary, text, {right, piece.begin + left_size, piece.end}, s, out);
+        s.open.assign(1, piece);
+        while (!s.open.empty()) {
+            piece = s.open.back();
+            s.open.pop_back();
+            const std::size_t place = unused_place(piece.id);
+            if (place == options_.unused.size() || s.cuts[place].word != s.words) {
+                put_whole(text, piece, s, out);
+                continue;
             }
+            const auto [word, left, right] = s.cuts[place];
+            const auto shown = left < first_letter_ ? vocabulary.token(left) : letters_.token(left - first_letter_);
+            const auto middle = piece.begin + static_cast<std::uint32_t>(shown.size());
+            s.open.push_back({right, middle, piece.end});
+            s.open.push_back({left, piece.begin, middle});
         }
+    }
+
+    void put_whole(std::string_view text, Token piece, BpeScratch& s, std::vector<Token>& out) const {
         if (piece.id >= 0 && piece.id < first_letter_) return out.push_back(piece);
         s.unknown = true;
         if (options_.byte_fallback) {
             for (std::uint32_t i = piece.begin; i < piece.end; ++i) {
                 const TokenId byte = fallback_[static_cast<unsigned char>(text[i])];
-                out.push_back({byte != no_token ? byte : unknown_, piece.begin, piece.end});
+                if (byte != no_token || unknown_ != no_token) out.push_back({byte != no_token ? byte : unknown_, piece.begin, piece.end});
             }
         } else if (!out.empty() && out.back().id == unknown_ && out.back().end == piece.begin) {
             out.back().end = piece.end;
-        } else {
+        } else if (unknown_ != no_token) {
             out.push_back({unknown_, piece.begin, piece.end});
         }
     }
 
-    bool is_unused(TokenId id) const { return !options_.unused.empty() && std::binary_search(options_.unused.begin(), options_.unused.end(), id); }
+    // Where an unused token's cut is, or past the last one.
+    std::size_t unused_place(TokenId id) const {
+        const auto& unused = options_.unused;
+        const auto at = std::lower_bound(unused.begin(), unused.end(), id);
+        return static_cast<std::size_t>((at != unused.end() && *at == id ? at : unused.end()) - unused.begin());
+    }
 
     bool byte_symbols(std::string_view word, BpeScratch& s) const {
         s.symbols.reserve(word.size());
@@ -335,10 +362,8 @@ private:
         s.places.clear();
         for (std::uint32_t i = 0; i < word.size(); ++i)
             s.places.insert(s.places.end(), utf8_size(byte_alphabet.point_of[static_cast<unsigned char>(word[i])]), i);
-        for (auto& t : tokens) {
-            t.end = begin + s.places[t.end - begin - 1] + 1;
-            t.begin = begin + s.places[t.begin - begin];
-        }
+        const auto place = [&](std::uint32_t i) { return begin + s.places[std::min<std::size_t>(i - begin, s.places.size() - 1)]; };
+        for (auto& t : tokens) t = {t.id, place(t.begin), place(t.end - 1) + 1};  // a suffix may be tokens too
     }
 
     // Symbols by way of strings: prefixes, suffixes, unknown characters, byte fallback.
@@ -436,7 +461,8 @@ private:
             const auto pair = pairs_.find(symbols[left].id, symbols[right].id);
             if (pair.rank == no_rank) return false;
             heap.push_back({pair.rank, static_cast<std::uint32_t>(left), pair.merged});
-            if (is_unused(pair.merged)) s.cuts.push_back({pair.merged, {symbols[left].id, symbols[right].id}});
+            if (const auto place = unused_place(pair.merged); place < options_.unused.size())
+                s.cuts[place] = {s.words, symbols[left].id, symbols[right].id};
             return true;
         };
         for (std::size_t i = 0; i < symbols.size(); ++i) {

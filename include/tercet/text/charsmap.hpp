@@ -4,7 +4,8 @@
 //
 // The array is darts-clone's: units of 32 bits, of which a node has a label (8 bits), whether a value hangs on it (bit 8) and the distance to its
 // children (22 bits, counted in 256s when bit 9 is set); the child by the byte c lies at place ^ distance ^ c. A value is the place of a replacement.
-// The file is not trusted: every step stays inside the array, every replacement inside the text.
+// The file is not trusted: every step stays inside the array, every replacement inside the text, and none begins
+// within a character.
 #pragma once
 
 #include "tercet/text/utf8.hpp"
@@ -89,7 +90,7 @@ private:
             if ((unit & 0x100) == 0) continue;
             if (place >= units_.size()) return;
             const std::size_t begin = units_[place] & 0x7fffffffu;
-            if (begin >= replacements_.size()) return;
+            if (begin >= replacements_.size() || (static_cast<unsigned char>(replacements_[begin]) & 0xc0) == 0x80) return;
             const std::string_view rest = std::string_view(replacements_).substr(begin);
             if (!found({i + 1, rest.substr(0, rest.find('\0'))})) return;
         }

@@ -52,7 +52,13 @@ struct NormalizerStep {
 class Normalizer {
 public:
     Normalizer() = default;
-    explicit Normalizer(std::vector<NormalizerStep> steps) : steps_(std::move(steps)) {}
+    /// Throws invalid_argument for a step without its character map.
+    explicit Normalizer(std::vector<NormalizerStep> steps) : steps_(std::move(steps)) {
+        using enum NormalizerKind;
+        for (const auto& s : steps_)
+            require((s.kind != precompiled || s.map) && (s.kind != sentencepiece || s.sentencepiece), ErrorCode::invalid_argument,
+                    "normalizer: a step without its character map");
+    }
 
     bool empty() const { return steps_.empty(); }
     const std::vector<NormalizerStep>& steps() const { return steps_; }

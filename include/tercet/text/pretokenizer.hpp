@@ -122,7 +122,16 @@ private:
 class PreTokenizer {
 public:
     PreTokenizer() = default;
-    explicit PreTokenizer(std::vector<PreTokenizerStep> steps) : steps_(std::move(steps)) {}
+    /// Throws invalid_argument for a step without what its kind needs: a pattern, words of at least one character.
+    explicit PreTokenizer(std::vector<PreTokenizerStep> steps) : steps_(std::move(steps)) {
+        using enum PreTokenizerKind;
+        for (const auto& s : steps_) {
+            require((s.kind != literal && s.kind != metaspace) || !s.pattern.empty(), ErrorCode::invalid_argument, "pre-tokenizer: an empty pattern");
+            require((s.kind != cl100k && s.kind != number_run && s.kind != fixed_length) || s.limit > 0, ErrorCode::invalid_argument,
+                    "pre-tokenizer: words of at most 0 characters");
+            require(s.kind != borders || s.borders, ErrorCode::invalid_argument, "pre-tokenizer: a step without its borders");
+        }
+    }
 
     const std::vector<PreTokenizerStep>& steps() const { return steps_; }
 

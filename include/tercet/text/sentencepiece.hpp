@@ -29,6 +29,8 @@ public:
             else if (field.number == 5) read_normalizer(field.bytes, denormalizer_, denormalizer_map_);
         }
         require(!pieces_.empty(), ErrorCode::bad_tokenizer, p_.source, ": not a SentencePiece model, it has no pieces");
+        require(utf8_first_error(unknown_surface_) == std::string::npos, ErrorCode::bad_tokenizer, p_.source,
+                ": the surface of the unknown piece is not valid UTF-8");
         p_.vocabulary = Vocabulary(pieces_, p_.source);
         check_pieces();
         read_roles();
@@ -148,13 +150,15 @@ private:
             options.unknown_last = true;
             options.user_defined = ids_of({user_defined});
             options.unused = ids_of({unused});
+            for (const TokenId id : ids_of({PieceKind::unknown, control}))
+                if (utf8_count(p_.vocabulary.token(id)) == 1) options.left_out.push_back(id);
             auto ranks = BpeRanks::by_score(scores_);
             for (std::size_t id = 0; id < kinds_.size(); ++id)
                 if (model_ == character || (kinds_[id] != normal && kinds_[id] != unused)) ranks.of[id] = BpeRanks::no_rank;
             p_.bpe = Bpe::from_ranks(p_.vocabulary, ranks, std::move(options), p_.source);
         } else if (model_ == word) {
             p_.model = TokenModel::word_level;
-            p_.word_level = {.unknown = p_.special.unk, .fuse_unknown = true};
+            p_.word_level = {.unknown = p_.special.unk, .fuse_unknown = true, .left_out = ids_of({PieceKind::unknown, control, byte})};
         } else {
             fail(ErrorCode::unsupported, p_.source, ": a SentencePiece model of type ", model_, " is not supported");
         }

@@ -83,7 +83,7 @@ inline std::vector<TiktokenEncoding> tiktoken_encodings() {
 }  // namespace detail::text
 
 /// The tokenizer of a rank file's text; `source` is its name. Throws bad_tokenizer for a line that is no token and rank, ranks that are there twice,
-/// or bytes without a token; unsupported when the encoding cannot be told.
+/// or bytes without a token; bad_header for what is no base64; unsupported when the encoding cannot be told.
 inline Tokenizer tokenizer_from_tiktoken(std::string_view text, std::string source, const TiktokenOptions& options = {}) {
     TokenizerParts parts;
     parts.source = std::move(source);
@@ -132,6 +132,11 @@ inline Tokenizer tokenizer_from_tiktoken(std::string_view text, std::string sour
     }
     BpeOptions bpe;
     bpe.ignore_merges = true;
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+        std::string spelled;
+        utf8_append(spelled, byte_alphabet.point_of[byte]);
+        require(parts.vocabulary.find(spelled) != no_token, ErrorCode::bad_tokenizer, parts.source, ": the byte ", byte, " has no token");
+    }
     parts.bpe = Bpe::from_ranks(parts.vocabulary, ranks, std::move(bpe), parts.source);
     for (auto& [content, id] : special) parts.added.push_back({.id = id, .content = std::move(content), .special = true});
     detail::text::guess_roles(parts);

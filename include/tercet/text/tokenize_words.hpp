@@ -60,7 +60,7 @@ inline void tokenize_words(const TokenizerParts& parts, const PreTokenized& p, T
         // Unknown characters may have joined the token before, or share their place with others.
         if (s.bpe.unknown || s.unigram.unknown || s.tokens.size() < first) continue;
         entry.score = s.unigram.before - before;
-        entry.margin = s.unigram.margin;
+        entry.margin = s.unigram.margin - Unigram::noise(before, entry.score, size);
         WordCache::put(entry, key, word.begin, std::span(s.tokens).subspan(first));
     }
 }

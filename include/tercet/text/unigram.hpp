@@ -116,11 +116,15 @@ public:
     /// The score of a text, in single precision, with one more piece of that many bytes.
     float after(float before, TokenId id, std::size_t length) const { return static_cast<float>(score_of(id, length) + static_cast<double>(before)); }
 
-    /// Whether encode() would give the same tokens after another beginning of the text: true unless rounding could turn one of the decisions
-    /// that it made for this word, of `size` bytes and with the score `word`.
+    /// How much rounding can move two ways to cut a word of `size` bytes and the score `word` against each other.
+    static float noise(float before, float word, std::size_t size) {
+        return 4 * static_cast<float>(size + 1) * (std::abs(before) + std::abs(word)) * 0x1p-24f;
+    }
+
+    /// Whether encode() would give the same tokens after another beginning of the text: true unless rounding could turn one of the decisions that it
+    /// made for this word. `margin` is what encode() found, less the noise() that was in it.
     static bool same_after(float before, float word, float margin, std::size_t size) {
-        return std::abs(before) + std::abs(word) < 0.9f * static_cast<float>(most_score) &&
-               margin > 4 * static_cast<float>(size + 1) * (std::abs(before) + std::abs(word)) * 0x1p-24f;
+        return std::abs(before) + std::abs(word) < 0.9f * static_cast<float>(most_score) && margin > noise(before, word, size);
     }
 
 private:

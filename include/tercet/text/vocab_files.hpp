@@ -43,6 +43,9 @@ inline TokenizerParts bert_parts(std::string_view text, std::string source, cons
         tokens.emplace_back(token, static_cast<TokenId>(tokens.size()));
     }
     parts.vocabulary = Vocabulary(tokens, parts.source);
+    for (const auto& [token, id] : tokens)
+        require(parts.vocabulary.find(token) == id, ErrorCode::bad_tokenizer, parts.source, ": '", token, "' is in the lines ", id + 1, " and ",
+                parts.vocabulary.find(token) + 1);
     add_special(parts, {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"});
     require(parts.special.unk != no_token, ErrorCode::bad_tokenizer, parts.source, ": no line is [UNK]");
     parts.model = TokenModel::wordpiece;
