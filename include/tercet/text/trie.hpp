@@ -70,11 +70,11 @@ private:
 
         void build() {
             add_block();
-            struct Range {
+            struct Subtree {
                 std::size_t begin, end, depth;
                 std::uint32_t unit;  // no_unit for the root
             };
-            std::vector<Range> open{{0, entries_.size(), 0, no_unit}};
+            std::vector<Subtree> open{{0, entries_.size(), 0, no_unit}};
             std::vector<std::pair<std::uint32_t, std::size_t>> children;  // the byte, and where its entries begin
             while (!open.empty()) {
                 auto range = open.back();
