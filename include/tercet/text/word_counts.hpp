@@ -4,6 +4,7 @@
 // normalizer and pre-tokenizer the tokenizer will have. They are kept in the order in which each occurs first.
 #pragma once
 
+#include "tercet/text/normalizer.hpp"
 #include "tercet/text/pretokenizer.hpp"
 #include "tercet/text/vocabulary.hpp"
 

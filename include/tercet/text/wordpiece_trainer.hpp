@@ -31,7 +31,7 @@ struct LearntWordPieces {
 
 /// BERT's normalizer; a model that keeps case keeps accents, too.
 inline Normalizer bert_normalizer(bool lowercase = true) {
-    return Normalizer({{.kind = NormalizerKind::bert, .strip_accents = lowercase, .lowercase = lowercase}});
+    return Normalizer({{.kind = NormalizerKind::bert, .bert = {.strip_accents = lowercase, .lowercase = lowercase}}});
 }
 
 /// BERT's words: cut at whitespace and around punctuation.
