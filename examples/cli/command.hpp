@@ -21,6 +21,7 @@ struct Common {
 void add_info(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_detokenize(CLI::App& app);
+void add_train_tokenizer(CLI::App& app);
 void add_logits(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_generate(CLI::App& app);

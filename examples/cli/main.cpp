@@ -1,6 +1,6 @@
 // The `tercet` command: models, tokenizers and texts from the shell.
 //
-//   tercet info PATH · tokenize · detokenize · logits · embed · generate · perplexity · bench          tercet COMMAND --help says the rest
+//   tercet info PATH · tokenize · detokenize · train-tokenizer · logits · embed · generate · perplexity · bench          tercet COMMAND --help says the rest
 //
 // Each prints a result on stdout, as text or (--json) as one JSON object; messages go to stderr. Exit status: 0, or 1 with one line of
 // error, or 2 for bad usage.
@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
     cli::add_info(app);
     cli::add_tokenize(app);
     cli::add_detokenize(app);
+    cli::add_train_tokenizer(app);
     cli::add_logits(app);
     cli::add_embed(app);
     cli::add_generate(app);

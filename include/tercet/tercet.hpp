@@ -28,6 +28,7 @@
 #include "tercet/text/filters.hpp"
 #include "tercet/text/learnt_tokenizers.hpp"
 #include "tercet/text/token_stream.hpp"
+#include "tercet/text/wordpiece_trainer.hpp"
 #include "tercet/train/ema.hpp"
 #include "tercet/train/evaluate.hpp"
 #include "tercet/train/json_log.hpp"
