@@ -98,7 +98,8 @@ def main():
 // clang-format off
 namespace tercet::inline TERCET_ABI::detail::unicode {
 """]
-    out.append("enum class GraphemeClass : std::uint8_t { other, " + ", ".join(GRAPHEME) + " };")
+    names = ["other", *GRAPHEME]
+    out.append("enum class GraphemeClass : std::uint8_t {\n    " + ", ".join(names[:9]) + ",\n    " + ", ".join(names[9:]) + "\n};")
     out.append("\nstruct SegmentationRun { std::uint32_t first, last, value; };")
     emit(out, "grapheme_runs", grapheme_runs(), "Runs of a grapheme class other than 0, without Hangul syllables.")
     emit(out, "script9_runs", script9_runs(), "Runs of one script; the numbers mean nothing but to be equal or not.")

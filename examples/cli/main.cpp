@@ -1,6 +1,7 @@
 // The `tercet` command: models, tokenizers and texts from the shell.
 //
-//   tercet info PATH · tokenize · detokenize · train-tokenizer · logits · embed · generate · perplexity · bench          tercet COMMAND --help says the rest
+//   tercet info PATH · tokenize · detokenize · train-tokenizer · logits · embed · generate · perplexity · bench          tercet COMMAND --help says
+//   the rest
 //
 // Each prints a result on stdout, as text or (--json) as one JSON object; messages go to stderr. Exit status: 0, or 1 with one line of
 // error, or 2 for bad usage.

@@ -6,7 +6,10 @@
 // clang-format off
 namespace tercet::inline TERCET_ABI::detail::unicode {
 
-enum class GraphemeClass : std::uint8_t { other, pictographic, consonant, cr, lf, control, extend, joiner, regional, prepend, spacing, lead, vowel, tail, linker, extend_only };
+enum class GraphemeClass : std::uint8_t {
+    other, pictographic, consonant, cr, lf, control, extend, joiner, regional,
+    prepend, spacing, lead, vowel, tail, linker, extend_only
+};
 
 struct SegmentationRun { std::uint32_t first, last, value; };
 
