@@ -38,3 +38,19 @@ TEST_CASE("added tokens: alone as a word, and with the whitespace beside them", 
 TEST_CASE("added tokens: special ones may be left in the text", "[text]") {
     CHECK(split({{.id = 0, .content = "<s>", .special = true}, {.id = 1, .content = "<t>"}}, "<s><t>", true) == Parts{"<s>", "1:<t>"});
 }
+
+// Expected parts: the tokenizers package's, on its added tokens (leftmost-longest matches that do not overlap).
+TEST_CASE("added tokens: what overlaps a match that was turned down is not found either", "[text]") {
+    const std::vector<AddedToken> tokens = {{.id = 0, .content = "ab", .single_word = true}, {.id = 1, .content = "bc"}};
+    CHECK(split(tokens, "xabc") == Parts{"xabc"});  // "ab" is matched and turned down; "bc" begins inside it
+    CHECK(split(tokens, "abbc") == Parts{"ab", "1:bc"});
+    CHECK(split(tokens, "ab bc") == Parts{"0:ab", " ", "1:bc"});
+}
+
+TEST_CASE("added tokens: whitespace goes to one token only", "[text]") {
+    const std::vector<AddedToken> tokens = {
+        {.id = 0, .content = "<l>", .lstrip = true}, {.id = 1, .content = "<r>", .rstrip = true}, {.id = 2, .content = "  "}};
+    CHECK(split(tokens, "a <l> b") == Parts{"a", "0: <l>", " b"});
+    CHECK(split(tokens, "<r> <l>") == Parts{"1:<r> ", "0:<l>"});
+    CHECK(split(tokens, "a\u3000<r>\n\tb") == Parts{"a\u3000", "1:<r>\n\t", "b"});
+}

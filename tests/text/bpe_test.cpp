@@ -3,6 +3,7 @@
 #include "tercet/text/bpe.hpp"
 
 #include <chrono>
+#include <cmath>
 
 using namespace tercet;
 
@@ -142,4 +143,160 @@ TEST_CASE("bpe: merges and the unknown token must be in the vocabulary", "[text]
     CHECK_ERROR(Bpe(v, (Merges{{"l", "z"}}), {}, "test"), ErrorCode::bad_tokenizer);
     CHECK_ERROR(Bpe(v, (Merges{{"w", "e"}}), {}, "test"), ErrorCode::bad_tokenizer);
     CHECK_ERROR(Bpe(v, {}, options, "test"), ErrorCode::bad_tokenizer);
+}
+
+namespace {
+
+Bpe ranked(const Vocabulary& v, const std::vector<float>& scores, BpeOptions options) {
+    options.unknown_last = true;
+    options.unknown = "<unk>";
+    return Bpe::from_ranks(v, BpeRanks::by_score(scores), std::move(options), "test");
+}
+
+const Tokens scored = {{"<unk>", 0}, {"a", 1}, {"b", 2}, {"c", 3}, {"ab", 4}, {"bc", 5}, {"abc", 6}, {"qa", 7}, {"cab", 8}};
+
+}  // namespace
+
+TEST_CASE("bpe: ranks by score, the highest first, equal ones alike", "[text]") {
+    CHECK(BpeRanks::by_score({-1, 3, -1, 2}).of == std::vector<std::uint32_t>{2, 0, 2, 1});
+    CHECK(BpeRanks::by_score({}).of.empty());
+}
+
+TEST_CASE("bpe: with ranks, any pair merges that makes a token, the best token first", "[text]") {
+    const Vocabulary v(scored, "test");
+    const auto bpe = ranked(v, {0, -10, -10, -10, -2, -1, -3, -4, -9}, {});
+    CHECK(cut(v, bpe, "abc") == Ids{6});  // bc first, then a + bc
+    CHECK(cut(v, bpe, "abab") == Ids{4, 4});
+    CHECK(cut(v, bpe, "cab") == Ids{8});
+    CHECK(cut(v, ranked(v, {0, -10, -10, -10, -1, -2, -3, -4, -9}, {}), "abcab") == Ids{6, 4});
+    // q is no token, but part of one.
+    CHECK(cut(v, bpe, "qab") == Ids{0, 4});
+    CHECK(cut(v, bpe, "qa") == Ids{7});
+    CHECK(cut(v, bpe, "qqa") == Ids{0, 7});
+}
+
+TEST_CASE("bpe: characters outside the vocabulary are looked at last: they fuse, or become bytes", "[text]") {
+    const Vocabulary v({{"<unk>", 0}, {"a", 1}, {"<0xC3>", 2}, {"<0xA9>", 3}}, "test");
+    std::vector<Token> tokens;
+    BpeScratch scratch;
+    const auto fused = ranked(v, {0, 0, 0, 0}, {});
+    fused.encode(v,
+                 "zz\u00e9"
+                 "az",
+                 0, 6, false, scratch, tokens);
+    REQUIRE(tokens.size() == 3);
+    CHECK((tokens[0].id == 0 && tokens[0].end == 4 && tokens[1].id == 1 && tokens[2].begin == 5 && scratch.unknown));
+    BpeOptions options;
+    options.byte_fallback = true;
+    const auto bytes = ranked(v, {0, 0, -1, -1}, options);
+    CHECK(cut(v, bytes, "a\u00e9") == Ids{1, 2, 3});
+    CHECK(cut(v, bytes, "\u00e8") == Ids{2, 0});  // one byte has no token
+    options.unknown_last = true;
+    CHECK(cut(v, Bpe::from_ranks(v, BpeRanks({0, 0, 0, 0}), options, "test"), "\u00e8z") == Ids{2});  // nor is there an unknown one
+}
+
+TEST_CASE("bpe: tokens that the user defined are found first, the longest, and merge with nothing", "[text]") {
+    const Vocabulary v(scored, "test");
+    const auto bpe = ranked(v, {0, -10, -10, -10, -2, -1, -3, -4, -9}, {.user_defined = {4}});
+    CHECK(cut(v, bpe, "abc") == Ids{4, 3});
+    CHECK(cut(v, bpe, "cab") == Ids{3, 4});
+    CHECK(cut(v, ranked(v, {0, -10, -10, -10, -2, -1, -3, -4, -9}, {.user_defined = {4, 6}}), "abcab") == Ids{6, 4});
+}
+
+TEST_CASE("bpe: unused tokens may come up while merging, and are cut again", "[text]") {
+    const Vocabulary v(scored, "test");
+    const std::vector<float> scores = {0, -10, -10, -10, -2, -1, -3, -4, -9};
+    CHECK(cut(v, ranked(v, scores, {.unused = {5}}), "abc") == Ids{6});  // by way of bc
+    CHECK(cut(v, ranked(v, scores, {.unused = {6}}), "abc") == Ids{1, 5});
+    CHECK(cut(v, ranked(v, scores, {.unused = {5, 6, 5}}), "abcbc") == Ids{1, 2, 3, 2, 3});
+    CHECK(cut(v, ranked(v, scores, {.unused = {7}}), "qa") == Ids{0, 1});
+    // What was cut once is not cut again in a word where it did not come up.
+    std::vector<Token> tokens;
+    BpeScratch scratch;
+    const auto bpe = ranked(v, scores, {.unused = {1, 6}});
+    for (const std::uint32_t begin : {0u, 3u}) bpe.encode(v, "abcabc", begin, begin + 3, false, scratch, tokens);
+    CHECK(tokens.size() == 4);
+}
+
+TEST_CASE("bpe: a long chain of unused tokens and a long word of them need neither stack nor time", "[text]") {
+    Tokens tokens = {{"<unk>", 0}, {"a", 1}};
+    std::vector<float> scores = {0, -1};
+    BpeOptions options;
+    std::string text = "a";
+    for (TokenId id = 2; id < 600; ++id) {
+        tokens.emplace_back(text += 'a', id);
+        scores.push_back(static_cast<float>(id));
+        options.unused.push_back(id);
+    }
+    const Vocabulary v(tokens, "test");
+    const auto bpe = ranked(v, scores, options);
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(cut(v, bpe, std::string(1 << 17, 'a')) == Ids(1 << 17, 1));
+    CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < 10.0);
+}
+
+TEST_CASE("bpe: dropout 0 is none, 1 leaves characters, and between them the seed decides", "[text]") {
+    const Vocabulary v(lower, "test");
+    const Bpe bpe(v, {{"l", "o"}, {"lo", "w"}, {"e", "r"}}, {}, "test");
+    const auto drop = [&](std::string_view word, double dropout, std::uint64_t seed, int times = 1) {
+        std::vector<Token> tokens;
+        BpeScratch scratch;
+        scratch.dropout = dropout;
+        scratch.seed = seed;
+        for (int i = 0; i < times; ++i) bpe.encode(v, word, 0, static_cast<std::uint32_t>(word.size()), false, scratch, tokens);
+        Ids ids;
+        std::string joined;
+        for (const auto& t : tokens) {
+            ids.push_back(t.id);
+            joined += v.token(t.id);
+        }
+        CHECK(joined.size() == word.size() * static_cast<std::size_t>(times));
+        CHECK(joined.starts_with(word));
+        return ids;
+    };
+    CHECK(drop("lower", 0, 1) == Ids{6, 7});
+    CHECK(drop("lower", 1, 1) == Ids{0, 1, 2, 3, 4});
+    CHECK(drop("lower", 0.3, 5, 200) == drop("lower", 0.3, 5, 200));
+    CHECK((drop("lower", 0.3, 5, 200) != drop("lower", 0.3, 6, 200)));
+    CHECK(drop("lower", 0.1, 5, 200).size() < drop("lower", 0.5, 5, 200).size());
+    CHECK(drop("lower", 0.5, 5, 200).size() < drop("lower", 0.9, 5, 200).size());
+    // A pair of characters: passed over with the probability that is asked for.
+    int whole = 0;
+    for (std::uint64_t seed = 0; seed < 4000; ++seed) whole += drop("er", 0.25, seed) == Ids{7};
+    CHECK((whole > 2850 && whole < 3150));  // 3000, five standard deviations of 27
+}
+
+TEST_CASE("bpe: ranks and options that do not fit the vocabulary are refused", "[text]") {
+    const Vocabulary v(scored, "test");
+    const auto make = [&](std::vector<std::uint32_t> ranks, BpeOptions options) {
+        return Bpe::from_ranks(v, BpeRanks(std::move(ranks)), std::move(options), "test");
+    };
+    CHECK_ERROR(make({0, 1}, {}), ErrorCode::bad_tokenizer);
+    CHECK_ERROR(make(std::vector<std::uint32_t>(9), {.unknown = "<none>"}), ErrorCode::bad_tokenizer);
+    CHECK_ERROR(make(std::vector<std::uint32_t>(9), {.user_defined = {9}}), ErrorCode::bad_tokenizer);
+    CHECK_ERROR(make(std::vector<std::uint32_t>(9), {.user_defined = {-1}}), ErrorCode::bad_tokenizer);
+    CHECK_ERROR(make(std::vector<std::uint32_t>(9), {.dropout = 1.5}), ErrorCode::bad_tokenizer);
+    CHECK_ERROR(Bpe(v, {}, {.dropout = std::nan("")}, "test"), ErrorCode::bad_tokenizer);
+    const Vocabulary huge({{std::string(10000, 'a'), 0}}, "test");
+    CHECK_ERROR(Bpe::from_ranks(huge, BpeRanks({0}), {}, "test"), ErrorCode::size_overflow);
+}
+
+TEST_CASE("bpe: characters that are left out are unknown, but may be part of tokens", "[text]") {
+    const Vocabulary v(scored, "test");
+    const auto bpe = ranked(v, {0, -10, -10, -10, -2, -1, -3, -4, -9}, {.left_out = {2}});
+    CHECK(cut(v, bpe, "b") == Ids{0});
+    CHECK(cut(v, bpe, "abbc") == Ids{4, 5});
+}
+
+TEST_CASE("bpe: the bytes of a suffix are at the word's end, also in the byte alphabet", "[text]") {
+    const Vocabulary v({{"<0xC4>", 0}, {"<0xA0>", 1}, {"<0x2F>", 2}, {"a", 3}}, "test");
+    BpeOptions options;
+    options.byte_fallback = true;
+    options.end_of_word_suffix = "/";
+    std::vector<Token> tokens;
+    BpeScratch scratch;
+    Bpe(v, {}, options, "test").encode(v, "xa ", 1, 3, true, scratch, tokens);
+    REQUIRE(tokens.size() == 4);  // a, and the two bytes of the alphabet's space and of the suffix
+    CHECK((tokens[0].id == 3 && tokens[1].id == 0 && tokens[2].id == 1 && tokens[3].id == 2));
+    for (const auto& t : tokens) CHECK((t.begin >= 1 && t.begin < t.end && t.end <= 3));
 }

@@ -21,3 +21,18 @@ TEST_CASE("decoder: each kind of step", "[text]") {
     CHECK(decode({{.kind = metaspace, .pattern = "\u2581", .drop_first = false}}, {"\u2581Hey"}) == " Hey");
     CHECK(decode({{.kind = bpe, .pattern = "</w>"}}, {"a</w>", "b", "c</w>"}) == "a bc");
 }
+
+// Expected texts: the tokenizers package's.
+TEST_CASE("decoder: what a speech model puts out, and replacement by an expression", "[text]") {
+    using enum DecoderKind;
+    const auto decode = [](std::vector<DecoderStep> steps, std::vector<std::string> tokens) {
+        return Decoder(std::move(steps)).decode(std::move(tokens));
+    };
+    const DecoderStep speech{.kind = ctc, .pattern = "<pad>", .content = "|"};
+    CHECK(decode({speech}, {"<pad>", "<pad>", "h", "e", "e", "l", "l", "<pad>", "l", "o", "o", "o", "<pad>"}) == "hello");
+    CHECK(decode({speech}, {"h", "|", "|", "i", "<pad>", "|", "."}) == "h i .");
+    CHECK(decode({{.kind = ctc, .pattern = "<pad>", .content = "|", .cleanup = false}}, {"h", "|", "|", "i"}) == "h|i");
+    CHECK(decode({speech}, {}) == "");
+    CHECK(decode({{.kind = replace, .content = "_", .regex = Pattern("l+")}}, {"hello", "all"}) == "he_oa_");
+    CHECK(decode({{.kind = replace, .content = "", .regex = Pattern("^h")}}, {"hello", "oh"}) == "ellooh");
+}

@@ -1,4 +1,4 @@
-#include "support/catch.hpp"
+#include "text/made.hpp"
 
 #include "tercet/text/normalizer.hpp"
 
@@ -60,4 +60,66 @@ TEST_CASE("normalizer: every byte knows where it came from", "[text]") {
     CHECK(spans_of({.kind = nfc}, "e\u0301x") == Spans{{0, 1}, {0, 1}, {3, 4}});
     CHECK(spans_of({.kind = replace, .pattern = "bc", .content = "z"}, "abcd") == Spans{{0, 1}, {2, 3}, {3, 4}});
     CHECK(spans_of({.kind = prepend, .content = "p"}, "ab") == Spans{{0, 1}, {0, 1}, {1, 2}});
+}
+
+// Expected texts: the tokenizers package's.
+TEST_CASE("normalizer: the clean-up for translation, the byte alphabet, and replacement by an expression", "[text]") {
+    using enum NormalizerKind;
+    CHECK(normalized({.kind = nmt},
+                     "a\x01\x7f"
+                     "b\tc\u200bd\ufeffe\x0e"
+                     "f\u2028") == "ab c d ef ");
+    CHECK(normalized({.kind = byte_level}, "a \u00e9\n") == "a\u0120\u00c3\u00a9\u010a");
+    CHECK(normalized({.kind = replace, .content = "_", .regex = Pattern(R"(\s+)")}, " a \t b") == "_a_b");
+    CHECK(normalized({.kind = replace, .content = "", .regex = Pattern("[aeiou]")}, "education") == "dctn");
+    CHECK(normalized({.kind = replace, .content = "x", .regex = Pattern("z")}, "") == "");
+}
+
+TEST_CASE("normalizer: a character map, grapheme by grapheme and the shortest entry first", "[text]") {
+    const auto map = std::make_shared<Charsmap>(tercet_test::made_charsmap(), "test");
+    const auto mapped = [&](std::string_view text) { return normalized({.kind = NormalizerKind::precompiled, .map = map}, text); };
+    CHECK(mapped("A\ufb01\u2460q\u200b") == "afi1q");
+    CHECK(mapped("abc") == "abc");  // no grapheme is "ab"
+    CHECK(mapped("e\u0301\u00c5") ==
+          "\u00e9"
+          "A\u030a");
+    CHECK(mapped("") == "");
+    CHECK_ERROR(Normalizer({{.kind = NormalizerKind::precompiled}}), ErrorCode::invalid_argument);
+    CHECK_ERROR(Normalizer({{.kind = NormalizerKind::sentencepiece}}), ErrorCode::invalid_argument);
+}
+
+TEST_CASE("normalizer: SentencePiece's own, alone and after another step", "[text]") {
+    using enum NormalizerKind;
+    const auto own = std::make_shared<SentencePieceNormalizer>(Charsmap(), SentencePieceNormalizerOptions{});
+    CHECK(normalized({.kind = sentencepiece, .sentencepiece = own}, " A  b ") ==
+          "\u2581"
+          "A\u2581"
+          "b");
+    const Normalizer both({{.kind = lowercase}, {.kind = sentencepiece, .sentencepiece = own}});
+    const auto out = both.apply("\u00c9  b", 5);
+    CHECK(out.text ==
+          "\u2581\u00e9\u2581"
+          "b");
+    REQUIRE(out.spans.size() == out.text.size());
+    CHECK((out.spans[0].begin == 5 && out.spans[3].begin == 5 && out.spans[3].end == 7 && out.spans.back().begin == 9));
+    CHECK(both.apply("").text == "");
+    CHECK(both.apply("  ").text == "");
+    NormalizedText untracked;
+    untracked.tracked = false;
+    both.apply("\u00c9  b", 5, untracked);
+    CHECK((untracked.text == out.text && untracked.spans.empty()));
+}
+
+TEST_CASE("normalizer: replaced, mapped and respelled characters know where they came from", "[text]") {
+    using enum NormalizerKind;
+    using Spans = std::vector<std::pair<std::uint32_t, std::uint32_t>>;
+    const auto spans_of = [](NormalizerStep step, std::string_view text) {
+        Spans out;
+        for (const auto& s : Normalizer({std::move(step)}).apply(text).spans) out.emplace_back(s.begin, s.end);
+        return out;
+    };
+    CHECK(spans_of({.kind = byte_level}, "\u00e9") == Spans{{0, 2}, {0, 2}, {0, 2}, {0, 2}});
+    CHECK(spans_of({.kind = replace, .content = "xy", .regex = Pattern("b+")}, "abbc") == Spans{{0, 1}, {2, 3}, {2, 3}, {3, 4}});
+    const auto map = std::make_shared<Charsmap>(tercet_test::made_charsmap(), "test");
+    CHECK(spans_of({.kind = precompiled, .map = map}, "\ufb01q") == Spans{{0, 3}, {0, 3}, {3, 4}});
 }

@@ -93,3 +93,28 @@ TEST_CASE("pre-tokenizer: the byte alphabet is a bijection", "[text]") {
     CHECK(byte_alphabet.point_of[' '] == 0x120);
     CHECK(byte_alphabet.point_of['\n'] == 0x10a);
 }
+
+// Expected words: the tokenizers package's.
+TEST_CASE("pre-tokenizer: where the script changes, by a number of characters, and at borders", "[text]") {
+    using enum PreTokenizerKind;
+    CHECK(cut({{.kind = scripts}}, "ab \u0434\u0435 \u3042\u30a2\u4e9c") == Words{"ab ", "\u0434\u0435 ", "\u3042\u30a2\u4e9c"});
+    CHECK(cut({{.kind = scripts}}, "  a") == Words{"a"});  // what stands in front of the first script belongs to no word
+    CHECK(cut({{.kind = scripts}}, "12") == Words{"12"});
+    CHECK(cut({{.kind = fixed_length, .limit = 2}}, "abc\u00e9\u65e5") == Words{"ab", "c\u00e9", "\u65e5"});
+    CHECK(cut({{.kind = whitespace_split, .behavior = SplitBehavior::removed}, {.kind = fixed_length, .limit = 3}}, "abcd ef") ==
+          Words{"abc", "d", "ef"});
+    const auto made = std::make_shared<PieceBorders>(Vocabulary({{"a!", 0}}, "test"), [](TokenId) { return true; });
+    CHECK(cut({{.kind = borders, .borders = made}}, "a!b!") == Words{"a!", "b", "!"});
+    CHECK(cut({{.kind = borders, .borders = made}}, "") == Words{});
+}
+
+TEST_CASE("pre-tokenizer: steps without what their kind needs are refused", "[text]") {
+    using enum PreTokenizerKind;
+    const auto make = [](PreTokenizerStep step) { return PreTokenizer({std::move(step)}); };
+    CHECK_ERROR(make({.kind = literal}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make({.kind = metaspace}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make({.kind = fixed_length, .limit = 0}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make({.kind = number_run, .limit = 0}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make({.kind = cl100k, .limit = 0}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make({.kind = borders}), ErrorCode::invalid_argument);
+}

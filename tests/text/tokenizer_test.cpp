@@ -1,5 +1,7 @@
 #include "text/golden.hpp"
+#include "text/sentencepiece_model.hpp"
 
+#include <cmath>
 #include <thread>
 
 using namespace tercet;
@@ -177,15 +179,67 @@ TEST_CASE("tokenizer: threads may share one", "[text]") {
     CHECK(equal == std::vector<int>{1, 1, 1, 1});
 }
 
-TEST_CASE("tokenizer: a megabyte without a space, and one of spaces, end soon", "[text]") {
-    const auto gpt2 = load_tokenizer(tokenizer_data("gpt2/tokenizer.json"));
-    const auto bert = load_tokenizer(tokenizer_data("minilm/tokenizer.json"));
-    const std::string letters(1 << 19, 'a'), spaces(1 << 19, ' ');
-    for (const auto& text : {letters, spaces}) {
-        CHECK(gpt2.decode(gpt2.encode_ids(text)) == text);
-        CHECK(bert.encode_ids(text).size() <= 3);
+TEST_CASE("tokenizer: a batch has the ids of its texts one by one, on any number of threads", "[text]") {
+    const auto strings = json_file(tokenizer_data("tricky.txt.json"));
+    std::vector<std::string_view> texts;
+    for (const auto& text : strings.elements()) texts.push_back(text.as_string());
+    const auto again = texts;
+    texts.insert(texts.end(), again.rbegin(), again.rend());  // words come again, in another order
+    const int before = threads();
+    for (const std::string& path : {tokenizer_data("minilm/tokenizer.json"), tokenizer_data("gpt2/tokenizer.json"),
+                                    sentencepiece_data("sp_unigram.model"), sentencepiece_data("sp_bpe_bytefallback.model")}) {
+        const auto tokenizer = load_tokenizer(path);
+        std::vector<std::vector<TokenId>> expected, plain;
+        for (const auto text : texts) {
+            expected.push_back(tokenizer.encode_ids(text));
+            plain.push_back(tokenizer.encode_ids(text, false, true));
+        }
+        for (int count = 1; count <= 4; ++count) {
+            INFO(path << ", " << count << " threads");
+            set_threads(count);
+            CHECK(tokenizer.encode_batch(texts) == expected);
+            CHECK(tokenizer.encode_batch(texts, false, true) == plain);
+        }
+        CHECK(tokenizer.encode_batch({}).empty());
+        const std::string_view bad[] = {"a", "\xff", "b"};
+        CHECK_ERROR(tokenizer.encode_batch(bad), ErrorCode::bad_text);
     }
-    std::string marks = "a";
-    for (int i = 0; i < 1 << 16; ++i) marks += i % 2 ? "\u0301" : "\u0323";
-    CHECK(bert.encode_ids(marks) == bert.encode_ids("a"));
+    set_threads(before);
+}
+
+TEST_CASE("tokenizer: offsets in bytes are those in code points, counted in bytes", "[text]") {
+    const auto strings = json_file(tokenizer_data("tricky.txt.json"));
+    for (const std::string& path :
+         {tokenizer_data("minilm/tokenizer.json"), tokenizer_data("gpt2/tokenizer.json"), sentencepiece_data("sp_unigram.model")}) {
+        const auto tokenizer = load_tokenizer(path);
+        for (const auto& string : strings.elements()) {
+            const auto& text = string.as_string();
+            std::vector<index_t> byte_of;  // of each code point
+            for (std::size_t at = 0; at < text.size(); at += utf8_decode_valid(text, at).size) byte_of.push_back(static_cast<index_t>(at));
+            byte_of.push_back(static_cast<index_t>(text.size()));
+            auto expected = tokenizer.encode(text).offsets;
+            for (auto& [begin, end] : expected) {
+                begin = byte_of.at(static_cast<std::size_t>(begin));
+                end = byte_of.at(static_cast<std::size_t>(end));
+            }
+            INFO(path << ": " << text.substr(0, 80));
+            CHECK(tokenizer.encode(text, {.offsets = OffsetUnit::bytes}).offsets == expected);
+        }
+    }
+}
+
+TEST_CASE("tokenizer: dropout gives other ids of the same text, the same for the same seed", "[text]") {
+    const auto gpt2 = load_tokenizer(tokenizer_data("gpt2/tokenizer.json"));
+    const std::string text = "The quick brown fox jumps over the lazy dog, and \u00e9t\u00e9.";
+    const auto ids = [&](double dropout, std::uint64_t seed) { return gpt2.encode(text, {.dropout = dropout, .seed = seed}).ids; };
+    CHECK(ids(0, 1) == gpt2.encode_ids(text));
+    CHECK(ids(1, 1).size() == text.size());  // a byte a token
+    CHECK((ids(0.3, 1) == ids(0.3, 1) && ids(0.3, 1) != ids(0.3, 2)));
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        CHECK(gpt2.decode(ids(0.4, seed)) == text);
+        CHECK(ids(0.4, seed).size() > gpt2.encode_ids(text).size());
+    }
+    for (const double bad : {-0.1, 1.1, std::nan("")}) CHECK_ERROR(gpt2.encode(text, {.dropout = bad}), ErrorCode::invalid_argument);
+    const auto bert = load_tokenizer(tokenizer_data("minilm/tokenizer.json"));
+    CHECK(bert.encode(text, {.dropout = 0.5}).ids == bert.encode_ids(text));  // nothing merges there
 }

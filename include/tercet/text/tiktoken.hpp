@@ -17,7 +17,7 @@ namespace tercet::inline TERCET_ABI {
 
 struct TiktokenOptions {
     std::string encoding = {};  // r50k_base, p50k_base, p50k_edit, cl100k_base, o200k_base, o200k_harmony, llama3 or qwen; empty: told by the file
-    std::string pattern = {};   // the regular expression that cuts words, in place of the encoding's
+    std::string pattern = {};   // the regular expression that cuts words, in place of the encoding's; what it does not match is a word too
     std::vector<std::pair<std::string, TokenId>> special_tokens = {};  // … and their special tokens; empty: the encoding's
 };
 

@@ -78,9 +78,7 @@ public:
         for (std::size_t b = 0; options_.byte_fallback && b < 256; ++b) {
             constexpr char hex[] = "0123456789ABCDEF";
             bytes_[b] = vocabulary.find(std::string("<0x") + hex[b >> 4] + hex[b & 15] + ">");
-            has_bytes_ = has_bytes_ && bytes_[b] != no_token;
         }
-        has_bytes_ = has_bytes_ && options_.byte_fallback;
     }
 
     const UnigramOptions& options() const { return options_; }
@@ -106,7 +104,7 @@ public:
             else append_unknown(text, token, scratch, out);
         }
         std::reverse(out.begin() + static_cast<std::ptrdiff_t>(first), out.end());
-        if (!options_.single_precision || !scratch.unknown || has_bytes_ || first == 0) return;
+        if (!options_.single_precision || !scratch.unknown || first == 0) return;
         auto& last = out[first - 1];  // in sentencepiece a run of unknown characters reaches over words
         if (last.id != options_.unknown || out[first].id != options_.unknown || last.end != out[first].begin) return;
         last.end = out[first].end;
@@ -171,11 +169,13 @@ private:
         return static_cast<double>(static_cast<float>(0.1 * (static_cast<double>(length) - 1)));
     }
 
-    // A run of unknown characters: one token, or its bytes in reverse, as all of the word. Sentencepiece gives each byte its character's place,
-    // Hugging Face's tokenizers the whole run's.
+    // A run of unknown characters: its bytes in reverse, as all of the word, if each is a token, else one token. Sentencepiece gives each byte its
+    // character's place, Hugging Face's tokenizers the whole run's.
     void append_unknown(std::string_view text, Token run, UnigramScratch& s, std::vector<Token>& out) const {
         s.unknown = true;
-        if (has_bytes_) {
+        const auto bytes = text.substr(run.begin, run.end - run.begin);
+        const auto is_token = [&](char byte) { return bytes_[static_cast<unsigned char>(byte)] != no_token; };
+        if (options_.byte_fallback && std::all_of(bytes.begin(), bytes.end(), is_token)) {
             for (std::uint32_t end = run.end; end > run.begin;) {
                 const auto begin = static_cast<std::uint32_t>(utf8_previous(text, end));
                 for (std::uint32_t i = end; i > begin; --i) {
@@ -196,7 +196,6 @@ private:
     std::vector<TokenId> wins_;
     Trie trie_;
     TokenId bytes_[256] = {};
-    bool has_bytes_ = true;
     double unknown_score_ = 0;
 };
 

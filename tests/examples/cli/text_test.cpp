@@ -109,3 +109,35 @@ TEST_CASE("tercet: bad usage exits with 2") {
     CHECK_THAT(help.out, Catch::Matchers::ContainsSubstring("perplexity"));
     CHECK(version.out == "tercet " TERCET_VERSION_STRING "\n");
 }
+
+TEST_CASE("tercet train-tokenizer: a vocabulary of each kind is learnt, written and read again") {
+    const TempDir dir;
+    std::string lines;
+    for (int i = 0; i < 50; ++i) lines += "the lower the slower, the newest is the widest\n";
+    const auto text = dir.write("text", lines);
+    for (const std::string type : {"bpe", "wordpiece", "unigram", "words"}) {
+        INFO(type);
+        const auto out = dir.path() + "/" + type + ".json";
+        const auto learnt = tercet_command({"train-tokenizer", "--type", type, "--vocab", type == "bpe" ? "270" : "40", "--file", text, out, "--json"}).json();
+        CHECK(learnt.at("tokens").as_int() > 7);
+        CHECK(learnt.at("seconds").as_number() >= 0);
+        const auto ids = tercet_command({"tokenize", "--tokenizer", out, "--no-special"}, "the slower").out;
+        std::string list = ids.substr(0, ids.size() - 1);
+        std::replace(list.begin(), list.end(), ' ', ',');
+        CHECK(tercet_command({"detokenize", "--tokenizer", out, "--ids", list}).out == "the slower\n");
+    }
+    CHECK(tercet_command({"train-tokenizer", "--type", "char", "--file", text, dir.path() + "/x"}).status == 2);
+    CHECK(tercet_command({"train-tokenizer", "--file", dir.path() + "/absent", dir.path() + "/x"}).status == 1);
+}
+
+TEST_CASE("tercet bench tokenize: a whole file, and line by line") {
+    const TempDir dir;
+    const auto tokenizer = word_tokenizer(dir), text = dir.write("text", "hello world\nhello\n\na b c\n");
+    for (const bool by_line : {false, true}) {
+        std::vector<std::string> command = {"bench", "tokenize", "--tokenizer", tokenizer, "--file", text, "--json"};
+        if (by_line) command.emplace_back("--by-line");
+        const auto json = tercet_command(command).json();
+        CHECK(json.at("ids").as_int() == 6);
+        CHECK(json.at("mb_per_s").as_number() > 0);
+    }
+}
