@@ -118,7 +118,8 @@ TEST_CASE("tercet train-tokenizer: a vocabulary of each kind is learnt, written 
     for (const std::string type : {"bpe", "wordpiece", "unigram", "words"}) {
         INFO(type);
         const auto out = dir.path() + "/" + type + ".json";
-        const auto learnt = tercet_command({"train-tokenizer", "--type", type, "--vocab", type == "bpe" ? "270" : "40", "--file", text, out, "--json"}).json();
+        const auto learnt =
+            tercet_command({"train-tokenizer", "--type", type, "--vocab", type == "bpe" ? "270" : "40", "--file", text, out, "--json"}).json();
         CHECK(learnt.at("tokens").as_int() > 7);
         CHECK(learnt.at("seconds").as_number() >= 0);
         const auto ids = tercet_command({"tokenize", "--tokenizer", out, "--no-special"}, "the slower").out;
