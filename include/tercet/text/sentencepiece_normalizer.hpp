@@ -60,7 +60,7 @@ public:
                 after_space = false;
                 continue;
             }
-            if (text[at] == ' ' && plain_[' '] && (at + 1 == text.size() || static_cast<unsigned char>(text[at + 1]) < 0x80)) {
+            if (text[at] == ' ' && plain_[std::size_t{' '}] && (at + 1 == text.size() || static_cast<unsigned char>(text[at + 1]) < 0x80)) {
                 if (!after_space) out.append(space, {place(at), place(at + 1)});
                 after_space = squeeze;
                 ++at;
