@@ -248,15 +248,17 @@ TEST_CASE("save tokenizer: an added token whose id is not the next one is writte
 
 TEST_CASE("save tokenizer: of the pairs that make a ranked token the one that merging takes is written", "[text]") {
     // In "abcd" the rank of "bc" is the best, then "abc", so that "abc" is a + bc and never ab + c.
+    std::vector<std::string> tokens;
+    for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
+    for (const char* token : {"bc", "ab", "abc", "cd", "abcd"}) tokens.emplace_back(token);
     std::string ranks;
-    const std::vector<std::string> tokens = {"YQ==", "Yg==", "Yw==", "ZA==", "YmM=", "YWI=", "YWJj", "Y2Q=", "YWJjZA=="};
-    for (const auto& token : tokens) ranks += token + ' ' + std::to_string(&token - tokens.data()) + '\n';
-    const auto tokenizer = tokenizer_from_tiktoken(ranks, "ranks", {.pattern = R"(\p{L}+)", .special_tokens = {{"<|end|>", 20}}});
+    for (const auto& token : tokens) ranks += encode_base64(token) + ' ' + std::to_string(&token - tokens.data()) + '\n';
+    const auto tokenizer = tokenizer_from_tiktoken(ranks, "ranks", {.pattern = R"(\p{L}+)", .special_tokens = {{"<|end|>", 300}}});
     const auto json = parse_json(tokenizer_json(tokenizer), "json");
     std::vector<std::string> merges;
     for (const auto& merge : json.at("model").at("merges").elements()) merges.push_back(merge.at(0).as_string() + ' ' + merge.at(1).as_string());
     CHECK(merges == std::vector<std::string>{"b c", "a b", "a bc", "c d", "abc d"});
-    CHECK(json.at("model").at("vocab").at("<|end|>").as_int() == 20);
+    CHECK(json.at("model").at("vocab").at("<|end|>").as_int() == 300);
     const auto again = tokenizer_from_json(json, "json");
     for (const char* text : {"abcd", "abcdabc", "bcdbabcab", "dcba abcab cdcd", "ab<|end|>cd"})
         CHECK(again.encode_ids(text) == tokenizer.encode_ids(text));
