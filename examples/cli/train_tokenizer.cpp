@@ -78,8 +78,13 @@ void add_train_tokenizer(CLI::App& app) {
         ->check(CLI::IsMember({"bpe", "wordpiece", "unigram", "words"}))
         ->capture_default_str();
     command->add_option("--vocab", s->vocab, "At most this many tokens")->check(CLI::Range(1, 1 << 24))->type_name("N")->capture_default_str();
-    command->add_option("--file", s->files, "A text to learn from; may be given several times")->required()->type_name("PATH");
-    command->add_option("--special", s->special, "A special token, in place of the usual ones; may be given several times")->type_name("TOKEN");
+    command->add_option("--file", s->files, "A text to learn from; may be given several times")
+        ->required()
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+    command->add_option("--special", s->special, "A special token, in place of the usual ones; may be given several times")
+        ->type_name("TOKEN")
+        ->allow_extra_args(false);
     command->add_option("--min-frequency", s->min_frequency, "What occurs less often is not learnt")->check(CLI::Range(0, 1 << 30))->type_name("N");
     command->add_flag("--lines", s->lines, "Each line is a text of its own: no word spans two");
     command->add_flag("--cased", s->cased, "wordpiece: keep upper case and accents");
