@@ -77,7 +77,7 @@ TEST_CASE("tercet tokenize and detokenize: what is wrong with files, texts and i
     check_failure({"tokenize", "--tokenizer", dir.write("empty/config.json", "{}")}, 1, "config.json");
     check_failure({"tokenize", "--tokenizer", dir / "empty"}, 1, "tokenizer.json");
     check_failure({"tokenize", "--tokenizer", dir.write("bad.json", "{")}, 1, "bad.json");
-    check_failure({"tokenize", "--tokenizer", dir.write("spiece.model", "x")}, 1, "not supported");
+    check_failure({"tokenize", "--tokenizer", dir.write("spiece.model", "x")}, 1, "spiece.model");
     check_failure({"tokenize", "--tokenizer", tokenizer, "--file", dir / "missing.txt"}, 1, "missing.txt");
     check_failure({"tokenize", "--tokenizer", tokenizer}, 1, "UTF-8", "a\xff");
     check_failure({"tokenize", "--tokenizer", tokenizer, "--max-length", "1"}, 1, "max_length", "a");
