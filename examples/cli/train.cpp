@@ -18,6 +18,7 @@
 #include <tercet/models/save_gguf.hpp>
 #include <tercet/nn/init.hpp>
 #include <tercet/text/bpe_trainer.hpp>
+#include <tercet/text/load_tokenizer.hpp>
 #include <tercet/train/evaluate.hpp>
 #include <tercet/train/json_log.hpp>
 #include <tercet/train/probe.hpp>

@@ -1,6 +1,7 @@
 // Decoder-only models against transformers: hidden states, logits, loss, every gradient, greedy continuations.
 #include "support/model_golden.hpp"
 #include "tercet/generate/generator.hpp"
+#include "tercet/models/config.hpp"
 #include "tercet/ops/loss.hpp"
 
 using namespace tercet;
@@ -112,7 +113,7 @@ TEST_CASE("causal models: what a file or a caller gets wrong is refused by name"
     CHECK_ERROR(Generation(model, nullptr, {}, {}, {}), ErrorCode::invalid_argument);
     CHECK_ERROR(Generation(model, nullptr, {}, std::vector<std::int32_t>(70, 1), {}).next(), ErrorCode::context_overflow);
 
-    auto checkpoint = detail::checkpoint_from(files);
+    auto checkpoint = checkpoint_from(files);
     Llama empty(llama_config(files.config(), "config.json"));
     auto lacking = checkpoint;
     lacking.tensors.pop_back();

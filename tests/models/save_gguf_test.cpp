@@ -7,6 +7,7 @@
 #include "tercet/nn/init.hpp"
 #include "tercet/nn/lora.hpp"
 #include "tercet/text/bpe_trainer.hpp"
+#include "tercet/text/load_tokenizer.hpp"
 
 using namespace tercet;
 using namespace tercet_test;

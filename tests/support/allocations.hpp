@@ -27,6 +27,11 @@ inline void* allocate(std::size_t size, std::size_t alignment) {
     return p;
 }
 
+// Not inlined: GCC warns of free() where it sees it behind an operator new that it does not see through.
+[[gnu::noinline]] inline void release(void* p) {
+    std::free(p);
+}
+
 }  // namespace counted
 
 void* operator new(std::size_t size) {
@@ -40,16 +45,16 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
     return std::malloc(size);
 }
 void operator delete(void* p) noexcept {
-    std::free(p);
+    counted::release(p);
 }
 void operator delete(void* p, std::size_t) noexcept {
-    std::free(p);
+    counted::release(p);
 }
 void operator delete(void* p, std::align_val_t) noexcept {
-    std::free(p);
+    counted::release(p);
 }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept {
-    std::free(p);
+    counted::release(p);
 }
 
 #endif

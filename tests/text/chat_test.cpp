@@ -1,6 +1,7 @@
 #include "text/golden.hpp"
 
 #include "tercet/text/chat.hpp"
+#include "tercet/text/jinja.hpp"
 
 using namespace tercet;
 using namespace tercet_test;

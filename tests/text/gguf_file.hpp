@@ -1,6 +1,7 @@
 // GGUF files put together entry by entry.
 #pragma once
 
+#include "tercet/text/load_tokenizer.hpp"
 #include "tercet/text/tokenizer_gguf.hpp"
 
 namespace tercet_test {

@@ -3,8 +3,10 @@
 
 #include "support/catch.hpp"
 
+#include "tercet/io/json.hpp"
 #include "tercet/io/mmap.hpp"
 #include "tercet/text/load_tokenizer.hpp"
+#include "tercet/text/utf8.hpp"
 
 #include <cstdlib>
 #include <optional>

@@ -1,8 +1,13 @@
 #include "tercet/text/save_tokenizer.hpp"
 
 #include "support/python.hpp"
+#include "tercet/io/base64.hpp"
+#include "tercet/io/gguf_writer.hpp"
 #include "tercet/text/bpe_trainer.hpp"
 #include "tercet/text/learnt_tokenizers.hpp"
+#include "tercet/text/load_tokenizer.hpp"
+#include "tercet/text/tiktoken.hpp"
+#include "tercet/text/tokenizer_gguf.hpp"
 #include "tercet/text/wordpiece_trainer.hpp"
 #include "text/golden.hpp"
 

@@ -1,3 +1,4 @@
+#include "tercet/core/parallel.hpp"
 #include "text/golden.hpp"
 #include "text/sentencepiece_model.hpp"
 

@@ -4,6 +4,7 @@
 #include "support/temp_dir.hpp"
 #include "tercet/data/dataset.hpp"
 #include "tercet/models/auto.hpp"
+#include "tercet/models/config.hpp"
 #include "tercet/nn/init.hpp"
 #include "tercet/ops/loss.hpp"
 #include "tercet/train/ema.hpp"

@@ -1,7 +1,8 @@
 // Configuration: the version, the only macros a user may set, and the ABI namespace built from them.
 //
 //   TERCET_NO_EXCEPTIONS       errors go to a handler instead of being thrown (see core/error.hpp); set by itself under -fno-exceptions
-//   TERCET_SEPARATE_KERNELS    the kernels are declared only; one source file includes tercet/backend/cpu/kernels.inc
+//   TERCET_SEPARATE_KERNELS    what is slow to compile, kernels, JSON and tokenizers, is declared only; one source file includes
+//                              tercet/backend/cpu/kernels.inc, which defines all of it
 //   TERCET_USE_OPENMP          parallel loops run on OpenMP's threads (-fopenmp) instead of the built-in pool
 //   TERCET_PCRE2               tokenizers with unusual regular expressions run them with PCRE2 (link libpcre2-8) instead of refusing them
 //
@@ -29,6 +30,13 @@
 #define TERCET_PAUSE() __builtin_ia32_pause()
 #else
 #define TERCET_PAUSE() static_cast<void>(0)
+#endif
+
+// How the functions of an .inc file are declared: inline, unless one source file defines them for the whole program.
+#ifdef TERCET_SEPARATE_KERNELS
+#define TERCET_LINKAGE
+#else
+#define TERCET_LINKAGE inline
 #endif
 
 #if !defined(__cpp_exceptions) && !defined(TERCET_NO_EXCEPTIONS)

@@ -129,11 +129,7 @@ private:
 };
 
 /// Parses one JSON value. `source` names the text in messages. Throws bad_json, with line and column.
-#ifdef TERCET_SEPARATE_KERNELS
-Json parse_json(std::string_view text, std::string_view source);
-#else
-inline Json parse_json(std::string_view text, std::string_view source);
-#endif
+TERCET_LINKAGE Json parse_json(std::string_view text, std::string_view source);
 
 namespace detail {
 

@@ -7,6 +7,7 @@
 // Source: ggml/docs/gguf.md; llama.cpp, convert_hf_to_gguf.py (GPT2Model) and llama-quant.cpp (what a type gives way to).
 #pragma once
 
+#include "tercet/io/gguf_writer.hpp"
 #include "tercet/models/gguf_names.hpp"
 #include "tercet/models/gpt2.hpp"
 #include "tercet/text/save_tokenizer.hpp"

@@ -1,7 +1,7 @@
 // Loading and saving a module's weights: named bytes from a file, matched by name with what the module names in visit().
 #pragma once
 
-#include "tercet/io/safetensors.hpp"
+#include "tercet/io/hub.hpp"
 #include "tercet/nn/module.hpp"
 
 #include <algorithm>
@@ -20,6 +20,11 @@ struct Checkpoint {
         return at == tensors.end() ? nullptr : &*at;
     }
 };
+
+/// The tensors of a directory.
+inline Checkpoint checkpoint_from(const ModelFiles& files) {
+    return {files.shards().size() == 1 ? files.shards()[0].source() : files.directory(), files.tensors(), files.owner(), false};
+}
 
 struct WeightLoading {
     bool trainable = false;                      // all weights as dense f32 on the tape; otherwise packed, or as stored

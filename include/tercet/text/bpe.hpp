@@ -30,22 +30,12 @@ class Bpe {
 public:
     Bpe() = default;
 
-    /// Merges are pairs of tokens, first learnt first. Throws bad_tokenizer, with `source` in front, when a merge or the unknown token is not in
-    /// the vocabulary.
-    Bpe(const Vocabulary& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges, BpeOptions options, std::string_view source)
-        : options_(std::move(options)) {
+    /// Merges are pairs of tokens, first learnt first, as strings or views of strings. Throws bad_tokenizer, with `source` in front, when a merge or
+    /// the unknown token is not in the vocabulary.
+    template <class Merges = std::vector<std::pair<std::string, std::string>>>
+    Bpe(const Vocabulary& vocabulary, const Merges& merges, BpeOptions options, std::string_view source) : options_(std::move(options)) {
         read_merges(vocabulary, merges, source);
         find_symbols(vocabulary, source);
-    }
-
-    /// The same from strings that live elsewhere.
-    static Bpe from_merges(const Vocabulary& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges, BpeOptions options,
-                           std::string_view source) {
-        Bpe bpe;
-        bpe.options_ = std::move(options);
-        bpe.read_merges(vocabulary, merges, source);
-        bpe.find_symbols(vocabulary, source);
-        return bpe;
     }
 
     /// Every pair of tokens that makes a ranked one merges. Throws bad_tokenizer when there are not as many ranks as ids, or a token is missing that
@@ -389,49 +379,45 @@ private:
         auto& heap = s.heap;
         heap.clear();
         s.passed_over.clear();
-        const auto later = [](const BpeScratch::Candidate& a, const BpeScratch::Candidate& b) {
-            return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
-        };
+        constexpr std::uint64_t none = std::uint64_t{no_rank} << 32;
+        // The heap's value for two symbols, or none where they do not merge.
         const auto candidate = [&](std::size_t left, std::size_t right) {
             const auto pair = pairs_.find(symbols[left].id, symbols[right].id);
-            if (pair.rank == no_rank) return false;
-            heap.push_back({pair.rank, static_cast<std::uint32_t>(left), pair.merged});
-            if (const auto place = unused_place(pair.merged); place < options_.unused.size())
+            if (const auto place = unused_place(pair.merged); pair.rank != no_rank && place < options_.unused.size())
                 s.cuts[place] = {s.words, symbols[left].id, symbols[right].id};
-            return true;
+            return pair.rank == no_rank ? none : std::uint64_t{pair.rank} << 32 | left;
         };
         for (std::size_t i = 0; i < symbols.size(); ++i) {
             symbols[i].previous = static_cast<std::int32_t>(i) - 1;
             symbols[i].next = i + 1 < symbols.size() ? static_cast<std::int32_t>(i) + 1 : -1;
-            if (i > 0) candidate(i - 1, i);
+            if (i == 0) continue;
+            if (const auto value = candidate(i - 1, i); value != none) heap.append(value);
         }
-        std::make_heap(heap.begin(), heap.end(), later);
+        heap.build();
         while (!heap.empty()) {
-            std::pop_heap(heap.begin(), heap.end(), later);
-            const auto top = heap.back();
-            heap.pop_back();
+            const std::uint64_t top = heap.pop();
             if (passes_over(s)) {
                 s.passed_over.push_back(top);
                 continue;
             }
-            for (const auto& other : std::exchange(s.passed_over, {})) {
-                heap.push_back(other);
-                std::push_heap(heap.begin(), heap.end(), later);
-            }
-            auto& left = symbols[top.position];
+            for (const auto value : std::exchange(s.passed_over, {})) heap.push(value);
+            const std::size_t position = top & 0xffffffff;
+            auto& left = symbols[position];
             if (left.bytes == 0 || left.next < 0) continue;
             auto& right = symbols[static_cast<std::size_t>(left.next)];
             const auto pair = pairs_.find(left.id, right.id);
-            if (pair.rank == no_rank || pair.merged != top.merged) continue;  // a neighbour has changed since
+            if (pair.rank != top >> 32) continue;  // a neighbour has changed since
             left.id = pair.merged;
             left.bytes += right.bytes;
             left.next = right.next;
             right.bytes = 0;
-            if (left.previous >= 0 && candidate(static_cast<std::size_t>(left.previous), top.position))
-                std::push_heap(heap.begin(), heap.end(), later);
+            const auto meet = [&](std::size_t a, std::size_t b) {
+                if (const auto value = candidate(a, b); value != none) heap.push(value);
+            };
+            if (left.previous >= 0) meet(static_cast<std::size_t>(left.previous), position);
             if (left.next < 0) continue;
-            symbols[static_cast<std::size_t>(left.next)].previous = static_cast<std::int32_t>(top.position);
-            if (candidate(top.position, static_cast<std::size_t>(left.next))) std::push_heap(heap.begin(), heap.end(), later);
+            symbols[static_cast<std::size_t>(left.next)].previous = static_cast<std::int32_t>(position);
+            meet(position, static_cast<std::size_t>(left.next));
         }
     }
 

@@ -1,6 +1,7 @@
 // Byte pair encoding (text/bpe.hpp): what it is told beside its vocabulary, and what it needs room for.
 #pragma once
 
+#include "tercet/text/min_heap.hpp"
 #include "tercet/text/pair_table.hpp"
 
 #include <algorithm>
@@ -53,12 +54,8 @@ struct BpeScratch {
         std::uint32_t bytes;
         std::int32_t previous, next;
     };
-    struct Candidate {
-        std::uint32_t rank, position;
-        TokenId merged;
-    };
     std::vector<Symbol> symbols;
-    std::vector<Candidate> heap;
+    detail::text::MinHeap heap;  // of pairs: rank << 32 | position of the left symbol
     std::vector<std::uint32_t> places;
     struct Cut {
         std::uint64_t word = 0;  // the one that it is from
@@ -67,7 +64,7 @@ struct BpeScratch {
     std::vector<Cut> cuts;    // how each unused token came into being
     std::vector<Token> open;  // pieces that are yet to be cut
     std::uint64_t words = 0;
-    std::vector<Candidate> passed_over;
+    std::vector<std::uint64_t> passed_over;  // pairs that dropout left for later
     std::string text;
     bool unknown = false;     // whether the last word has characters outside the vocabulary
     double dropout = 0;       // for this text, as in BpeOptions

@@ -1,7 +1,7 @@
 // The byte alphabet: how byte-level tokenizers spell bytes as characters that can be printed (Radford et al. 2019, encoder.py).
 #pragma once
 
-#include "tercet/core/config.hpp"
+#include "tercet/text/utf8.hpp"
 
 #include <array>
 #include <cstdint>
@@ -26,5 +26,25 @@ struct ByteAlphabet {
 };
 
 inline constexpr ByteAlphabet byte_alphabet{};
+
+namespace detail::text {
+
+// The bytes that a token of the byte alphabet stands for; a token with any other character stands for itself.
+inline void append_alphabet_bytes(std::string& out, std::string_view token) {
+    const std::size_t before = out.size();
+    for (std::size_t i = 0; i < token.size();) {
+        const auto c = utf8_decode_valid(token, i);
+        const int byte = c.point < byte_alphabet.byte_of.size() ? byte_alphabet.byte_of[c.point] : -1;
+        if (byte < 0) {
+            out.resize(before);
+            out.append(token);
+            return;
+        }
+        out.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
+        i += c.size;
+    }
+}
+
+}  // namespace detail::text
 
 }  // namespace tercet::inline TERCET_ABI

@@ -7,6 +7,7 @@
 
 #include "tercet/text/char_level.hpp"
 #include "tercet/text/tokenizer.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 
 namespace tercet::inline TERCET_ABI {
 

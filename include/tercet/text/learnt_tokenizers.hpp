@@ -11,6 +11,7 @@
 
 #include "tercet/text/char_bpe_trainer.hpp"
 #include "tercet/text/tokenizer.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 #include "tercet/text/unigram_trainer.hpp"
 #include "tercet/text/word_level_trainer.hpp"
 

@@ -6,34 +6,31 @@
 // What is written is read back as the same tokenizer; what a form has no words for is refused by name.
 #pragma once
 
-#include "tercet/text/load_tokenizer.hpp"
-#include "tercet/text/write_tokenizer_gguf.hpp"
-#include "tercet/text/write_tokenizer_json.hpp"
+#include "tercet/text/tokenizer.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
-namespace detail::text {
+class GgufWriter;
 
-// "bos_token" and its kin, as the files call the roles.
-inline std::vector<std::pair<std::string_view, TokenId>> roles_of(const SpecialIds& special) {
-    return {{"bos_token", special.bos}, {"eos_token", special.eos}, {"unk_token", special.unk},  {"pad_token", special.pad},
-            {"cls_token", special.cls}, {"sep_token", special.sep}, {"mask_token", special.mask}};
-}
+struct TokenizerJsonOptions {
+    bool truncate = false;  // "truncation" at the recommended length: Hugging Face's library then cuts every text there, this one does not
+};
 
-}  // namespace detail::text
+/// The text of a tokenizer.json. Throws unsupported, naming the part, for what such a file cannot say: the normalizer, decoder and models of
+/// SentencePiece files, tokens that are not looked for in texts, parts that only a program can have put together.
+TERCET_LINKAGE std::string tokenizer_json(const Tokenizer& tokenizer, const TokenizerJsonOptions& options = {});
+
+/// Sets a GGUF file's tokenizer.* metadata. `size` is the number of rows of the model's table: ids beyond the tokenizer's become unused tokens.
+/// llama.cpp takes token 11 for the end of a text where no token has the role eos; this library takes none.
+/// Throws unsupported for a tokenizer that is neither of the two above, and invalid_argument for a table smaller than the vocabulary.
+TERCET_LINKAGE void add_tokenizer(GgufWriter& file, const Tokenizer& tokenizer, TokenId size = 0);
 
 /// Writes tokenizer.json, and tokenizer_config.json with the special tokens' roles, the recommended length and the chat template, into a directory
 /// that is there, each whole or not at all. Throws io, and unsupported as tokenizer_json() does.
-inline void save_tokenizer(const std::string& directory, const Tokenizer& tokenizer) {
-    const TokenizerParts& p = tokenizer.parts();
-    const auto path = [&](const char* name) { return (std::filesystem::path(directory) / name).string(); };
-    std::string config = "{\n  \"tokenizer_class\": \"PreTrainedTokenizerFast\",\n  \"clean_up_tokenization_spaces\": false";
-    for (const auto& [role, id] : detail::text::roles_of(p.special))
-        if (id != no_token) ((config += ",\n  \"") += role) += "\": " + quote_json(detail::text::spelling(p, id));
-    if (p.max_length > 0) config += ",\n  \"model_max_length\": " + std::to_string(p.max_length);
-    if (!p.chat_template.empty()) config += ",\n  \"chat_template\": " + quote_json(p.chat_template);
-    write_file_atomically(path("tokenizer.json"), tokenizer_json(tokenizer));
-    write_file_atomically(path("tokenizer_config.json"), config + "\n}\n");
-}
+TERCET_LINKAGE void save_tokenizer(const std::string& directory, const Tokenizer& tokenizer);
 
 }  // namespace tercet::inline TERCET_ABI
+
+#ifndef TERCET_SEPARATE_KERNELS
+#include "tercet/text/save_tokenizer.inc"
+#endif

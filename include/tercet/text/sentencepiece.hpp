@@ -10,6 +10,7 @@
 #include "tercet/io/mmap.hpp"
 #include "tercet/io/protobuf.hpp"
 #include "tercet/text/tokenizer.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 
 namespace tercet::inline TERCET_ABI {
 

@@ -9,7 +9,9 @@
 
 #include "tercet/io/base64.hpp"
 #include "tercet/text/patterns.hpp"
+#include "tercet/text/token_lists.hpp"
 #include "tercet/text/tokenizer.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 
 #include <charconv>
 
@@ -89,10 +91,7 @@ inline Tokenizer tokenizer_from_tiktoken(std::string_view text, std::string sour
     parts.source = std::move(source);
     std::vector<std::pair<std::string, TokenId>> tokens;
     for (std::size_t line = 1; !text.empty(); ++line) {
-        const auto end = std::min(text.find('\n'), text.size());
-        auto row = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (row.ends_with('\r')) row.remove_suffix(1);
+        const auto row = detail::text::next_line(text);
         if (row.empty()) continue;
         const auto space = row.find(' ');
         TokenId rank = no_token;

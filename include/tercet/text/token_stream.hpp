@@ -1,6 +1,8 @@
 // Text as its tokens come: each piece is whole characters, or whole graphemes.
 #pragma once
 
+#include "tercet/text/byte_alphabet.hpp"
+#include "tercet/text/grapheme.hpp"
 #include "tercet/text/tokenizer.hpp"
 
 namespace tercet::inline TERCET_ABI {

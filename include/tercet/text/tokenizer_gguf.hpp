@@ -11,6 +11,7 @@
 #include "tercet/io/gguf.hpp"
 #include "tercet/text/gguf_pretokenizers.hpp"
 #include "tercet/text/gguf_sentencepiece.hpp"
+#include "tercet/text/token_lists.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -107,13 +108,9 @@ private:
         p_.decoder = Decoder({{.kind = DecoderKind::byte_level}});
 
         require(file_.has("tokenizer.ggml.merges"), ErrorCode::bad_tokenizer, p_.source, ": no merges (tokenizer.ggml.merges is absent)");
-        std::vector<std::pair<std::string, std::string>> merges;
-        for (const auto& merge : file_.strings("tokenizer.ggml.merges")) {
-            const auto space = merge.find(' ', 1);
-            require(space != std::string::npos && space + 1 < merge.size(), ErrorCode::bad_tokenizer, p_.source, ": merge ", merges.size(), " ('",
-                    merge, "') is not two tokens");
-            merges.emplace_back(merge.substr(0, space), merge.substr(space + 1));
-        }
+        const auto lines = file_.strings("tokenizer.ggml.merges");
+        std::vector<std::pair<std::string_view, std::string_view>> merges;
+        for (const auto& merge : lines) merges.push_back(split_merge(merge, "merge", merges.size(), p_.source));
         p_.bpe = Bpe(p_.vocabulary, merges, std::move(options), p_.source);
 
         add_ends(p_, file_.boolean_or("tokenizer.ggml.add_bos_token", pre->add_bos), file_.boolean_or("tokenizer.ggml.add_eos_token", false));
@@ -125,11 +122,5 @@ private:
 };
 
 }  // namespace detail::text
-
-/// The tokenizer of a GGUF file. Throws bad_tokenizer when it has none or it lacks what its type needs, unsupported (naming the type or
-/// the pre-tokenizer) for one that this version does not have.
-inline Tokenizer tokenizer_from_gguf(const Gguf& file) {
-    return Tokenizer(detail::text::TokenizerGgufReader(file).read());
-}
 
 }  // namespace tercet::inline TERCET_ABI

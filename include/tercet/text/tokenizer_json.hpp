@@ -7,9 +7,9 @@
 #pragma once
 
 #include "tercet/io/base64.hpp"
-#include "tercet/io/json.hpp"
 #include "tercet/text/patterns.hpp"
-#include "tercet/text/tokenizer.hpp"
+#include "tercet/text/token_lists.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -79,18 +79,14 @@ private:
         require(vocab->is_array() == (p_.model == TokenModel::unigram), ErrorCode::bad_tokenizer, p_.source, ": the \"vocab\" of a ", type,
                 " model is ", vocab->is_array() ? "a list" : "an object");
         std::vector<std::pair<std::string, TokenId>> tokens;
-        tokens.reserve(vocab->size());
         if (vocab->is_array()) {
+            tokens.reserve(vocab->size());
             for (const auto& piece : vocab->elements()) {
                 tokens.emplace_back(piece.at(0).as_string(), static_cast<TokenId>(tokens.size()));
                 scores_.push_back(piece.at(1).as_number());
             }
         } else {
-            for (const auto& [token, id] : vocab->items()) {
-                const auto value = id.as_int();
-                require(value >= 0 && value < 0x7fffffff, ErrorCode::bad_tokenizer, p_.source, ": token '", token, "' has the id ", value);
-                tokens.emplace_back(token, static_cast<TokenId>(value));
-            }
+            tokens = tokens_and_ids(*vocab, p_.source);
         }
         p_.vocabulary = Vocabulary(tokens, p_.source);
     }
@@ -145,11 +141,11 @@ private:
                 require(merge.size() == 2, ErrorCode::bad_tokenizer, p_.source, ": merge ", merges.size(), " has ", merge.size(), " parts");
                 merges.emplace_back(merge.elements()[0].as_string(), merge.elements()[1].as_string());
             } else {
-                merges.push_back(split_merge(merge.as_string(), merges.size(), p_.source));
+                merges.push_back(split_merge(merge.as_string(), "merge", merges.size(), p_.source));
             }
         }
         p_.special.unk = options.unknown.empty() ? no_token : p_.vocabulary.find(options.unknown);
-        p_.bpe = Bpe::from_merges(p_.vocabulary, merges, std::move(options), p_.source);
+        p_.bpe = Bpe(p_.vocabulary, merges, std::move(options), p_.source);
     }
 
     void read_added() {
@@ -409,15 +405,6 @@ private:
             out.push_back(std::move(next));
         }
         return out;
-    }
-
-public:
-    /// "a b" -> (a, b). Throws bad_tokenizer.
-    static std::pair<std::string_view, std::string_view> split_merge(std::string_view merge, std::size_t index, std::string_view source) {
-        const auto space = merge.find(' ', 1);
-        require(space != std::string_view::npos && space + 1 < merge.size() && merge.find(' ', space + 1) == std::string_view::npos,
-                ErrorCode::bad_tokenizer, source, ": merge ", index, " ('", merge, "') is not two tokens");
-        return {merge.substr(0, space), merge.substr(space + 1)};
     }
 
 private:

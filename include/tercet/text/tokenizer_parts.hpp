@@ -15,13 +15,6 @@
 
 namespace tercet::inline TERCET_ABI {
 
-/// Ids of the tokens that have a role; no_token where a tokenizer has none.
-struct SpecialIds {
-    TokenId bos = no_token, eos = no_token, unk = no_token, pad = no_token, cls = no_token, sep = no_token, mask = no_token;
-};
-
-enum class TokenModel : std::uint8_t { bpe, wordpiece, unigram, word_level };
-
 struct TokenizerParts {
     std::string source;  // for messages: the file
     Vocabulary vocabulary;

@@ -7,9 +7,10 @@
 // name it ("tokenizer_class"), and whether BERT's letters are lowered ("do_lower_case").
 #pragma once
 
-#include "tercet/io/json.hpp"
 #include "tercet/text/patterns.hpp"
+#include "tercet/text/token_lists.hpp"
 #include "tercet/text/tokenizer.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -35,13 +36,7 @@ inline TokenizerParts bert_parts(std::string_view text, std::string source, cons
     parts.source = std::move(source);
     require(utf8_first_error(text) == std::string_view::npos, ErrorCode::bad_tokenizer, parts.source, ": not valid UTF-8");
     std::vector<std::pair<std::string, TokenId>> tokens;
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        auto token = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (token.ends_with('\r')) token.remove_suffix(1);
-        tokens.emplace_back(token, static_cast<TokenId>(tokens.size()));
-    }
+    while (!text.empty()) tokens.emplace_back(next_line(text), static_cast<TokenId>(tokens.size()));
     parts.vocabulary = Vocabulary(tokens, parts.source);
     for (const auto& [token, id] : tokens)
         require(parts.vocabulary.find(token) == id, ErrorCode::bad_tokenizer, parts.source, ": '", token, "' is in the lines ", id + 1, " and ",
@@ -65,24 +60,12 @@ inline TokenizerParts byte_level_parts(const Json& vocab, std::string_view merge
                                        bool prefix_space) {
     TokenizerParts parts;
     parts.source = std::move(source);
-    std::vector<std::pair<std::string, TokenId>> tokens;
-    for (const auto& [token, id] : vocab.items()) {
-        const auto value = id.as_int();
-        require(value >= 0 && value < 0x7fffffff, ErrorCode::bad_tokenizer, parts.source, ": token '", token, "' has the id ", value);
-        tokens.emplace_back(token, static_cast<TokenId>(value));
-    }
-    parts.vocabulary = Vocabulary(tokens, parts.source);
-    std::vector<std::pair<std::string, std::string>> pairs;
+    parts.vocabulary = Vocabulary(tokens_and_ids(vocab, parts.source), parts.source);
+    std::vector<std::pair<std::string_view, std::string_view>> pairs;
     for (std::size_t line = 1; !merges.empty(); ++line) {
-        const auto end = std::min(merges.find('\n'), merges.size());
-        auto row = merges.substr(0, end);
-        merges.remove_prefix(std::min(end + 1, merges.size()));
-        if (row.ends_with('\r')) row.remove_suffix(1);
+        const auto row = next_line(merges);
         if (row.empty() || (line == 1 && row.starts_with("#version"))) continue;
-        const auto space = row.find(' ', 1);
-        require(space != std::string_view::npos && space + 1 < row.size() && row.find(' ', space + 1) == std::string_view::npos,
-                ErrorCode::bad_tokenizer, parts.source, ": line ", line, " of the merges ('", row, "') is not two tokens");
-        pairs.emplace_back(row.substr(0, space), row.substr(space + 1));
+        pairs.push_back(split_merge(row, "line", line, parts.source));
     }
     parts.bpe = Bpe(parts.vocabulary, pairs, {}, parts.source);
     std::vector<PreTokenizerStep> steps;

@@ -32,6 +32,14 @@ struct TextHash {
 /// An id that no token has.
 inline constexpr TokenId no_token = -1;
 
+/// Ids of the tokens that have a role; no_token where a tokenizer has none.
+struct SpecialIds {
+    TokenId bos = no_token, eos = no_token, unk = no_token, pad = no_token, cls = no_token, sep = no_token, mask = no_token;
+};
+
+/// How words become tokens of a vocabulary.
+enum class TokenModel : std::uint8_t { bpe, wordpiece, unigram, word_level };
+
 class Vocabulary {
 public:
     Vocabulary() = default;

@@ -1,6 +1,7 @@
 // Words that were cut before, and their tokens. Natural text repeats its words, so most are looked up here and not merged or searched anew.
 //
-// A word of up to 32 bytes is held as four integers, so two words are compared without a loop. Each has one place, by its hash; the newest stays.
+// A word of up to 24 bytes is held as three integers, so two words are compared without a loop, and a word with its tokens fills one cache line.
+// Each has one place, by its hash; the newest stays.
 #pragma once
 
 #include "tercet/text/vocabulary.hpp"
@@ -15,30 +16,28 @@ namespace tercet::inline TERCET_ABI::detail::text {
 
 class WordCache {
 public:
-    static constexpr std::size_t max_bytes = 32, max_tokens = 6;
+    static constexpr std::size_t max_bytes = 24, max_tokens = 6;
 
     /// A word as integers; two words are equal if and only if these are.
     struct Key {
-        std::uint64_t a = 0, b = 0, c = 0, d = 0;
+        std::uint64_t a = 0, b = 0, c = 0;
         std::uint8_t size = 0;
 
         std::uint64_t hash() const {
             const std::uint64_t mixed =
-                (a ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u ^ (b + size) * 0xa0761d6478bd642fu ^ (c ^ d << 1) * 0xe7037ed1a0b428dbu;
+                (a ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u ^ (b + size) * 0xa0761d6478bd642fu ^ c * 0xe7037ed1a0b428dbu;
             return mixed ^ mixed >> 32;
         }
     };
 
-    /// What most words need is in the first 64 bytes.
     struct alignas(64) Entry {
-        std::uint64_t a = 0, b = 0;
+        std::uint64_t a = 0, b = 0, c = 0;
         std::uint8_t size = 0, count = 0;            // of bytes, of tokens
         std::array<std::uint8_t, max_tokens> end{};  // where each token ends in the word
         std::array<TokenId, max_tokens> ids{};
         float score = 0, margin = 0;  // of the unigram model
-        std::uint64_t c = 0, d = 0;
 
-        bool is(const Key& key) const { return a == key.a && b == key.b && size == key.size && (size <= 16 || (c == key.c && d == key.d)); }
+        bool is(const Key& key) const { return a == key.a && b == key.b && c == key.c && size == key.size; }
     };
 
     /// The key of a word of 1 to max_bytes bytes.
@@ -54,8 +53,7 @@ public:
         if (n > 8) {
             key.a = read(p, std::uint64_t{});
             key.b = read(p + (n > 16 ? 8 : n - 8), std::uint64_t{});
-            if (n > 16) key.c = read(p + (n > 24 ? 16 : n - 8), std::uint64_t{});
-            if (n > 24) key.d = read(p + n - 8, std::uint64_t{});
+            if (n > 16) key.c = read(p + n - 8, std::uint64_t{});
         } else if (n >= 4) {
             key.a = read(p, std::uint32_t{}) << 32 | read(p + n - 4, std::uint32_t{});
         } else {
@@ -81,7 +79,6 @@ public:
         entry.a = key.a;
         entry.b = key.b;
         entry.c = key.c;
-        entry.d = key.d;
         entry.size = key.size;
         entry.count = static_cast<std::uint8_t>(tokens.size());
         for (std::size_t i = 0; i < tokens.size(); ++i) {
@@ -91,6 +88,7 @@ public:
     }
 
 private:
+    static_assert(sizeof(Entry) == 64);
     static constexpr std::size_t most = 1 << 14;
     std::vector<Entry> entries_;
 };

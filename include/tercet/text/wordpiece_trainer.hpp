@@ -9,6 +9,7 @@
 
 #include "tercet/text/char_bpe_trainer.hpp"
 #include "tercet/text/tokenizer.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 
 namespace tercet::inline TERCET_ABI {
 

@@ -181,11 +181,4 @@ private:
 
 }  // namespace detail::text
 
-/// Sets a GGUF file's tokenizer.* metadata. `size` is the number of rows of the model's table: ids beyond the tokenizer's become unused tokens.
-/// llama.cpp takes token 11 for the end of a text where no token has the role eos; this library takes none.
-/// Throws unsupported for a tokenizer that is neither of the two above, and invalid_argument for a table smaller than the vocabulary.
-inline void add_tokenizer(GgufWriter& file, const Tokenizer& tokenizer, TokenId size = 0) {
-    detail::text::TokenizerGgufWriter(tokenizer, size).write(file);
-}
-
 }  // namespace tercet::inline TERCET_ABI

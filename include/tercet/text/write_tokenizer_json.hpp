@@ -9,16 +9,12 @@
 #include "tercet/io/json.hpp"
 #include "tercet/text/bpe_merges.hpp"
 #include "tercet/text/patterns.hpp"
-#include "tercet/text/tokenizer.hpp"
+#include "tercet/text/tokenizer_parts.hpp"
 
 #include <map>
 #include <set>
 
 namespace tercet::inline TERCET_ABI {
-
-struct TokenizerJsonOptions {
-    bool truncate = false;  // "truncation" at the recommended length: Hugging Face's library then cuts every text there, this one does not
-};
 
 namespace detail::text {
 
@@ -33,9 +29,9 @@ class TokenizerJsonWriter {
 public:
     explicit TokenizerJsonWriter(const TokenizerParts& parts) : p_(parts) {}
 
-    std::string write(const TokenizerJsonOptions& options) {
+    std::string write(bool truncate) {
         check(!p_.sentencepiece_decoder, "the decoder of SentencePiece's models");
-        std::string out = "{\n  \"version\": \"1.0\",\n  \"truncation\": " + truncation(options) + ",\n  \"padding\": null,\n  \"added_tokens\": [";
+        std::string out = "{\n  \"version\": \"1.0\",\n  \"truncation\": " + truncation(truncate) + ",\n  \"padding\": null,\n  \"added_tokens\": [";
         out += lines(added_tokens()) + "\n  ],\n  \"normalizer\": " + normalizer() + ",\n  \"pre_tokenizer\": " + pre_tokenizer();
         out += ",\n  \"post_processor\": " + post_processor() + ",\n  \"decoder\": " + decoder() + ",\n  \"model\": " + model();
         return out += "\n}\n";
@@ -456,8 +452,8 @@ private:
         return list(out);
     }
 
-    std::string truncation(const TokenizerJsonOptions& options) const {
-        if (!options.truncate || p_.max_length <= 0) return "null";
+    std::string truncation(bool truncate) const {
+        if (!truncate || p_.max_length <= 0) return "null";
         return object({{"direction", "\"Right\""}, {"max_length", std::to_string(p_.max_length)}, {"strategy", "\"LongestFirst\""}, {"stride", "0"}});
     }
 
@@ -466,11 +462,5 @@ private:
 };
 
 }  // namespace detail::text
-
-/// The text of a tokenizer.json. Throws unsupported, naming the part, for what such a file cannot say: the normalizer, decoder and models of
-/// SentencePiece files, tokens that are not looked for in texts, parts that only a program can have put together.
-inline std::string tokenizer_json(const Tokenizer& tokenizer, const TokenizerJsonOptions& options = {}) {
-    return detail::text::TokenizerJsonWriter(tokenizer.parts()).write(options);
-}
 
 }  // namespace tercet::inline TERCET_ABI
