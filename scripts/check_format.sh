@@ -8,14 +8,14 @@ set -euo pipefail
 need clang-format-14:clang-format-14
 cd "$root"
 mapfile -d '' files < <(find include tests examples benchmarks cmake \( -name '*.hpp' -o -name '*.inc' -o -name '*.cpp' -o -name '*.cuh' \) -not -path 'tests/data/*' -print0)
-if [ "${1:-}" = --fix ]; then
-    clang-format-14 -i --style=file "${files[@]}"
-    exit
-fi
 bad=()
 for file in "${files[@]}"; do
     clang-format-14 --style=file "$file" | cmp -s - "$file" || bad+=("$file")
 done
+if [ "${1:-}" = --fix ]; then  # only those: a file that is written anew is compiled anew
+    [ ${#bad[@]} = 0 ] || clang-format-14 -i --style=file "${bad[@]}"
+    exit
+fi
 if [ ${#bad[@]} -gt 0 ]; then
     printf '%s\n' "${bad[@]}" >&2
     die "${#bad[@]} of ${#files[@]} files are not formatted: run scripts/check_format.sh --fix"

@@ -1,5 +1,6 @@
 #include "tercet/io/hub.hpp"
 
+#include "io/message_of.hpp"
 #include "support/catch.hpp"
 #include "support/real_model.hpp"
 #include "support/temp_dir.hpp"
@@ -7,6 +8,7 @@
 #include <string>
 
 using namespace tercet;
+using tercet_test::message_of;
 
 namespace {
 
@@ -19,16 +21,6 @@ void write(const std::string& path, std::vector<std::string> names) {
     std::vector<StoredTensor> tensors;
     for (auto& name : names) tensors.push_back(tensor(name));
     write_safetensors(path, tensors);
-}
-
-template <class F>
-std::string message_of(F&& f) {
-    try {
-        f();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "nothing was thrown";
 }
 
 // A directory with shards a and b, tensors x, y in the one, z in the other, and an index with the given weight_map.

@@ -1,26 +1,18 @@
 #include "tercet/io/json.hpp"
 
+#include "io/message_of.hpp"
 #include "support/catch.hpp"
 
 #include <limits>
 #include <string>
 
 using namespace tercet;
+using tercet_test::message_of;
 
 namespace {
 
 Json parse(std::string_view text) {
     return parse_json(text, "test.json");
-}
-
-template <class F>
-std::string message_of(F&& f) {
-    try {
-        f();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "nothing was thrown";
 }
 
 }  // namespace

@@ -1,22 +1,12 @@
 #include "text/golden.hpp"
+#include "text/matches.hpp"
 
 #include "tercet/core/random.hpp"
-#include "tercet/text/pattern.hpp"
 
 using namespace tercet;
 using namespace tercet_test;
 
 namespace {
-
-using Words = std::vector<std::string>;
-
-Words matches(std::string_view expression, std::string_view text) {
-    const Pattern pattern(expression);
-    Words out;
-    for (PatternMatches found(pattern, text); const auto match = found.next();)
-        out.emplace_back(text.substr(match->begin, match->end - match->begin));
-    return out;
-}
 
 std::string repeated(std::string_view piece, std::size_t bytes) {
     std::string out;

@@ -2,24 +2,11 @@
 
 #ifdef TERCET_PCRE2
 
-#include "tercet/text/pattern.hpp"
+#include "text/matches.hpp"
 
 using namespace tercet;
+using namespace tercet_test;
 using detail::text::Pcre2Pattern;
-
-namespace {
-
-using Words = std::vector<std::string>;
-
-Words matches(std::string_view expression, std::string_view text) {
-    const Pattern pattern(expression);
-    Words out;
-    for (PatternMatches found(pattern, text); const auto match = found.next();)
-        out.emplace_back(text.substr(match->begin, match->end - match->begin));
-    return out;
-}
-
-}  // namespace
 
 // Expected words: the tokenizers package's Split with the same expressions.
 TEST_CASE("pcre2: expressions beyond the automaton match as they do in Oniguruma", "[text]") {

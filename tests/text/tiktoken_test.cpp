@@ -19,17 +19,6 @@ std::vector<TokenId> ids(const Json& list) {
     return out;
 }
 
-std::string base64(std::string_view bytes) {
-    constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::uint32_t bits = 0;
-        for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-        for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : digits[bits >> (18 - 6 * k) & 63];
-    }
-    return out;
-}
-
 const TiktokenOptions words = {.pattern = R"(\S+|\s+)"};
 
 }  // namespace
@@ -56,7 +45,7 @@ TEST_CASE("tiktoken: GPT-2's tokens as a rank file give GPT-2's ids", "[text][go
     for (const auto& [token, id] : file.at("model").at("vocab").items())
         if (id.as_int() < 50256) detail::text::append_alphabet_bytes(tokens[static_cast<std::size_t>(id.as_int())], token);
     std::string text;
-    for (std::size_t rank = 0; rank < tokens.size(); ++rank) text += base64(tokens[rank]) + " " + std::to_string(rank) + "\n";
+    for (std::size_t rank = 0; rank < tokens.size(); ++rank) text += encode_base64(tokens[rank]) + " " + std::to_string(rank) + "\n";
     const auto tokenizer = tokenizer_from_tiktoken(text, "made");  // r50k_base, told by the number of tokens
     CHECK((tokenizer.special().eos == 50256 && tokenizer.is_special(50256) && tokenizer.vocab_size() == 50257));
     const auto expected = parse_json(read_text_file(folder + "gpt2/expected.json"), "gpt2");
@@ -72,7 +61,8 @@ TEST_CASE("tiktoken: which encoding it is, told by name, by the file's name, or 
     int next = 269;
     for (int a = 128; a < 200; ++a)
         for (int b = 0; b < 128; ++b)
-            many += base64(std::string{static_cast<char>(static_cast<unsigned char>(a)), static_cast<char>(b)}) + " " + std::to_string(next++) + "\n";
+            many += encode_base64(std::string{static_cast<char>(static_cast<unsigned char>(a)), static_cast<char>(b)}) + " " +
+                    std::to_string(next++) + "\n";
     CHECK(tokenizer_from_tiktoken(many, "x/cl100k_base.tiktoken").id_of("<|endofprompt|>") == 100276);
     CHECK(tokenizer_from_tiktoken(many, "x/o200k_base.tiktoken").id_of("<|endofprompt|>") == 200018);
     CHECK(tokenizer_from_tiktoken(ranks(), "x/p50k_edit.tiktoken").id_of("<|fim_suffix|>") == 50283);

@@ -23,17 +23,6 @@ std::string model(const std::string& text) {
     return R"({"model": )" + text + "}";
 }
 
-std::string base64(std::string_view bytes) {
-    constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        std::uint32_t bits = 0;
-        for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-        for (std::size_t k = 0; k < 4; ++k) out += i + k > bytes.size() ? '=' : digits[bits >> (18 - 6 * k) & 63];
-    }
-    return out;
-}
-
 // The message names what is not supported.
 void check_named(const std::string& text, const std::string& name) {
     INFO(text);
@@ -67,7 +56,7 @@ TEST_CASE("tokenizer_json: hand-made pipelines give the ids, offsets and text of
 TEST_CASE("tokenizer_json: a converted SentencePiece model gives the tokenizers package's ids", "[text][golden]") {
     auto text = read_text_file(sentencepiece_data("sp_unigram.tokenizer.json"));
     const std::string mark = "\"MAP\"";  // its character map, which the model's file has
-    text.replace(text.find(mark), mark.size(), "\"" + base64(charsmap_of(read_text_file(sentencepiece_data("sp_unigram.model")))) + "\"");
+    text.replace(text.find(mark), mark.size(), "\"" + encode_base64(charsmap_of(read_text_file(sentencepiece_data("sp_unigram.model")))) + "\"");
     const auto tokenizer = tokenizer_from_json(text, "sp_unigram.tokenizer.json");
     const auto expected = json_file(sentencepiece_data("expected.json")).at("sp_unigram");
     const auto strings = json_file(tokenizer_data("tricky.txt.json"));

@@ -1,24 +1,12 @@
 // The filters of the chat-template language: x|trim, x|join(", "), x|selectattr("role", "equalto", "user") and their like.
 #pragma once
 
+#include "tercet/text/escape_html.hpp"
 #include "tercet/text/jinja_functions.hpp"
 
 namespace tercet::inline TERCET_ABI::detail::jinja {
 
 inline Result apply_filter(std::string_view name, const JinjaValue& value, const Arguments& arguments);
-
-inline std::string escape_html(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '&') out += "&amp;";
-        else if (c == '<') out += "&lt;";
-        else if (c == '>') out += "&gt;";
-        else if (c == '"') out += "&#34;";
-        else if (c == '\'') out += "&#39;";
-        else out += c;
-    }
-    return out;
-}
 
 inline std::string indented(std::string_view text, std::size_t width, bool first, bool blank_lines) {
     std::string out;

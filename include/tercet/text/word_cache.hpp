@@ -24,8 +24,7 @@ public:
         std::uint8_t size = 0;
 
         std::uint64_t hash() const {
-            const std::uint64_t mixed =
-                (a ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u ^ (b + size) * 0xa0761d6478bd642fu ^ c * 0xe7037ed1a0b428dbu;
+            const std::uint64_t mixed = (a ^ 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u ^ (b + size) * 0xa0761d6478bd642fu ^ c * 0xe7037ed1a0b428dbu;
             return mixed ^ mixed >> 32;
         }
     };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tercet/core/error.hpp"
+#include "tercet/text/escape_html.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -31,19 +32,6 @@ struct LineChart {
     bool logarithmic_x = false;
     int width = 880, height = 320;  // of the drawing; the page scales it
 };
-
-/// The text with the characters that HTML and XML give a meaning to written as entities.
-inline std::string escape_html(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '&') out += "&amp;";
-        else if (c == '<') out += "&lt;";
-        else if (c == '>') out += "&gt;";
-        else if (c == '"') out += "&quot;";
-        else out += c;
-    }
-    return out;
-}
 
 /// At most about 2 · `columns` of the points that look the same on so many columns: the lowest and the highest of each, so that no peak is lost.
 inline std::vector<ChartPoint> thin_points(const std::vector<ChartPoint>& points, std::size_t columns) {
