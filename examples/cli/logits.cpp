@@ -1,6 +1,7 @@
-// tercet logits: what a model gives for ids, (B, T, V) of a language model or the last hidden state (B, T, C) of an encoder.
+// tercet logits: what a model gives for ids: (B, T, V) of a language model, masked or not, (B, classes) of a text classifier, (B, T, classes) of a
+// token classifier, start and end (B, T, 2) of question answering, the last hidden state (B, T, C) of an encoder without a head.
 //
-// {"shape", "data"}. As text: of a language model the five most likely next tokens after each position, of an encoder the numbers of each.
+// {"shape", "data"}. As text: of a language model the five most likely tokens at each position, of all others the numbers.
 #include "command.hpp"
 #include "ids.hpp"
 #include "models.hpp"
@@ -18,8 +19,8 @@ struct Settings : Common {
 };
 
 struct Result {
-    Tensor<float> values;  // (B, T, V) or (B, T, C)
-    bool logits = false;
+    Tensor<float> values;
+    bool tokens = false;  // whether they are logits of tokens
 };
 
 Result evaluate(const Settings& s, const Batch& batch) {
@@ -31,9 +32,11 @@ Result evaluate(const Settings& s, const Batch& batch) {
     const auto causal = [&](const CausalModel& model) { return Result{forward(model, batch.ids, {.attention_mask = mask}), true}; };
     if (is_gguf(s.model)) return causal(load_causal_model(Gguf::open(s.model), options));
     const auto files = ModelFiles::open(s.model);
-    if (files.config().at("model_type").as_string() == "bert") {
-        require_head(files, encoders);
-        return {load_bert(files, options)(batch.ids, {mask, &batch.type_ids}).last_hidden_state};
+    if (is_encoder(files)) {
+        const auto model = load_encoder(files, options);
+        const auto out = forward(model, batch.ids, {mask, &batch.type_ids});
+        if (model.task == EncoderTask::hidden_states) return {out.last_hidden_state};
+        return {out.logits, model.task == EncoderTask::masked_lm};
     }
     require_head(files, language_models);
     return causal(load_causal_model(files, options));
@@ -53,13 +56,13 @@ std::string most_likely(std::span<const float> logits) {
 void run(const Settings& s) {
     require(s.decoder_ids.empty(), ErrorCode::unsupported, "--decoder-ids: encoder-decoder models are not supported yet");
     const Batch batch = make_batch(s.ids, s.masks, s.types);
-    const auto [given, logits] = evaluate(s, batch);
+    const auto [given, tokens] = evaluate(s, batch);
     const auto values = given.contiguous();
     if (s.json) return print(JsonObject().add("shape", json_integers(values.shape())).add("data", json_numbers(values.span())).text() + "\n");
-    const auto width = static_cast<std::size_t>(values.size(2));
-    for (index_t row = 0; row < values.size(0) * values.size(1); ++row) {
+    const auto width = static_cast<std::size_t>(values.size(values.rank() - 1));
+    for (index_t row = 0; row < values.numel() / static_cast<index_t>(width); ++row) {
         const auto line = values.span().subspan(static_cast<std::size_t>(row) * width, width);
-        print((logits ? most_likely(line) : text_list(line, [](float x) { return text_number(static_cast<double>(x)); })) + "\n");
+        print((tokens ? most_likely(line) : text_list(line, [](float x) { return text_number(static_cast<double>(x)); })) + "\n");
     }
 }
 

@@ -14,7 +14,7 @@ void require_head(const tercet::ModelFiles& files, std::span<const std::string_v
 /// How the names of the language models end: with their head, or without one that the embeddings stand in for.
 inline constexpr std::string_view language_models[] = {"ForCausalLM", "LMHeadModel", "LlamaModel", "MistralModel",
                                                        "Qwen2Model",  "Qwen3Model",  "GPT2Model"};
-inline constexpr std::string_view encoders[] = {"BertModel"};
+inline constexpr std::string_view encoders[] = {"BertModel", "RobertaModel", "CamembertModel"};
 
 /// A language model with its tokenizer, if it has one; `adapter` is a LoRA adapter's directory, or empty; `activations` f32 or int8.
 tercet::CausalLm open_causal(const std::string& path, const std::string& adapter, const std::string& activations);

@@ -3,7 +3,7 @@
 
 #include "tercet/io/gguf.hpp"
 #include "tercet/io/hub.hpp"
-#include "tercet/models/bert.hpp"
+#include "tercet/models/encoder.hpp"
 #include "tercet/models/gpt2.hpp"
 #include "tercet/models/llama.hpp"
 
@@ -40,7 +40,14 @@ TERCET_LINKAGE CausalModel load_causal_model(const ModelFiles& files, const Mode
 /// A language model from an opened GGUF file.
 TERCET_LINKAGE CausalModel load_causal_model(const Gguf& file, const ModelOptions& options = {});
 
-/// A BERT encoder from an opened directory, whatever head it was saved with; the heads' tensors are left aside.
+/// Whether a directory's model is an encoder, which load_encoder() takes.
+TERCET_LINKAGE bool is_encoder(const ModelFiles& files);
+
+/// An encoder from an opened directory (bert, roberta, xlm-roberta, camembert, distilbert) with the head that its architecture names. Throws
+/// unsupported for another model_type or architecture.
+TERCET_LINKAGE EncoderModel load_encoder(const ModelFiles& files, const ModelOptions& options = {});
+
+/// The encoder alone, whatever head it was saved with; the heads' tensors are left aside.
 TERCET_LINKAGE Bert load_bert(const ModelFiles& files, const ModelOptions& options = {});
 
 /// Whether the path names a GGUF file.

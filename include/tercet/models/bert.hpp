@@ -2,7 +2,8 @@
 //
 //   x = norm(x + attention(x))        x = norm(x + output(gelu(intermediate(x))))
 //
-// The pooler is tanh of a layer on the first token. Sentence embeddings (Reimers & Gurevych 2019) average the last hidden states.
+// The pooler is tanh of a layer on the first token. Sentence embeddings (Reimers & Gurevych 2019) average the last hidden states. RoBERTa (Liu et
+// al. 2019) is the same encoder with one segment, whose positions count the tokens that are not padding; its heads are in models/roberta.hpp.
 #pragma once
 
 #include "tercet/nn/attention.hpp"
@@ -10,10 +11,14 @@
 namespace tercet::inline TERCET_ABI {
 
 struct BertConfig {
-    index_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, layers = 0, heads = 0, context = 512, types = 2, padding = 0;
+    index_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, layers = 0, heads = 0, context = 512, types = 2,
+            padding = 0;  // types 0: no segments
     float layer_norm_eps = 1e-12f;
     UnaryOp activation = UnaryOp::gelu;
     bool pooler = true;
+    bool counted_positions = false;  // RoBERTa: a token's position is padding + how many tokens that are not padding there are up to it
+
+    index_t positions() const { return counted_positions ? context + padding + 1 : context; }
 };
 
 struct BertSelfAttention {
@@ -103,11 +108,11 @@ struct Bert {
     explicit Bert(const BertConfig& c)
         : config(c),
           word_embeddings(c.vocab_size, c.hidden_size, c.padding),
-          position_embeddings(c.context, c.hidden_size),
-          token_type_embeddings(c.types, c.hidden_size),
+          position_embeddings(c.positions(), c.hidden_size, c.counted_positions ? c.padding : -1),
           embedding_norm(c.hidden_size, c.layer_norm_eps) {
         require(c.heads > 0 && c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, "bert: width ", c.hidden_size, " does not divide into ",
                 c.heads, " heads");
+        if (c.types > 0) token_type_embeddings = Embedding(c.types, c.hidden_size);
         for (index_t i = 0; i < c.layers; ++i) blocks.emplace_back(c);
         if (c.pooler) pooler = Linear(c.hidden_size, c.hidden_size);
     }
@@ -121,10 +126,11 @@ struct Bert {
                 "bert: the attention mask does not fit ids ", ids.shape());
         require(inputs.type_ids == nullptr || inputs.type_ids->shape() == ids.shape(), ErrorCode::shape_mismatch,
                 "bert: the type ids do not fit ids ", ids.shape());
-        const auto types = inputs.type_ids != nullptr ? *inputs.type_ids : Tensor<std::int32_t>::zeros(ids.shape());
         const auto bias = inputs.attention_mask != nullptr ? padding_bias(*inputs.attention_mask) : Tensor<float>();
         BertOutputs out;
-        auto x = word_embeddings(ids) + token_type_embeddings(types) + position_embeddings(Tensor<std::int32_t>::arange(0, static_cast<double>(T)));
+        auto x = word_embeddings(ids);
+        if (config.types > 0) x = x + token_type_embeddings(inputs.type_ids != nullptr ? *inputs.type_ids : Tensor<std::int32_t>::zeros(ids.shape()));
+        x = x + position_embeddings(config.counted_positions ? counted(ids) : Tensor<std::int32_t>::arange(0, static_cast<double>(T)));
         x = embedding_norm(x);  // (B, T, C)
         for (const auto& block : blocks) {
             if (inputs.hidden_states) out.hidden_states.push_back(x);
@@ -144,6 +150,60 @@ struct Bert {
         v("embeddings.LayerNorm", self.embedding_norm);
         v("encoder.layer", self.blocks);
         v("pooler.dense", self.pooler);
+    }
+
+private:
+    // The positions (B, T) of RoBERTa's tokens; padding is at the position `padding`.
+    Tensor<std::int32_t> counted(const Tensor<std::int32_t>& ids) const {
+        auto out = Tensor<std::int32_t>::empty(ids.shape());
+        const auto padding = static_cast<std::int32_t>(config.padding);
+        std::int32_t* to = out.mutable_data();
+        for (index_t b = 0; b < ids.size(0); ++b) {
+            std::int32_t seen = 0;
+            for (index_t t = 0; t < ids.size(1); ++t) *to++ = ids(b, t) == padding ? padding : padding + ++seen;
+        }
+        return out;
+    }
+};
+
+/// Guesses words that were masked: hidden states (B, T, C) -> logits (B, T, V), through the table of word embeddings (Devlin et al., section 3.1).
+struct BertMaskedHead {
+    Linear transform;
+    LayerNorm layer_norm;
+    Weight bias;
+    Linear decoder;  // where it is not the table itself
+    UnaryOp activation;
+
+    BertMaskedHead(const BertConfig& c, bool tied)
+        : transform(c.hidden_size, c.hidden_size), layer_norm(c.hidden_size, c.layer_norm_eps), bias(Shape{c.vocab_size}), activation(c.activation) {
+        if (!tied) decoder = Linear(c.hidden_size, c.vocab_size, false);
+    }
+
+    Tensor<float> operator()(const BertOutputs& out, const Weight& words) const {
+        const auto x = layer_norm(transform(out.last_hidden_state, {.activation = activation}));
+        return linear(x, decoder.weight.wanted() ? decoder.weight : words, bias);
+    }
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("cls.predictions.transform.dense", self.transform);
+        v("cls.predictions.transform.LayerNorm", self.layer_norm);
+        v("cls.predictions.bias", self.bias);
+        v("cls.predictions.decoder", self.decoder);
+    }
+};
+
+/// Classes of a text, from the pooled first token: logits (B, classes).
+struct BertClassifier {
+    Linear classifier;
+
+    BertClassifier(const BertConfig& c, index_t classes) : classifier(c.hidden_size, classes) {}
+
+    Tensor<float> operator()(const BertOutputs& out, const Weight&) const { return classifier(out.pooler_output); }
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("classifier", self.classifier);
     }
 };
 

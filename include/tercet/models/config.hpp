@@ -5,7 +5,7 @@
 #pragma once
 
 #include "tercet/io/gguf.hpp"
-#include "tercet/models/bert.hpp"
+#include "tercet/models/encoder.hpp"
 #include "tercet/models/gpt2.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -30,6 +30,15 @@ inline index_t extent_or(const Json& config, std::string_view key, index_t fallb
 inline float epsilon(double value, std::string_view key, std::string_view source) {
     require(value > 0 && value < 1, ErrorCode::invalid_argument, source, ": ", key, " = ", value, " is not in (0, 1)");
     return static_cast<float>(value);
+}
+
+// The row of a table that stands for padding and is not trained; -1 where there is none.
+inline index_t padding_row(const Json& config, std::int64_t otherwise, index_t rows, std::string_view source) {
+    const Json* value = config.find("pad_token_id");
+    if (value != nullptr && value->is_null()) return -1;
+    const auto row = value == nullptr ? otherwise : value->as_int();
+    require(row >= 0 && row < rows, ErrorCode::invalid_argument, source, ": pad_token_id ", row, " is not in the vocabulary of ", rows);
+    return static_cast<index_t>(row);
 }
 
 inline UnaryOp activation(const std::string& name, std::string_view source) {
@@ -179,18 +188,20 @@ inline Gpt2Config gpt2_config(const Gguf& file) {
     return c;
 }
 
-/// A config.json of model_type bert.
+/// A config.json of model_type bert, or roberta, xlm-roberta or camembert.
 inline BertConfig bert_config(const Json& config, const std::string& source) {
     using detail::extent, detail::extent_or;
     BertConfig c;
+    c.counted_positions = config.at("model_type").as_string() != "bert";
     c.vocab_size = extent(config, "vocab_size", source);
     c.hidden_size = extent(config, "hidden_size", source);
     c.intermediate_size = extent(config, "intermediate_size", source);
     c.layers = extent(config, "num_hidden_layers", source);
     c.heads = extent(config, "num_attention_heads", source);
-    c.context = extent_or(config, "max_position_embeddings", 512, source);
     c.types = extent_or(config, "type_vocab_size", 2, source);
-    c.padding = static_cast<index_t>(config.get_or("pad_token_id", std::int64_t{0}));
+    c.padding = detail::padding_row(config, c.counted_positions ? 1 : 0, c.vocab_size, source);
+    c.context = extent_or(config, "max_position_embeddings", 512, source);
+    if (c.counted_positions) c.context = detail::checked_extent(c.context - c.padding - 1, "max_position_embeddings without padding", source);
     c.layer_norm_eps = detail::epsilon(config.get_or("layer_norm_eps", 1e-12), "layer_norm_eps", source);
     c.activation = detail::activation(config.get_or("hidden_act", std::string("gelu")), source);
     require(config.get_or("position_embedding_type", std::string("absolute")) == "absolute" && !config.get_or("is_decoder", false),
@@ -198,6 +209,60 @@ inline BertConfig bert_config(const Json& config, const std::string& source) {
     require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": hidden_size ", c.hidden_size, " does not divide into ", c.heads,
             " heads");
     return c;
+}
+
+/// A config.json of model_type distilbert.
+inline BertConfig distilbert_config(const Json& config, const std::string& source) {
+    using detail::extent, detail::extent_or;
+    BertConfig c;
+    c.pooler = false;
+    c.types = 0;
+    c.vocab_size = extent(config, "vocab_size", source);
+    c.hidden_size = extent(config, "dim", source);
+    c.intermediate_size = extent(config, "hidden_dim", source);
+    c.layers = extent(config, "n_layers", source);
+    c.heads = extent(config, "n_heads", source);
+    c.context = extent_or(config, "max_position_embeddings", 512, source);
+    c.padding = detail::padding_row(config, 0, c.vocab_size, source);
+    c.activation = detail::activation(config.get_or("activation", std::string("gelu")), source);
+    require(c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, source, ": dim ", c.hidden_size, " does not divide into ", c.heads, " heads");
+    return c;
+}
+
+/// What an encoder was saved for, by the first of its "architectures"; hidden states where there is none. Throws unsupported for another one.
+inline EncoderTask encoder_task(const Json& config, const std::string& source) {
+    const Json* list = config.find("architectures");
+    if (list == nullptr || list->is_null() || list->size() == 0) return EncoderTask::hidden_states;
+    const auto& name = list->at(0).as_string();
+    constexpr std::pair<std::string_view, EncoderTask> endings[] = {{"ForMaskedLM", EncoderTask::masked_lm},
+                                                                    {"ForPreTraining", EncoderTask::masked_lm},
+                                                                    {"ForSequenceClassification", EncoderTask::sequence_classification},
+                                                                    {"ForTokenClassification", EncoderTask::token_classification},
+                                                                    {"ForQuestionAnswering", EncoderTask::question_answering},
+                                                                    {"Model", EncoderTask::hidden_states}};
+    for (const auto& [ending, task] : endings)
+        if (name.ends_with(ending)) return task;
+    fail(ErrorCode::unsupported, source, ": the architecture '", name,
+         "' is not supported (…Model, …ForMaskedLM, …ForSequenceClassification, …ForTokenClassification, …ForQuestionAnswering)");
+}
+
+/// The names of a classifier's classes in their order, from "id2label"; "LABEL_0", … where there are none. Throws invalid_argument for numbers that
+/// are not 0, 1, …
+inline std::vector<std::string> class_labels(const Json& config, const std::string& source) {
+    const Json* names = config.find("id2label");
+    if (names == nullptr || names->is_null()) {
+        std::vector<std::string> labels;
+        for (index_t i = 0; i < detail::extent_or(config, "num_labels", 2, source); ++i) labels.push_back("LABEL_" + std::to_string(i));
+        return labels;
+    }
+    std::vector<std::string> labels(names->size());
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        const Json* label = names->find(std::to_string(i));
+        require(label != nullptr, ErrorCode::invalid_argument, source, ": id2label has ", labels.size(), " classes, but none with the number ", i);
+        labels[i] = label->as_string();
+    }
+    require(!labels.empty(), ErrorCode::invalid_argument, source, ": id2label is empty");
+    return labels;
 }
 
 }  // namespace tercet::inline TERCET_ABI
