@@ -192,7 +192,7 @@ inline Gpt2Config gpt2_config(const Gguf& file) {
 inline BertConfig bert_config(const Json& config, const std::string& source) {
     using detail::extent, detail::extent_or;
     BertConfig c;
-    c.counted_positions = config.at("model_type").as_string() != "bert";
+    c.counted_positions = config.get_or("model_type", std::string("bert")) != "bert";
     c.vocab_size = extent(config, "vocab_size", source);
     c.hidden_size = extent(config, "hidden_size", source);
     c.intermediate_size = extent(config, "intermediate_size", source);

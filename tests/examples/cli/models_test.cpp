@@ -110,14 +110,29 @@ TEST_CASE("tercet logits: a language model's logits are transformers', a padded 
     CHECK(std::count(text.begin(), text.end(), '\n') == 3);
 }
 
-TEST_CASE("tercet logits: an encoder's last hidden states are transformers', with types and a mask") {
-    const Expected expected(model("bert-base") + "/expected.safetensors");
-    const auto ids = expected.ids("input_ids"), mask = expected.ids("attention_mask"), types = expected.ids("token_type_ids");
-    const auto hidden =
-        tensor_of(tercet_command({"logits", "--model", model("bert-base"), "--ids", row(ids, 0), "--ids", row(ids, 1), "--attention-mask",
-                                  row(mask, 0), "--attention-mask", row(mask, 1), "--type-ids", row(types, 0), "--type-ids", row(types, 1), "--json"})
-                      .json());
-    CHECK(golden::deviation(hidden, expected.real("last_hidden_state")) <= 2e-5);
+TEST_CASE("tercet logits: encoders give transformers' hidden states, or the logits of their heads, with types and a mask") {
+    for (const std::string name :
+         {"bert-base", "bert-mlm", "bert-seqcls", "bert-tokencls", "bert-qa", "roberta-base", "roberta-seqcls", "distilbert"}) {
+        INFO(name);
+        const Expected expected(model(name) + "/expected.safetensors");
+        const auto ids = expected.ids("input_ids"), mask = expected.ids("attention_mask");
+        std::vector<std::string> command{"logits",           "--model",    model(name),        "--ids",      row(ids, 0), "--ids", row(ids, 1),
+                                         "--attention-mask", row(mask, 0), "--attention-mask", row(mask, 1), "--json"};
+        if (expected.has("token_type_ids"))
+            for (const index_t r : {0, 1}) command.insert(command.end(), {"--type-ids", row(expected.ids("token_type_ids"), r)});
+        const auto got = tensor_of(tercet_command(command).json());
+        if (name == "bert-qa") {
+            CHECK(golden::deviation(got.select(2, 0), expected.real("start_logits")) <= 2e-5);
+            CHECK(golden::deviation(got.select(2, 1), expected.real("end_logits")) <= 2e-5);
+        } else {
+            CHECK(golden::deviation(got, expected.real(expected.has("logits") ? "logits" : "last_hidden_state")) <= 2e-5);
+        }
+    }
+    // As text: a line a text, or a token; of a masked language model the likeliest tokens.
+    const auto lines = [](const std::string& text) { return std::count(text.begin(), text.end(), '\n'); };
+    CHECK(lines(tercet_command({"logits", "--model", model("bert-seqcls"), "--ids", "1,2,3"}).out) == 1);
+    CHECK(lines(tercet_command({"logits", "--model", model("bert-tokencls"), "--ids", "1,2,3"}).out) == 3);
+    CHECK(tercet_command({"logits", "--model", model("bert-mlm"), "--ids", "1,2,3"}).out.find(':') != std::string::npos);
 }
 
 TEST_CASE("tercet logits: models with other heads are refused, not given hidden states") {
@@ -125,9 +140,9 @@ TEST_CASE("tercet logits: models with other heads are refused, not given hidden 
     auto config = read_text_file(model("bert-base") + "/config.json");
     const auto at = config.find("BertModel");
     REQUIRE(at != std::string::npos);
-    dir.write("config.json", config.replace(at, 9, "BertForSequenceClassification"));
+    dir.write("config.json", config.replace(at, 9, "BertForNextSentencePrediction"));
     dir.write("model.safetensors", read_text_file(model("bert-base") + "/model.safetensors"));
-    check_failure({"logits", "--model", dir.path(), "--ids", "1,2"}, 1, "BertForSequenceClassification");
+    check_failure({"logits", "--model", dir.path(), "--ids", "1,2"}, 1, "BertForNextSentencePrediction");
     check_failure({"logits", "--model", model("llama"), "--ids", "1,2", "--decoder-ids", "1"}, 1, "encoder-decoder");
 }
 
