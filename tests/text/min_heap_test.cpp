@@ -9,7 +9,7 @@ using namespace tercet;
 
 TEST_CASE("min heap: gives what std::priority_queue gives") {
     std::mt19937_64 random(1);
-    for (const std::size_t size : {0, 1, 2, 3, 4, 5, 6, 21, 22, 1000}) {
+    for (const std::size_t size : {0u, 1u, 2u, 3u, 4u, 5u, 6u, 21u, 22u, 1000u}) {
         INFO(size);
         detail::text::MinHeap heap;
         heap.clear();
