@@ -12,7 +12,12 @@ using namespace tercet_test;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // larger frames, and slower
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TERCET_TEST_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(TERCET_TEST_SANITIZED)  // larger frames, and slower
 constexpr std::size_t stack = std::size_t{1} << 20, megabyte = std::size_t{1} << 17;
 #else
 constexpr std::size_t stack = std::size_t{256} << 10, megabyte = std::size_t{1} << 20;
