@@ -44,29 +44,16 @@ struct DistilBert : Bert {
     }
 };
 
-/// Guesses words that were masked: hidden states (B, T, C) -> logits (B, T, V), through the table of word embeddings.
-struct DistilBertMaskedHead {
-    Linear vocab_transform;
-    LayerNorm vocab_layer_norm;
-    Linear vocab_projector;  // its weight only where it is not the table itself
-    UnaryOp activation;
-
-    DistilBertMaskedHead(const BertConfig& c, bool tied)
-        : vocab_transform(c.hidden_size, c.hidden_size), vocab_layer_norm(c.hidden_size, 1e-12f), activation(c.activation) {
-        if (tied) vocab_projector.bias = Weight(Shape{c.vocab_size});
-        else vocab_projector = Linear(c.hidden_size, c.vocab_size);
-    }
-
-    Tensor<float> operator()(const BertOutputs& out, const Weight& words) const {
-        const auto x = vocab_layer_norm(vocab_transform(out.last_hidden_state, {.activation = activation}));
-        return linear(x, vocab_projector.weight.wanted() ? vocab_projector.weight : words, vocab_projector.bias);
-    }
+/// BERT's head for masked words by DistilBERT's names.
+struct DistilBertMaskedHead : BertMaskedHead {
+    using BertMaskedHead::BertMaskedHead;
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
-        v("vocab_transform", self.vocab_transform);
-        v("vocab_layer_norm", self.vocab_layer_norm);
-        v("vocab_projector", self.vocab_projector);
+        v("vocab_transform", self.transform);
+        v("vocab_layer_norm", self.layer_norm);
+        v("vocab_projector.bias", self.bias);
+        v("vocab_projector", self.decoder);
     }
 };
 

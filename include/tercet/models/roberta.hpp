@@ -5,26 +5,13 @@
 
 namespace tercet::inline TERCET_ABI {
 
-/// Guesses words that were masked: hidden states (B, T, C) -> logits (B, T, V), through the table of word embeddings.
-struct RobertaMaskedHead {
-    Linear dense;
-    LayerNorm layer_norm;
-    Weight bias;
-    Linear decoder;  // where it is not the table itself
-
-    RobertaMaskedHead(const BertConfig& c, bool tied)
-        : dense(c.hidden_size, c.hidden_size), layer_norm(c.hidden_size, c.layer_norm_eps), bias(Shape{c.vocab_size}) {
-        if (!tied) decoder = Linear(c.hidden_size, c.vocab_size, false);
-    }
-
-    Tensor<float> operator()(const BertOutputs& out, const Weight& words) const {
-        const auto x = layer_norm(dense(out.last_hidden_state, {.activation = UnaryOp::gelu}));
-        return linear(x, decoder.weight.wanted() ? decoder.weight : words, bias);
-    }
+/// BERT's head for masked words by RoBERTa's names; its activation is GELU, whatever the encoder's.
+struct RobertaMaskedHead : BertMaskedHead {
+    RobertaMaskedHead(const BertConfig& c, bool tied) : BertMaskedHead(c, tied) { activation = UnaryOp::gelu; }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
-        v("lm_head.dense", self.dense);
+        v("lm_head.dense", self.transform);
         v("lm_head.layer_norm", self.layer_norm);
         v("lm_head.bias", self.bias);
         v("lm_head.decoder", self.decoder);

@@ -383,9 +383,10 @@ private:
         // The heap's value for two symbols, or none where they do not merge.
         const auto candidate = [&](std::size_t left, std::size_t right) {
             const auto pair = pairs_.find(symbols[left].id, symbols[right].id);
-            if (const auto place = unused_place(pair.merged); pair.rank != no_rank && place < options_.unused.size())
+            if (pair.rank == no_rank) return none;
+            if (const auto place = unused_place(pair.merged); place < options_.unused.size())
                 s.cuts[place] = {s.words, symbols[left].id, symbols[right].id};
-            return pair.rank == no_rank ? none : std::uint64_t{pair.rank} << 32 | left;
+            return std::uint64_t{pair.rank} << 32 | left;
         };
         for (std::size_t i = 0; i < symbols.size(); ++i) {
             symbols[i].previous = static_cast<std::int32_t>(i) - 1;
