@@ -30,12 +30,12 @@ void run_embed(const EmbedSettings& s) {
         options.weights = s.type == "bf16" ? StorageType::bf16 : StorageType::q8_0;
         options.activations = Activations::int8;
     }
-    const Bert model = load_bert(files, options);
+    const auto model = load_encoder_body(files, options);
     const Shape shape{s.batch, s.sequence};
-    const auto ids = random_ids(shape, model.config.vocab_size);
+    const auto ids = random_ids(shape, model.vocab_size());
     const auto mask = Tensor<std::uint8_t>::ones(shape);
     const auto types = Tensor<std::int32_t>::zeros(shape);
-    print_measured(s, {{"ms", 1e3 * median_seconds([&] { model(ids, {&mask, &types}); })}});
+    print_measured(s, {{"ms", 1e3 * median_seconds([&] { forward(model, ids, {&mask, &types}); })}});
 }
 
 struct GenerateSettings : Common {

@@ -1,4 +1,4 @@
-// tercet generate: text from a language model, token by token as it comes.
+// tercet generate: text from a language model, or from an encoder-decoder that reads the prompt, token by token as it comes.
 //
 // {"ids", "text", "finish", "prompt_tokens_per_s", "tokens_per_s"}: the new ids without the end token; finish is "length", "stop" or "eos".
 // With --n N > 1 the object is the first sample's and "samples" holds all: drawn with the seeds S, S+1, … ("seed"), or the N best of --beams.
@@ -34,14 +34,14 @@ struct Sample {
     std::string extra_key, extra;  // "seed" or "score"
 };
 
-Ids prompt_ids(const Settings& s, const CausalLm& llm) {
+Ids prompt_ids(const Settings& s, const Writer& llm) {
     if (!s.with_prompt) return parse_ids(s.ids[0], "--ids");
     if (!s.chat) return llm.tokenizer().encode_ids(s.prompt);
     const ChatMessage message{"user", s.prompt};
     return llm.tokenizer().encode_ids(render_chat(llm.tokenizer(), std::span(&message, 1)), false);
 }
 
-Sample draw(const Settings& s, const CausalLm& llm, const Ids& prompt, std::uint64_t seed, bool stream) {
+Sample draw(const Settings& s, const Writer& llm, const Ids& prompt, std::uint64_t seed, bool stream) {
     auto how = s.how;
     how.seed = seed;
     auto generation = llm.generate(prompt, how);
@@ -69,12 +69,11 @@ std::size_t first_stop(const std::string& text, const std::vector<std::string>& 
     return first;
 }
 
-std::vector<Sample> search(const Settings& s, const CausalLm& llm, const Ids& prompt) {
+std::vector<Sample> search(const Settings& s, const Writer& llm, const Ids& prompt) {
     BeamOptions how{.beams = s.beams, .max_tokens = s.how.max_tokens, .length_penalty = s.length_penalty};
-    if (!s.how.ignore_eos) how.end_tokens = llm.end_tokens();
     if (!s.how.stop.empty())
         how.stop = [&](std::span<const std::int32_t> ids) { return first_stop(text_of(llm, ids), s.how.stop) != std::string::npos; };
-    const auto result = beam_search(llm.model(), prompt, how);
+    const auto result = llm.beam_search(prompt, how, s.how.ignore_eos);
     std::vector<Sample> samples;
     for (const auto& h : result.hypotheses) {
         if (samples.size() == static_cast<std::size_t>(s.n)) break;
@@ -101,7 +100,7 @@ void run(const Settings& s) {
     if (s.ids.size() > 1) bad_usage("--ids: one prompt at a time");
     if (s.chat && !s.with_prompt) bad_usage("--chat needs --prompt");
     if (s.beams > 1 && s.n > s.beams) bad_usage("--n: more samples than --beams");
-    const auto llm = open_causal(s.model, s.adapter, s.activations);
+    const auto llm = open_writer(s.model, s.adapter, s.activations);
     require(s.how.stop.empty() || llm.has_tokenizer(), ErrorCode::bad_tokenizer, s.model, ": --stop needs a tokenizer, this model came without");
     const Ids prompt = prompt_ids(s, llm);
     std::vector<Sample> samples;
@@ -122,7 +121,8 @@ void run(const Settings& s) {
 }  // namespace
 
 void add_generate(CLI::App& app) {
-    const auto [command, s] = add_command<Settings>(app, "generate", "Write text with a language model", run);
+    const auto [command, s] =
+        add_command<Settings>(app, "generate", "Write text with a language model, or translate or sum up with an encoder-decoder", run);
     auto& settings = *s;
     command->add_option("--model", s->model, "A model directory or a .gguf file")->required()->type_name("PATH");
     command
@@ -145,7 +145,16 @@ void add_generate(CLI::App& app) {
     command->add_option("--top-k", s->how.top_k, "Draw from the k most likely; 0: from all")->capture_default_str()->type_name("K");
     command->add_option("--top-p", s->how.top_p, "Draw from the most likely that add up to p")->capture_default_str()->type_name("P");
     command->add_option("--min-p", s->how.min_p, "Draw from those at least this share of the most likely")->capture_default_str()->type_name("P");
+    command->add_option("--typical-p", s->how.typical_p, "Draw from those whose surprise is nearest to the expected, that add up to p")
+        ->capture_default_str()
+        ->type_name("P");
     command->add_option("--repeat-penalty", s->how.repeat_penalty, "Above 1: make tokens seen before less likely")
+        ->capture_default_str()
+        ->type_name("X");
+    command->add_option("--frequency-penalty", s->how.frequency_penalty, "Take this from a token's logit for each time that it was seen")
+        ->capture_default_str()
+        ->type_name("X");
+    command->add_option("--presence-penalty", s->how.presence_penalty, "Take this from the logit of a token that was seen")
         ->capture_default_str()
         ->type_name("X");
     command->add_option("--seed", s->how.seed, "Of the random draws")->capture_default_str()->type_name("N");

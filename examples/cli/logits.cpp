@@ -1,5 +1,6 @@
-// tercet logits: what a model gives for ids: (B, T, V) of a language model, masked or not, (B, classes) of a text classifier, (B, T, classes) of a
-// token classifier, start and end (B, T, 2) of question answering, the last hidden state (B, T, C) of an encoder without a head.
+// tercet logits: what a model gives for ids: (B, T, V) of a language model, masked or not, or of an encoder-decoder for --decoder-ids, (B, classes)
+// of a text classifier, (B, T, classes) of a token classifier, start and end (B, T, 2) of question answering, the last hidden state (B, T, C) of an
+// encoder without a head.
 //
 // {"shape", "data"}. As text: of a language model the five most likely tokens at each position, of all others the numbers.
 #include "command.hpp"
@@ -30,6 +31,8 @@ Result evaluate(const Settings& s, const Batch& batch) {
     options.activations = activations_named(s.activations);
     const auto* mask = batch.masked ? &batch.mask : nullptr;
     const auto causal = [&](const CausalModel& model) { return Result{forward(model, batch.ids, {.attention_mask = mask}), true}; };
+    const bool seq2seq = !is_gguf(s.model) && is_seq2seq(ModelFiles::open(s.model));
+    require(seq2seq || s.decoder_ids.empty(), ErrorCode::invalid_argument, "--decoder-ids: ", s.model, " is no encoder-decoder");
     if (is_gguf(s.model)) return causal(load_causal_model(Gguf::open(s.model), options));
     const auto files = ModelFiles::open(s.model);
     if (is_encoder(files)) {
@@ -37,6 +40,11 @@ Result evaluate(const Settings& s, const Batch& batch) {
         const auto out = forward(model, batch.ids, {mask, &batch.type_ids});
         if (model.task == EncoderTask::hidden_states) return {out.last_hidden_state};
         return {out.logits, model.task == EncoderTask::masked_lm};
+    }
+    if (seq2seq) {
+        if (s.decoder_ids.empty()) bad_usage("--decoder-ids: an encoder-decoder needs the ids that its decoder was given");
+        const Batch target = make_batch(s.decoder_ids, {}, {});
+        return {forward(load_seq2seq_model(files, options), batch.ids, target.ids, mask), true};
     }
     require_head(files, language_models);
     return causal(load_causal_model(files, options));
@@ -54,7 +62,6 @@ std::string most_likely(std::span<const float> logits) {
 }
 
 void run(const Settings& s) {
-    require(s.decoder_ids.empty(), ErrorCode::unsupported, "--decoder-ids: encoder-decoder models are not supported yet");
     const Batch batch = make_batch(s.ids, s.masks, s.types);
     const auto [given, tokens] = evaluate(s, batch);
     const auto values = given.contiguous();

@@ -14,12 +14,34 @@ void require_head(const ModelFiles& files, std::span<const std::string_view> end
     }
 }
 
-CausalLm open_causal(const std::string& path, const std::string& adapter, const std::string& activations) {
+namespace {
+
+ModelOptions model_options(const std::string& adapter, const std::string& activations) {
     ModelOptions options;
     options.adapter = adapter;
     options.activations = activations_named(activations);
+    return options;
+}
+
+}  // namespace
+
+CausalLm open_causal(const std::string& path, const std::string& adapter, const std::string& activations) {
     if (!is_gguf(path)) require_head(ModelFiles::open(path), language_models);
-    return load_causal_lm(path, options);
+    return load_causal_lm(path, model_options(adapter, activations));
+}
+
+Writer open_writer(const std::string& path, const std::string& adapter, const std::string& activations) {
+    if (!is_gguf(path) && is_seq2seq(ModelFiles::open(path))) return Writer(load_seq2seq_lm(path, model_options(adapter, activations)));
+    return Writer(open_causal(path, adapter, activations));
+}
+
+BeamResult Writer::beam_search(std::span<const std::int32_t> ids, BeamOptions options, bool ignore_eos) const {
+    if (const auto* causal = std::get_if<CausalLm>(&lm_)) {
+        if (!ignore_eos) options.end_tokens = causal->end_tokens();
+        return tercet::beam_search(causal->model(), ids, options);
+    }
+    if (ignore_eos) options.end_tokens = {-1};  // a token that there is not
+    return std::get<Seq2SeqLm>(lm_).beam_search(ids, options);
 }
 
 Activations activations_named(const std::string& type) {
@@ -32,11 +54,11 @@ void add_activations(CLI::App& command, std::string& type) {
         ->capture_default_str();
 }
 
-std::string text_of(const CausalLm& llm, std::span<const std::int32_t> ids) {
-    if (!llm.has_tokenizer()) return {};
+std::string text_of(const Writer& writer, std::span<const std::int32_t> ids) {
+    if (!writer.has_tokenizer()) return {};
     std::vector<std::int32_t> known;
-    std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), [&](std::int32_t id) { return llm.tokenizer().has(id); });
-    return llm.tokenizer().decode(known);
+    std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), [&](std::int32_t id) { return writer.tokenizer().has(id); });
+    return writer.tokenizer().decode(known);
 }
 
 }  // namespace cli

@@ -26,7 +26,7 @@ void finetune(const std::string& from, const std::string& file, const std::strin
     std::cout << ids.size() << " tokens; perplexity of held-out text before: " << std::exp(measure()) << std::endl;
 
     // Small steps that fade: what the model knows is to be bent, not broken.
-    Optimizer optimizer(std::visit([](auto& m) { return parameters_of(m); }, model), AdamW{.rate = 5e-5, .weight_decay = 0.01}, decay_matrices_only);
+    Optimizer optimizer(parameters_of(model), AdamW{.rate = 5e-5, .weight_decay = 0.01}, decay_matrices_only);
     TrainingState state{.generator = Generator(1)};
     train(
         optimizer, state, [&](TrainingState& now) { return training.random(4, now.generator); },
@@ -43,7 +43,7 @@ void finetune(const std::string& from, const std::string& file, const std::strin
     std::filesystem::create_directories(out);
     for (const char* name : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"})
         if (file_exists(from + "/" + name)) write_file_atomically(out + "/" + name, read_text_file(from + "/" + name));
-    std::visit([&](const auto& m) { save_weights(m, out + "/model.safetensors"); }, model);
+    save_weights(model, out + "/model.safetensors");
     std::cout << "saved in " << out << std::endl;
 }
 

@@ -20,7 +20,7 @@ struct Run {
 
     Generation start(GenerateOptions options, std::vector<std::int32_t> end_tokens = {}) const {
         options.temperature = 0;
-        return Generation(model, &tokenizer, std::move(end_tokens), golden.prompt, std::move(options));
+        return Generation(model, tokenizer, std::move(end_tokens), golden.prompt, std::move(options));
     }
 };
 
@@ -48,7 +48,7 @@ TEST_CASE("generation: pieces come token by token, and together are the text") {
 
 TEST_CASE("generation: without a tokenizer there are ids and no text") {
     const Run run;
-    Generation generation(run.model, nullptr, {}, run.golden.prompt, {.max_tokens = 20, .temperature = 0});
+    Generation generation(run.model, std::nullopt, {}, run.golden.prompt, {.max_tokens = 20, .temperature = 0});
     CHECK(generation.finish_text().empty());
     CHECK(to_vector(generation.ids()) == run.golden.next);
 }
@@ -95,8 +95,7 @@ TEST_CASE("generation: a stop text ends it, inside a token or across several, an
     CHECK(text_with({"><63><63>"}, Finish::stop, 3) == "<50");
     CHECK(text_with({"<50>"}, Finish::stop, 1) == "");
     CHECK(text_with({"85", "63><86"}, Finish::stop, 5) == "<50><63><63><");
-    CHECK(text_with({"63><63><85", ""}, Finish::length, 7) == "<50><63><63><63><86><85><84>");  // begins twice, never comes
-    CHECK(text_with({"<84><32"}, Finish::length, 7) == "<50><63><63><63><86><85><84>");         // what was held back comes at the end
+    CHECK(text_with({"<84><32"}, Finish::length, 7) == "<50><63><63><63><86><85><84>");  // what was held back comes at the end
 }
 
 TEST_CASE("generation: an end token ends it and is neither among the ids nor in the text; unless it is to be ignored") {
@@ -116,11 +115,11 @@ TEST_CASE("generation: no tokens asked for, none made; and none beyond the conte
     CHECK(none.finish_text().empty());
     CHECK(none.finish() == Finish::length);
     CHECK(none.ids().empty());
-    Generation full(run.model, nullptr, {}, std::vector<std::int32_t>(64, 5), {.max_tokens = 10, .temperature = 0});
+    Generation full(run.model, std::nullopt, {}, std::vector<std::int32_t>(64, 5), {.max_tokens = 10, .temperature = 0});
     full.finish_text();
     CHECK(full.ids().size() == 1);  // the last position still says what comes next
     CHECK(full.finish() == Finish::length);
-    Generation nearly(run.model, nullptr, {}, std::vector<std::int32_t>(60, 5), {.max_tokens = 10, .temperature = 0});
+    Generation nearly(run.model, std::nullopt, {}, std::vector<std::int32_t>(60, 5), {.max_tokens = 10, .temperature = 0});
     nearly.finish_text();
     CHECK(nearly.ids().size() == 5);
 }
@@ -130,7 +129,7 @@ TEST_CASE("generation: a full context slides where that is asked for, as if what
     const index_t limit = context(model);
     const auto greedy = greedy_case("gpt2");
     const GenerateOptions options{.max_tokens = limit + limit / 2, .temperature = 0, .ignore_eos = true, .slide_context = true};
-    Generation generation(model, nullptr, {}, greedy.prompt, options);
+    Generation generation(model, std::nullopt, {}, greedy.prompt, options);
     generation.finish_text();
     auto whole = greedy.prompt;
     for (const auto id : generation.ids()) whole.push_back(id);
@@ -138,13 +137,13 @@ TEST_CASE("generation: a full context slides where that is asked for, as if what
     // The token that fills the context is followed by what the later half alone would give.
     const auto kept =
         std::span<const std::int32_t>(whole).subspan(static_cast<std::size_t>(limit + 1 - limit / 2), static_cast<std::size_t>(limit / 2));
-    Generation anew(model, nullptr, {}, to_vector(kept), {.max_tokens = limit / 2, .temperature = 0, .ignore_eos = true});
+    Generation anew(model, std::nullopt, {}, to_vector(kept), {.max_tokens = limit / 2, .temperature = 0, .ignore_eos = true});
     anew.finish_text();
     const auto after = std::span<const std::int32_t>(whole).subspan(static_cast<std::size_t>(limit + 1), anew.ids().size());
     CHECK(to_vector(after) == to_vector(anew.ids()));
     // A prompt that is longer than the context loses its beginning.
     std::vector<std::int32_t> prompt(static_cast<std::size_t>(limit + 3), 1);
-    Generation from_end(model, nullptr, {}, prompt, {.max_tokens = 1, .temperature = 0, .slide_context = true});
+    Generation from_end(model, std::nullopt, {}, prompt, {.max_tokens = 1, .temperature = 0, .slide_context = true});
     CHECK(from_end.next());
 }
 
@@ -158,7 +157,7 @@ TEST_CASE("generation: ids that the tokenizer lacks have no text") {
 TEST_CASE("generation: a seed gives the same tokens again, another seed others") {
     const Run run;
     const auto ids = [&](std::uint64_t seed) {
-        Generation generation(run.model, nullptr, {}, run.golden.prompt, {.max_tokens = 20, .temperature = 2, .seed = seed});
+        Generation generation(run.model, std::nullopt, {}, run.golden.prompt, {.max_tokens = 20, .temperature = 2, .seed = seed});
         generation.finish_text();
         return to_vector(generation.ids());
     };
@@ -172,7 +171,7 @@ TEST_CASE("generation: several threads share one model") {
     std::vector<std::thread> threads;
     for (auto& ids : found)
         threads.emplace_back([&run, &ids] {
-            Generation generation(run.model, nullptr, {}, run.golden.prompt, {.max_tokens = 20, .temperature = 0});
+            Generation generation(run.model, std::nullopt, {}, run.golden.prompt, {.max_tokens = 20, .temperature = 0});
             generation.finish_text();
             ids = to_vector(generation.ids());
         });
@@ -194,7 +193,7 @@ TEST_CASE("generation: a stop token cancels it before the prompt and between tok
 TEST_CASE("generation: what a caller gets wrong is refused by name") {
     const auto model = golden_model("llama");
     const auto start = [&](std::vector<std::int32_t> prompt, const GenerateOptions& options = {}) {
-        Generation(model, nullptr, {}, std::move(prompt), options).next();
+        Generation(model, std::nullopt, {}, std::move(prompt), options).next();
     };
     CHECK_ERROR(start({}), ErrorCode::invalid_argument);
     CHECK_ERROR(start({1, 103}), ErrorCode::index_out_of_range);
@@ -215,7 +214,6 @@ TEST_CASE("session: tokens fed in pieces give the logits of all at once") {
     CHECK(pieces.size() == 2);
     CHECK(golden::deviation(pieces.feed(std::span(prompt).subspan(2)), want) <= 2e-5);
     CHECK(pieces.size() == 5);
-    CHECK(&pieces.model() == &model);
     pieces.cache().truncate(2);
     CHECK(golden::deviation(pieces.feed(std::span(prompt).subspan(2)), want) <= 2e-5);
     CHECK_ERROR(pieces.feed({}), ErrorCode::invalid_argument);
@@ -229,7 +227,7 @@ TEST_CASE("session: with its cache in bf16 the logits stay near, and the greedy 
         const auto want = exact.feed(prompt), got = rounded.feed(prompt);
         CHECK(golden::deviation(got, want) <= 0.02);
         CHECK(got.to_vector() != want.to_vector());
-        Generation generation(model, nullptr, {}, prompt, {.max_tokens = 20, .temperature = 0, .cache_type = DType::bf16});
+        Generation generation(model, std::nullopt, {}, prompt, {.max_tokens = 20, .temperature = 0, .cache_type = DType::bf16});
         generation.finish_text();
         CHECK(to_vector(generation.ids()) == next);
     }

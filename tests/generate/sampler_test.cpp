@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <string>
 
 using namespace tercet;
 
@@ -126,4 +127,71 @@ TEST_CASE("sampler: options outside their ranges are refused") {
     const std::vector<std::int32_t> unknown{3}, negative{-1};
     CHECK_ERROR(sample_token(std::vector<float>{1, 2, 3}, {.repeat_penalty = 2}, unknown, generator), ErrorCode::index_out_of_range);
     CHECK_ERROR(sample_token(std::vector<float>{1, 2, 3}, {.repeat_penalty = 2}, negative, generator), ErrorCode::index_out_of_range);
+}
+
+TEST_CASE("sampler: a bias is added, and −∞ bans a token") {
+    const std::vector<float> logits{1, 2, 3, 0};
+    Generator g(1);
+    CHECK(sample_token(logits, {.temperature = 0, .logit_bias = {{0, 5.0}}}, {}, g) == 0);
+    CHECK(sample_token(logits, {.temperature = 0, .logit_bias = {{2, -infinity}}}, {}, g) == 1);
+    for (int i = 0; i < 200; ++i) CHECK(sample_token(logits, {.temperature = 5, .logit_bias = {{2, -infinity}, {1, -infinity}}}, {}, g) % 3 == 0);
+    CHECK_ERROR(sample_token(logits, {.logit_bias = {{4, 1.0}}}, {}, g), ErrorCode::index_out_of_range);
+    CHECK_ERROR(check(SamplerOptions{.logit_bias = {{1, infinity}}}), ErrorCode::invalid_argument);
+    CHECK_ERROR(check(SamplerOptions{.logit_bias = {{1, std::nan("")}}}), ErrorCode::invalid_argument);
+}
+
+TEST_CASE("sampler: tokens seen cost their presence once and their frequency each time") {
+    const std::vector<float> logits{1, 1.5f, 1.2f};
+    const std::vector<std::int32_t> seen{1, 1, 2};
+    Generator g(1);
+    const auto greedy = [&](double presence, double frequency) {
+        SamplerOptions o{.temperature = 0};
+        o.presence_penalty = presence;
+        o.frequency_penalty = frequency;
+        return sample_token(logits, o, seen, g);
+    };
+    CHECK(greedy(0, 0) == 1);
+    CHECK(greedy(0, 0.2) == 1);   // 1, 1.1, 1.0
+    CHECK(greedy(0, 0.24) == 1);  // 1, 1.02, 0.96
+    CHECK(greedy(0, 0.27) == 0);  // 1, 0.96, 0.93
+    CHECK(greedy(0.4, 0) == 1);   // 1, 1.1, 0.8
+    CHECK(greedy(0.6, 0) == 0);   // 1, 0.9, 0.6
+    CHECK_ERROR(check(SamplerOptions{.presence_penalty = std::nan("")}), ErrorCode::invalid_argument);
+}
+
+TEST_CASE("sampler: typical tokens are those of expected surprise, which may leave out the likeliest") {
+    // Probabilities 0.4, 0.2, 0.2, 0.2: the entropy is 1.332, the surprises 0.916 and 1.609, so the likeliest is the farther by 0.416 to 0.277.
+    std::vector<float> logits;
+    for (const double p : {0.4, 0.2, 0.2, 0.2}) logits.push_back(static_cast<float>(std::log(p)));
+    Generator g(3);
+    std::vector<int> drawn(4, 0);
+    for (int i = 0; i < 3000; ++i) ++drawn[static_cast<std::size_t>(sample_token(logits, {.temperature = 1, .typical_p = 0.55}, {}, g))];
+    CHECK(drawn[0] == 0);
+    for (std::size_t i = 1; i < 4; ++i) CHECK(std::abs(drawn[i] - 1000) < 150);
+    CHECK_ERROR(check(SamplerOptions{.typical_p = 0}), ErrorCode::invalid_argument);
+    CHECK_ERROR(check(SamplerOptions{.typical_p = 1.5}), ErrorCode::invalid_argument);
+}
+
+// What one verb, then one noun, may be: the worked example of the course. Temperature T makes p^(1/T) / Σ p^(1/T) of the probabilities.
+TEST_CASE("sampler: the next-word example, a verb and then a noun, and what temperature does to them") {
+    const std::vector<std::string> verbs{"eat", "dance", "read"}, nouns{"apple", "orange", "banana"};
+    const std::vector<double> verb_p{0.2, 0.6, 0.2}, noun_p{0.5, 0.3, 0.2};
+    const auto logits_of = [](const std::vector<double>& p) {
+        std::vector<float> logits;
+        for (const double x : p) logits.push_back(static_cast<float>(std::log(x)));
+        return logits;
+    };
+    Generator g(5);
+    CHECK(verbs[static_cast<std::size_t>(sample_token(logits_of(verb_p), {.temperature = 0}, {}, g))] == "dance");
+    CHECK(nouns[static_cast<std::size_t>(sample_token(logits_of(noun_p), {.temperature = 0}, {}, g))] == "apple");
+    for (const double temperature : {0.5, 1.0, 2.0})
+        for (const auto& p : {verb_p, noun_p}) {
+            std::vector<double> want, drawn(p.size(), 0);
+            double total = 0;
+            for (const double x : p) want.push_back(std::pow(x, 1 / temperature)), total += want.back();
+            constexpr int draws = 40000;
+            for (int i = 0; i < draws; ++i)
+                drawn[static_cast<std::size_t>(sample_token(logits_of(p), {.temperature = temperature}, {}, g))] += 1.0 / draws;
+            for (std::size_t i = 0; i < p.size(); ++i) CHECK(drawn[i] == Catch::Approx(want[i] / total).margin(0.012));
+        }
 }

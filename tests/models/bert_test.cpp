@@ -1,45 +1,19 @@
-// The BERT encoder against transformers, and the pooling of sentence embeddings.
+// What BERT refuses, and the pooling of sentence embeddings.
 #include "tercet/models/bert.hpp"
 
 #include "support/model_golden.hpp"
 #include "tercet/models/sentence.hpp"
-#include "tercet/ops/loss.hpp"
 
 using namespace tercet;
-using golden::Expected;
-
-TEST_CASE("bert: hidden states, pooler, loss and every gradient equal transformers'") {
-    const Expected expected(golden::model_folder("bert-base") + "/expected.safetensors");
-    auto model = load_bert(ModelFiles::open(golden::model_folder("bert-base")), {.trainable = true});
-    const auto mask = expected.ids("attention_mask").to<std::uint8_t>();
-    const auto types = expected.ids("token_type_ids");
-    const auto out = model(expected.ids("input_ids"), {&mask, &types, true});
-    CHECK(golden::deviation(out.last_hidden_state, expected.real("last_hidden_state")) <= 2e-5);
-    CHECK(golden::deviation(out.pooler_output, expected.real("pooler_output")) <= 2e-5);
-    WARN("bert-base: last hidden state deviates by " << golden::deviation(out.last_hidden_state, expected.real("last_hidden_state")));
-    golden::check_hidden_states(expected, out.hidden_states);
-    const auto loss = mse_loss(out.last_hidden_state, expected.real("target_hidden")) + mse_loss(out.pooler_output, expected.real("target_pooler"));
-    CHECK(std::abs(loss.item() - expected.real("loss").to_vector()[0]) <= 1e-5);
-    loss.backward();
-    golden::check_gradients(expected, model);
-}
-
-TEST_CASE("bert: packed for inference it gives the same") {
-    const Expected expected(golden::model_folder("bert-base") + "/expected.safetensors");
-    const auto model = load_bert(ModelFiles::open(golden::model_folder("bert-base")));
-    const auto mask = expected.ids("attention_mask").to<std::uint8_t>();
-    const auto types = expected.ids("token_type_ids");
-    CHECK(golden::deviation(model(expected.ids("input_ids"), {&mask, &types}).last_hidden_state, expected.real("last_hidden_state")) <= 2e-5);
-}
 
 TEST_CASE("bert: wrong inputs are refused by name") {
-    const auto model = load_bert(ModelFiles::open(golden::model_folder("bert-base")));
+    const auto model = std::get<Bert>(load_encoder_body(ModelFiles::open(golden::model_folder("bert-base"))).body);
     CHECK_ERROR(model(Tensor<std::int32_t>::zeros({1, 65})), ErrorCode::context_overflow);
     CHECK_ERROR(model(Tensor<std::int32_t>::full({1, 4}, 113)), ErrorCode::index_out_of_range);
     CHECK_ERROR(model(Tensor<std::int32_t>::zeros({4})), ErrorCode::shape_mismatch);
     const auto mask = Tensor<std::uint8_t>::ones({1, 3});
     CHECK_ERROR(model(Tensor<std::int32_t>::zeros({1, 4}), {.attention_mask = &mask}), ErrorCode::shape_mismatch);
-    CHECK_ERROR(load_bert(ModelFiles::open(golden::model_folder("llama"))), ErrorCode::unsupported);
+    CHECK_ERROR(load_encoder_body(ModelFiles::open(golden::model_folder("llama"))), ErrorCode::unsupported);
     CHECK_ERROR(load_causal_model(ModelFiles::open(golden::model_folder("bert-base"))), ErrorCode::unsupported);
 }
 

@@ -65,7 +65,7 @@ TEST_CASE("save gguf: a model and its tokenizer come back with the same logits a
         const auto expected = model(ids);
         const auto bytes = gguf_of(model, &tokenizer).bytes();
         const auto llm = load_causal_lm(bytes);
-        const auto& again = std::get<Gpt2>(llm.model());
+        const auto& again = *llm.model().as<Gpt2>();
         CHECK(again.config.context == 48);
         CHECK(again.config.layers == 3);
         CHECK(again.config.heads == 4);
@@ -106,7 +106,7 @@ TEST_CASE("save gguf: every type of matrix is near the model, and as near as its
             CHECK(t.type == (t.shape.rank() == 2 && t.name != "position_embd.weight" ? type : f32));
         }
         const auto llm = load_causal_lm(bytes);
-        CHECK(deviation(std::get<Gpt2>(llm.model())(ids), expected) <= tolerance * size_of_logits);
+        CHECK(deviation(llm.model()(ids), expected) <= tolerance * size_of_logits);
         CHECK(llm.end_tokens() == std::vector<std::int32_t>{0});
     }
 }
@@ -133,7 +133,7 @@ TEST_CASE("save gguf: blocks that do not fill a row give way to smaller ones, an
     CHECK(file.find("blk.0.ffn_up.weight")->type == f16);
     CHECK(file.find("blk.0.ffn_down.weight")->type == q8_0);
     const auto ids = some_ids(2, 16, config.vocab_size);
-    CHECK(deviation(std::get<Gpt2>(load_causal_lm(bytes).model())(ids), model(ids)) <= 1e-2);
+    CHECK(deviation(load_causal_lm(bytes).model()(ids), model(ids)) <= 1e-2);
 }
 
 TEST_CASE("save gguf: the reference's model, packed or trainable, gives the reference's logits") {
@@ -142,17 +142,17 @@ TEST_CASE("save gguf: the reference's model, packed or trainable, gives the refe
     const auto ids = expected.ids("input_ids");
     for (const bool trainable : {true, false}) {
         const auto loaded = load_causal_model(ModelFiles::open(golden::model_folder("gpt2")), {.trainable = trainable});
-        const auto bytes = gguf_of(std::get<Gpt2>(loaded), nullptr).bytes();
+        const auto bytes = gguf_of(*loaded.as<Gpt2>(), nullptr).bytes();
         const auto llm = load_causal_lm(bytes);
         CHECK_FALSE(llm.has_tokenizer());
         CHECK(deviation(forward(llm.model(), ids), expected.real("logits")) <= 2e-5);
         // A model that was loaded from such a file can be saved again, in another type too.
-        const auto twice = gguf_of(std::get<Gpt2>(llm.model()), nullptr).bytes();
+        const auto twice = gguf_of(*llm.model().as<Gpt2>(), nullptr).bytes();
         CHECK(twice == bytes);
-        const auto half =
-            gguf_of(std::get<Gpt2>(load_causal_lm(gguf_of(std::get<Gpt2>(loaded), nullptr, {.weights = StorageType::f16}).bytes()).model()), nullptr,
-                    {.weights = StorageType::f16});
-        CHECK(half.bytes() == gguf_of(std::get<Gpt2>(loaded), nullptr, {.weights = StorageType::f16}).bytes());
+        const auto half = gguf_of(*loaded.as<Gpt2>(), nullptr, {.weights = StorageType::f16}).bytes();
+        const auto again = load_causal_lm(half);
+        CHECK(gguf_of(*again.model().as<Gpt2>(), nullptr, {.weights = StorageType::f16}).bytes() == half);
+        CHECK(half == gguf_of(*loaded.as<Gpt2>(), nullptr, {.weights = StorageType::f16}).bytes());
     }
 }
 

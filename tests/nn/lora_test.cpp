@@ -4,6 +4,7 @@
 #include "support/model_golden.hpp"
 #include "support/temp_dir.hpp"
 #include "tercet/models/auto.hpp"
+#include "tercet/models/llama.hpp"
 #include "tercet/ops/loss.hpp"
 
 using namespace tercet;
@@ -21,7 +22,7 @@ std::string adapter_folder(const std::string& name) {
 }
 
 Llama load(const std::string& base, const ModelOptions& options = {}) {
-    return std::get<Llama>(load_causal_model(ModelFiles::open(golden::model_folder(base)), options));
+    return *load_causal_model(ModelFiles::open(golden::model_folder(base)), options).as<Llama>();
 }
 
 // A module of one layer, to put small adapters on.

@@ -6,8 +6,10 @@
 
 namespace {
 
-// Attention by its definition, one number at a time.
-D naive(const D& q, const D& k, const D& v, const AttentionOptions& options, const D& bias = {}) {
+// Attention by its definition, one number at a time; by pointers, since a debug build's accessors take minutes.
+D naive(const D& query, const D& key, const D& value, const AttentionOptions& options, const D& bias = {}) {
+    const D q = query.contiguous(), k = key.contiguous(), v = value.contiguous();
+    const auto row = [](const D& x, index_t b, index_t h, index_t t) { return x.data() + ((b * x.size(1) + h) * x.size(2) + t) * x.size(3); };
     const index_t B = q.size(0), H = q.size(1), Tq = q.size(2), D_ = q.size(3), Tk = k.size(2), group = H / k.size(1);
     const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(D_)));
     auto out = D::zeros(q.shape());
@@ -20,15 +22,20 @@ D naive(const D& q, const D& k, const D& v, const AttentionOptions& options, con
                 for (index_t j = 0; j < Tk; ++j) {
                     const index_t position = i + Tk - Tq;
                     if (options.causal && j > position) continue;
-                    if (options.window > 0 && position - j >= options.window) continue;
+                    if (options.window > 0 && std::abs(position - j) >= options.window) continue;
                     double score = 0;
-                    for (index_t d = 0; d < D_; ++d) score += q(b, h, i, d) * k(b, h / group, j, d);
+                    const double *qi = row(q, b, h, i), *kj = row(k, b, h / group, j);
+                    for (index_t d = 0; d < D_; ++d) score += qi[d] * kj[d];
                     score *= scale;
+                    if (options.softcap > 0) score = options.softcap * std::tanh(score / options.softcap);
                     if (!options.slopes.empty()) score -= options.slopes[static_cast<std::size_t>(h)] * static_cast<double>(position - j);
                     total += weight[static_cast<std::size_t>(j)] = std::exp(score + added(b, h, i, j));
                 }
-                for (index_t j = 0; j < Tk && total > 0; ++j)
-                    for (index_t d = 0; d < D_; ++d) out.at(b, h, i, d) += weight[static_cast<std::size_t>(j)] / total * v(b, h / group, j, d);
+                double* to = out.mutable_data() + ((b * H + h) * Tq + i) * D_;
+                for (index_t j = 0; j < Tk && total > 0; ++j) {
+                    const double p = weight[static_cast<std::size_t>(j)] / total, *vj = row(v, b, h / group, j);
+                    for (index_t d = 0; d < D_; ++d) to[d] += p * vj[d];
+                }
             }
     return out;
 }
@@ -107,6 +114,11 @@ TEST_CASE("attention equals its definition across blocks of queries, with every 
                               {2, 2, 9, 4, 3, {.causal = true}},
                               {1, 1, 140, 70, 2, {.causal = true, .window = 1}},
                               {1, 1, 5, 5, 3, {.scale = 2.0}},
+                              {2, 1, 150, 150, 6, {.window = 9}},
+                              {2, 2, 3, 400, 6, {.window = 90}},
+                              {2, 1, 70, 3, 6, {.window = 68}},
+                              {4, 2, 100, 130, 8, {.causal = true, .scale = 3.0, .softcap = 1.5}},
+                              {4, 2, 1, 300, 8, {.scale = 3.0, .softcap = 0.5}},
                               {70, 1, 1, 9, 3, {}}};
         for (const auto& c : cases) {
             INFO(c.heads << '/' << c.kv_heads << " heads, " << c.queries << " queries, " << c.keys << " keys");
@@ -131,6 +143,8 @@ TEST_CASE("attention: gradients equal finite differences, also grouped, masked, 
                               {{1, 4, 1, 3}, {1, 2, 4, 3}, {}},
                               {{1, 2, 1, 3}, {1, 1, 5, 3}, {.causal = true, .window = 2}},
                               {{1, 2, 3, 2}, {1, 2, 1, 2}, {}},
+                              {{1, 2, 5, 3}, {1, 1, 5, 3}, {.window = 2}},
+                              {{1, 2, 5, 3}, {1, 1, 5, 3}, {.causal = true, .scale = 2.0, .softcap = 0.7}},
                               {{1, 1, 4, 2}, {1, 1, 2, 2}, {.causal = true}},  // the first queries see nothing
                               {{1, 2, 0, 3}, {1, 2, 2, 3}, {}},
                               {{1, 2, 2, 3}, {1, 2, 0, 3}, {}},
@@ -165,12 +179,13 @@ D by_parts(const D& q, const D& k, const D& v, const AttentionOptions& options) 
         for (index_t i = 0; i < Tq; ++i)
             for (index_t j = 0; j < Tk; ++j) {
                 const index_t position = i + Tk - Tq;
-                if ((options.causal && j > position) || (options.window > 0 && position - j >= options.window)) mask.at(h, i, j) = masked;
+                if ((options.causal && j > position) || (options.window > 0 && std::abs(position - j) >= options.window)) mask.at(h, i, j) = masked;
                 else if (!options.slopes.empty()) mask.at(h, i, j) = -options.slopes[static_cast<std::size_t>(h)] * static_cast<double>(position - j);
             }
     std::vector<D> heads;
     for (index_t h = 0; h < H; ++h) {
-        const auto scores = matmul(select(q, 1, h), transpose(select(k, 1, h / group))) * (1 / std::sqrt(static_cast<double>(q.size(3))));
+        auto scores = matmul(select(q, 1, h), transpose(select(k, 1, h / group))) * (1 / std::sqrt(static_cast<double>(q.size(3))));
+        if (options.softcap > 0) scores = tanh(scores * (1 / options.softcap)) * options.softcap;
         heads.push_back(unsqueeze(matmul(softmax(scores + mask[h]), select(v, 1, h / group)), 1));
     }
     return concatenate(heads, 1);
@@ -186,6 +201,8 @@ TEST_CASE("attention: gradients over many tiles and odd extents equal those of i
                           {4, 2, 70, 93, 5, {.causal = true, .window = 17}},
                           {2, 1, 150, 150, 40, {.causal = true, .window = 70, .slopes = alibi_slopes(2)}},
                           {3, 1, 67, 131, 12, {}},
+                          {2, 2, 130, 140, 12, {.window = 30}},
+                          {2, 1, 130, 130, 16, {.causal = true, .softcap = 0.8}},
                           {1, 1, 3, 200, 33, {.causal = true}},
                           {1, 1, 80, 140, 80, {}},
                           {2, 2, 140, 70, 8, {.causal = true}}};  // the first queries see nothing
@@ -452,7 +469,16 @@ TEST_CASE("attention: shapes and options that do not fit are refused by name", "
     CHECK_ERROR(attention(x, D::zeros({1, 4, 3, 7}), D::zeros({1, 4, 3, 7})), ErrorCode::shape_mismatch);
     CHECK_ERROR(attention(x, x, x, {}, D::zeros({4, 4})), ErrorCode::shape_mismatch);
     CHECK_ERROR(attention(x, x, x, {.slopes = {1, 2, 3}}), ErrorCode::shape_mismatch);
-    CHECK_ERROR(attention(x, x, x, {.window = 2}), ErrorCode::invalid_argument);
+    CHECK_ERROR(attention(x, x, x, {.softcap = -1}), ErrorCode::invalid_argument);
     CHECK_ERROR(attention(x, x, x, {.causal = true, .window = -1}), ErrorCode::invalid_argument);
-    CHECK_ERROR(attention(x, x, x, {}, D::zeros({3, 3}).requires_grad()), ErrorCode::autograd);
+    CHECK_ERROR(self_attention(D::zeros({1, 3, 24}), 4, {}, D::zeros({3, 3}).requires_grad()), ErrorCode::autograd);
+}
+
+TEST_CASE("attention: a bias that is trained gets its gradient, and the values stay the same", "[ops]") {
+    const auto q = numbers({2, 4, 5, 3}, 1), k = numbers({2, 2, 6, 3}, 2), v = numbers({2, 2, 6, 3}, 3), bias = numbers({4, 5, 6}, 4);
+    const AttentionOptions cases[] = {{}, {.causal = true, .window = 3}, {.scale = 1.0, .softcap = 0.9}, {.causal = true, .slopes = alibi_slopes(4)}};
+    for (const auto& options : cases) {
+        CHECK(distance(attention(q, k, v, options, bias.clone().requires_grad()).detach(), attention(q, k, v, options, bias)) <= 1e-12);
+        CHECK(gradcheck([&](Inputs& in) { return attention(in[0], in[1], in[2], options, in[3]); }, {q, k, v, bias}) <= 1e-6);
+    }
 }

@@ -63,20 +63,6 @@ TEST_CASE("rope: neighbours are turned as halves of permuted channels are", "[op
     });
 }
 
-TEST_CASE("rope: long contexts slow the long waves, keep the short ones, and blend between", "[ops]") {
-    const auto plain = rope_frequencies(16, 10000);
-    const auto slow = stretched(plain, {8, 1, 4, 100});
-    for (std::size_t i = 0; i < plain.frequencies.size(); ++i) {
-        const double f = plain.frequencies[i], turns = 100 * f / (2 * 3.14159265358979323846);
-        if (turns > 4) CHECK(slow.frequencies[i] == f);
-        else if (turns < 1) CHECK(slow.frequencies[i] == f / 8);
-        else CHECK((slow.frequencies[i] > f / 8 && slow.frequencies[i] < f));
-    }
-    RopeTable scaled = plain;
-    scaled.scale = 0.5;
-    CHECK(RopeAngles<double>(scaled, 0, 1).cosine(0, 0) == 0.5);
-}
-
 TEST_CASE("rope: shapes and options that do not fit are refused by name", "[ops]") {
     const RopeAngles<double> angles(rope_frequencies(4, 100), 0, 3);
     CHECK_ERROR(rope(D::zeros({2, 4}), angles), ErrorCode::shape_mismatch);

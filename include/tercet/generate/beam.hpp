@@ -20,6 +20,7 @@ struct BeamOptions {
     double length_penalty = 1;  // above 0: longer ones gain, since log-probabilities are negative
     std::vector<std::int32_t> end_tokens{};
     std::function<bool(std::span<const std::int32_t> ids)> stop{};  // of the new ids: whether the hypothesis ends here; none: never
+    std::vector<std::int32_t> banned{};                             // tokens that no hypothesis has
     std::stop_token cancel{};
     DType cache_type = DType::f32;  // of the keys and values kept, or bf16
 };
@@ -76,9 +77,9 @@ inline void add_extensions(std::vector<BeamCandidate>& best, std::span<const dou
 
 }  // namespace detail
 
-/// The best continuations of a prompt. Deterministic. Throws invalid_argument for an empty prompt or options outside their ranges,
-/// index_out_of_range, context_overflow, cancelled.
-inline BeamResult beam_search(const CausalModel& model, std::span<const std::int32_t> prompt, const BeamOptions& options) {
+/// The best continuations of a prompt in a session: that of an encoder-decoder, whose prompt begins with its start token, or of a decoder.
+/// Deterministic. Throws invalid_argument for an empty prompt or options outside their ranges, index_out_of_range, context_overflow, cancelled.
+inline BeamResult beam_search(Session session, std::span<const std::int32_t> prompt, const BeamOptions& options) {
     require(options.beams >= 1 && options.beams <= 1024, ErrorCode::invalid_argument, "beam search: ", options.beams, " beams, not in [1, 1024]");
     require(options.max_tokens >= 0, ErrorCode::invalid_argument, "beam search: max_tokens ", options.max_tokens, " is negative");
     require(std::abs(options.length_penalty) <= 10, ErrorCode::invalid_argument, "beam search: length_penalty ", options.length_penalty,
@@ -87,7 +88,7 @@ inline BeamResult beam_search(const CausalModel& model, std::span<const std::int
     using Clock = std::chrono::steady_clock;
     const auto seconds_since = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
     const NoGrad guard;
-    const auto prompt_size = static_cast<index_t>(prompt.size()), limit = context(model), vocabulary = vocab_size(model);
+    const auto prompt_size = static_cast<index_t>(prompt.size()), limit = session.context(), vocabulary = session.vocab_size();
     const index_t room = limit > 0 ? std::max<index_t>(0, limit - prompt_size + 1) : options.max_tokens, most = std::min(options.max_tokens, room);
     if (options.max_tokens == 0) return {{Hypothesis{}}};
 
@@ -108,7 +109,6 @@ inline BeamResult beam_search(const CausalModel& model, std::span<const std::int
     std::vector<Running> running(1);
     std::vector<double> row;
     const auto start = Clock::now();
-    Session session(model, options.cache_type);
     auto logits = session.feed(prompt, options.cancel).reshape({1, vocabulary});  // (beams, V)
     result.prompt_tokens_per_s = static_cast<double>(prompt_size) / std::max(seconds_since(start), 1e-9);
 
@@ -117,6 +117,8 @@ inline BeamResult beam_search(const CausalModel& model, std::span<const std::int
         std::vector<detail::BeamCandidate> candidates;
         for (std::size_t b = 0; b < running.size(); ++b) {
             detail::log_probabilities(row, logits.data() + static_cast<index_t>(b) * vocabulary, vocabulary);
+            for (const auto id : options.banned)
+                if (id >= 0 && id < vocabulary) row[static_cast<std::size_t>(id)] = -std::numeric_limits<double>::infinity();
             detail::add_extensions(candidates, row, running[b].log_probability, static_cast<index_t>(b), keep);
         }
         std::vector<Running> next;
@@ -146,11 +148,22 @@ inline BeamResult beam_search(const CausalModel& model, std::span<const std::int
 
         require(!options.cancel.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
         running = std::move(next);
-        session.cache().reorder(parents);
-        auto newest = Tensor<std::int32_t>::empty({static_cast<index_t>(running.size()), 1});
-        for (std::size_t b = 0; b < running.size(); ++b) newest.mutable_data()[b] = running[b].ids.back();
-        logits = forward(model, newest, {.cache = &session.cache(), .last_only = true}).reshape({-1, vocabulary}).contiguous();
+        session.reorder(parents);
+        const bool anew = session.must_reread(1);
+        if (anew) session.cache().truncate(0);
+        std::vector<std::int32_t> newest;
+        for (const auto& r : running) {
+            if (anew) newest.insert(newest.end(), prompt.begin(), prompt.end());
+            newest.insert(newest.end(), anew ? r.ids.begin() : r.ids.end() - 1, r.ids.end());
+        }
+        logits = session.step(
+            Tensor<std::int32_t>::copy(newest, {static_cast<index_t>(running.size()), static_cast<index_t>(newest.size() / running.size())}));
     }
+}
+
+/// The best continuations of a prompt by a decoder.
+inline BeamResult beam_search(const CausalModel& model, std::span<const std::int32_t> prompt, const BeamOptions& options) {
+    return beam_search(Session(model, options.cache_type), prompt, options);
 }
 
 }  // namespace tercet::inline TERCET_ABI

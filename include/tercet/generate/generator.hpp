@@ -15,7 +15,8 @@ struct GenerateOptions {
     index_t max_tokens = 128;
     double temperature = 0.8;  // 0: the most likely token each time
     index_t top_k = 0;
-    double top_p = 1, min_p = 0, repeat_penalty = 1;
+    double top_p = 1, min_p = 0, typical_p = 1, repeat_penalty = 1, frequency_penalty = 0, presence_penalty = 0;
+    std::vector<std::pair<std::int32_t, double>> logit_bias{};  // added to the logits of these tokens; −∞ bans one
     std::uint64_t seed = 0;
     std::vector<std::string> stop{};  // texts that end the generation; they are not part of it
     bool ignore_eos = false;
@@ -23,7 +24,9 @@ struct GenerateOptions {
     std::stop_token cancel{};
     DType cache_type = DType::f32;  // of the keys and values kept, or bf16
 
-    SamplerOptions sampler() const { return {temperature, top_k, top_p, min_p, repeat_penalty, seed}; }
+    SamplerOptions sampler() const {
+        return {temperature, top_k, top_p, min_p, typical_p, repeat_penalty, frequency_penalty, presence_penalty, logit_bias, seed};
+    }
 };
 
 /// Why a generation ended: max_tokens or the context reached, a stop text met, the end token drawn.
@@ -37,18 +40,24 @@ constexpr std::string_view name_of(Finish finish) {
 /// One running generation. A range of text pieces; or call next() for one token at a time.
 class Generation {
 public:
-    /// The model and tokenizer (may be null) must outlive this, or be kept by `keep`.
-    Generation(const CausalModel& model, const Tokenizer* tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
-               GenerateOptions options, std::shared_ptr<const void> keep = {})
-        : session_(model, options.cache_type),
-          tokenizer_(tokenizer),
+    /// Goes on from a prompt; without a tokenizer there are ids alone.
+    Generation(const CausalModel& model, std::optional<Tokenizer> tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
+               const GenerateOptions& options)
+        : Generation(Session(model, options.cache_type), std::move(tokenizer), std::move(end_tokens), std::move(prompt), options) {}
+
+    /// Goes on from a prompt in a session: that of an encoder-decoder, whose prompt begins with its start token, or one that holds tokens already.
+    Generation(Session session, std::optional<Tokenizer> tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
+               GenerateOptions options)
+        : session_(std::move(session)),
+          tokenizer_(std::move(tokenizer)),
           end_tokens_(std::move(end_tokens)),
           seen_(std::move(prompt)),
           options_(std::move(options)),
-          generator_(options_.seed),
-          keep_(std::move(keep)) {
-        if (tokenizer != nullptr) stream_.emplace(*tokenizer);
-        check(options_.sampler());
+          sampler_(options_.sampler()),
+          generator_(options_.seed) {
+        if (tokenizer_) stream_.emplace(*tokenizer_);
+        check(sampler_);
+        for (const auto& stop : options_.stop) require(!stop.empty(), ErrorCode::invalid_argument, "generate: a stop text is empty");
         require(options_.max_tokens >= 0, ErrorCode::invalid_argument, "generate: max_tokens ", options_.max_tokens, " is negative");
         require(!seen_.empty(), ErrorCode::invalid_argument, "generate: the prompt is empty");
         prompt_tokens_ = seen_.size();
@@ -59,7 +68,7 @@ public:
         piece_.clear();
         if (finish_ != Finish::running) return false;
         const auto made = static_cast<index_t>(seen_.size() - prompt_tokens_);
-        const index_t limit = context(session_.model());
+        const index_t limit = session_.context();
         const bool full = limit > 0 && session_.size() >= limit;
         if (made >= options_.max_tokens || (full && made > 0 && !options_.slide_context)) return end(Finish::length);
         require(!options_.cancel.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
@@ -69,8 +78,12 @@ public:
             session_.cache().truncate(0);
             fed = std::span<const std::int32_t>(seen_).last(static_cast<std::size_t>(std::max<index_t>(limit / 2, 1)));
         }
+        if (made > 0 && session_.must_reread(static_cast<index_t>(fed.size()))) {
+            fed = std::span<const std::int32_t>(seen_).last(static_cast<std::size_t>(session_.size()) + fed.size());
+            session_.cache().truncate(0);
+        }
         const auto logits = session_.feed(fed, options_.cancel);
-        const std::int32_t id = sample_token(logits.span(), options_.sampler(), seen_, generator_);
+        const std::int32_t id = sample_token(logits.span(), sampler_, seen_, generator_);
         (made == 0 ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
         seen_.push_back(id);
@@ -142,8 +155,7 @@ private:
     }
     std::size_t first_stop() const {
         std::size_t first = std::string::npos;
-        for (const auto& s : options_.stop)
-            if (!s.empty()) first = std::min(first, held_.find(s));
+        for (const auto& s : options_.stop) first = std::min(first, held_.find(s));
         return first;
     }
     // How many bytes at the end might be the beginning of a stop text.
@@ -160,12 +172,12 @@ private:
     }
 
     Session session_;
-    const Tokenizer* tokenizer_;
+    std::optional<Tokenizer> tokenizer_;
     std::optional<TokenStream> stream_;
     std::vector<std::int32_t> end_tokens_, seen_;
     GenerateOptions options_;
+    SamplerOptions sampler_;
     Generator generator_;
-    std::shared_ptr<const void> keep_;
     std::size_t prompt_tokens_ = 0;
     std::string piece_, held_, text_;
     Finish finish_ = Finish::running;

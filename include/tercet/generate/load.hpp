@@ -4,7 +4,7 @@
 //   auto encoder = load_text_encoder("all-MiniLM-L6-v2/");
 #pragma once
 
-#include "tercet/generate/generator.hpp"
+#include "tercet/generate/beam.hpp"
 #include "tercet/models/sentence.hpp"
 #include "tercet/text/load_tokenizer.hpp"
 
@@ -31,7 +31,7 @@ public:
     }
     /// Starts a generation from ids, to which nothing is added.
     Generation generate(std::vector<std::int32_t> prompt, const GenerateOptions& options = {}) const {
-        return Generation(parts_->model, has_tokenizer() ? &*parts_->tokenizer : nullptr, parts_->end_tokens, std::move(prompt), options, parts_);
+        return Generation(parts_->model, parts_->tokenizer, parts_->end_tokens, std::move(prompt), options);
     }
 
 private:
@@ -43,13 +43,64 @@ private:
     std::shared_ptr<const Parts> parts_;
 };
 
+/// An encoder-decoder with its tokenizer: const, cheap to copy, shared by threads.
+class Seq2SeqLm {
+public:
+    /// The decoder begins with the model's start token and `forced`, what the files ask for after it; `banned` tokens are never made.
+    struct Tokens {
+        std::vector<std::int32_t> end{}, forced{}, banned{};
+    };
+
+    Seq2SeqLm(Seq2SeqModel model, std::optional<Tokenizer> tokenizer, Tokens tokens)
+        : parts_(std::make_shared<const Parts>(Parts{std::move(model), std::move(tokenizer), std::move(tokens)})) {}
+
+    const Seq2SeqModel& model() const { return parts_->model; }
+    bool has_tokenizer() const { return parts_->tokenizer.has_value(); }
+    /// Throws bad_tokenizer when the files had none.
+    const Tokenizer& tokenizer() const {
+        require(has_tokenizer(), ErrorCode::bad_tokenizer, "this model came without a tokenizer; give ids");
+        return *parts_->tokenizer;
+    }
+    const Tokens& tokens() const { return parts_->tokens; }
+
+    /// Reads a text and starts to write another: a translation, a summary, an answer.
+    Generation generate(std::string_view source, const GenerateOptions& options = {}) const {
+        return generate(tokenizer().encode(source).ids, options);
+    }
+    /// The same from ids, to which nothing is added.
+    Generation generate(std::span<const std::int32_t> source, GenerateOptions options = {}) const {
+        for (const auto id : tokens().banned) options.logit_bias.emplace_back(id, -std::numeric_limits<double>::infinity());
+        return Generation(Session(model(), source, options.cache_type), parts_->tokenizer, tokens().end, start(), std::move(options));
+    }
+    /// The most likely texts by beams; options.end_tokens and banned are the model's where they are empty.
+    BeamResult beam_search(std::span<const std::int32_t> source, BeamOptions options) const {
+        if (options.end_tokens.empty()) options.end_tokens = tokens().end;
+        if (options.banned.empty()) options.banned = tokens().banned;
+        return tercet::beam_search(Session(model(), source, options.cache_type), start(), options);
+    }
+
+private:
+    std::vector<std::int32_t> start() const {
+        std::vector<std::int32_t> ids{model().start_token()};
+        ids.insert(ids.end(), tokens().forced.begin(), tokens().forced.end());
+        return ids;
+    }
+
+    struct Parts {
+        Seq2SeqModel model;
+        std::optional<Tokenizer> tokenizer;
+        Tokens tokens;
+    };
+    std::shared_ptr<const Parts> parts_;
+};
+
 /// A text encoder with its tokenizer and pooling: const, shared by threads.
 class TextEncoder {
 public:
-    TextEncoder(Bert model, Tokenizer tokenizer, SentenceConfig config)
+    TextEncoder(EncoderModel model, Tokenizer tokenizer, SentenceConfig config)
         : parts_(std::make_shared<const Parts>(Parts{std::move(model), std::move(tokenizer), config})) {}
 
-    const Bert& model() const { return parts_->model; }
+    const EncoderModel& model() const { return parts_->model; }
     const Tokenizer& tokenizer() const { return parts_->tokenizer; }
     const SentenceConfig& config() const { return parts_->config; }
 
@@ -63,7 +114,7 @@ public:
 
 private:
     struct Parts {
-        Bert model;
+        EncoderModel model;
         Tokenizer tokenizer;
         SentenceConfig config;
     };
@@ -75,6 +126,9 @@ TERCET_LINKAGE CausalLm load_causal_lm(const std::string& path, const ModelOptio
 
 /// A language model from the bytes of a GGUF file, which must stay alive as long as the model.
 TERCET_LINKAGE CausalLm load_causal_lm(std::span<const std::byte> gguf, const ModelOptions& options = {});
+
+/// An encoder-decoder from a Hugging Face directory. One without a tokenizer.json works with ids.
+TERCET_LINKAGE Seq2SeqLm load_seq2seq_lm(const std::string& path, const ModelOptions& options = {});
 
 /// A sentence encoder from a directory as the sentence-transformers library lays it out.
 TERCET_LINKAGE TextEncoder load_text_encoder(const std::string& path, const ModelOptions& options = {});

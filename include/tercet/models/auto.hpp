@@ -3,16 +3,11 @@
 
 #include "tercet/io/gguf.hpp"
 #include "tercet/io/hub.hpp"
+#include "tercet/models/causal.hpp"
 #include "tercet/models/encoder.hpp"
-#include "tercet/models/gpt2.hpp"
-#include "tercet/models/llama.hpp"
-
-#include <variant>
+#include "tercet/models/seq2seq.hpp"
 
 namespace tercet::inline TERCET_ABI {
-
-/// A decoder-only language model of any architecture here.
-using CausalModel = std::variant<Llama, Gpt2>;
 
 struct ModelOptions {
     bool map = true;         // map the file; false reads it into memory, for files that may shrink meanwhile
@@ -27,14 +22,8 @@ struct ModelOptions {
     std::string adapter{};  // a directory with a LoRA adapter to put on the model (nn/lora.hpp); none when empty
 };
 
-/// ids (B, T) -> logits (B, T, V).
-TERCET_LINKAGE Tensor<float> forward(const CausalModel& model, const Tensor<std::int32_t>& ids, const ForwardOptions& options = {});
-TERCET_LINKAGE index_t layers(const CausalModel& model);
-/// Positions the model was made for.
-TERCET_LINKAGE index_t context(const CausalModel& model);
-TERCET_LINKAGE index_t vocab_size(const CausalModel& model);
-
-/// A language model from an opened directory. Throws unsupported for an architecture that is not in the table.
+/// A language model from an opened directory: GPT-2, Llama, Mistral, Qwen 2 and 3, Phi-3, Gemma 1 to 3. Throws unsupported for a model_type that is
+/// not in the table.
 TERCET_LINKAGE CausalModel load_causal_model(const ModelFiles& files, const ModelOptions& options = {});
 
 /// A language model from an opened GGUF file.
@@ -43,12 +32,18 @@ TERCET_LINKAGE CausalModel load_causal_model(const Gguf& file, const ModelOption
 /// Whether a directory's model is an encoder, which load_encoder() takes.
 TERCET_LINKAGE bool is_encoder(const ModelFiles& files);
 
-/// An encoder from an opened directory (bert, roberta, xlm-roberta, camembert, distilbert) with the head that its architecture names. Throws
-/// unsupported for another model_type or architecture.
+/// An encoder from an opened directory (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet, ModernBERT) with the head that its architecture
+/// names. Throws unsupported for another model_type or architecture.
 TERCET_LINKAGE EncoderModel load_encoder(const ModelFiles& files, const ModelOptions& options = {});
 
 /// The encoder alone, whatever head it was saved with; the heads' tensors are left aside.
-TERCET_LINKAGE Bert load_bert(const ModelFiles& files, const ModelOptions& options = {});
+TERCET_LINKAGE EncoderModel load_encoder_body(const ModelFiles& files, const ModelOptions& options = {});
+
+/// Whether a directory's model is an encoder-decoder, which load_seq2seq_model() takes.
+TERCET_LINKAGE bool is_seq2seq(const ModelFiles& files);
+
+/// An encoder-decoder from an opened directory: T5, mT5, BART, Marian. Throws unsupported for another model_type.
+TERCET_LINKAGE Seq2SeqModel load_seq2seq_model(const ModelFiles& files, const ModelOptions& options = {});
 
 /// Whether the path names a GGUF file.
 inline bool is_gguf(std::string_view path) {

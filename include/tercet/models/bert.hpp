@@ -7,17 +7,19 @@
 #pragma once
 
 #include "tercet/nn/attention.hpp"
+#include "tercet/nn/relative_bias.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
 struct BertConfig {
-    index_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, layers = 0, heads = 0, context = 512, types = 2,
-            padding = 0;  // types 0: no segments
+    index_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, layers = 0, heads = 0, context = 512, types = 2, padding = 0,
+            relative_buckets = 0;  // types 0: no segments; relative_buckets: MPNet's positions, besides the others
     float layer_norm_eps = 1e-12f;
     UnaryOp activation = UnaryOp::gelu;
     bool pooler = true;
     bool counted_positions = false;  // RoBERTa: a token's position is padding + how many tokens that are not padding there are up to it
 
+    // Rows of the table of positions.
     index_t positions() const { return counted_positions ? context + padding + 1 : context; }
 };
 
@@ -28,7 +30,7 @@ struct BertSelfAttention {
     explicit BertSelfAttention(const BertConfig& c)
         : query(c.hidden_size, c.hidden_size), key(c.hidden_size, c.hidden_size), value(c.hidden_size, c.hidden_size), heads(c.heads) {}
 
-    Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& bias) const {  // x (B, T, C), bias (B, 1, 1, T)
+    Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& bias) const {  // x (B, T, C), bias as attention() takes it
         return join_heads(attention(split_heads(query(x), heads), split_heads(key(x), heads), split_heads(value(x), heads), {}, bias));
     }
 
@@ -103,6 +105,7 @@ struct Bert {
     Embedding word_embeddings, position_embeddings, token_type_embeddings;
     LayerNorm embedding_norm;
     std::vector<BertBlock> blocks;
+    Embedding relative_attention_bias;  // (buckets, H), MPNet's
     Linear pooler;
 
     explicit Bert(const BertConfig& c)
@@ -113,6 +116,7 @@ struct Bert {
         require(c.heads > 0 && c.hidden_size % c.heads == 0, ErrorCode::invalid_argument, "bert: width ", c.hidden_size, " does not divide into ",
                 c.heads, " heads");
         if (c.types > 0) token_type_embeddings = Embedding(c.types, c.hidden_size);
+        if (c.relative_buckets > 0) relative_attention_bias = Embedding(c.relative_buckets, c.heads);
         for (index_t i = 0; i < c.layers; ++i) blocks.emplace_back(c);
         if (c.pooler) pooler = Linear(c.hidden_size, c.hidden_size);
     }
@@ -126,7 +130,11 @@ struct Bert {
                 "bert: the attention mask does not fit ids ", ids.shape());
         require(inputs.type_ids == nullptr || inputs.type_ids->shape() == ids.shape(), ErrorCode::shape_mismatch,
                 "bert: the type ids do not fit ids ", ids.shape());
-        const auto bias = inputs.attention_mask != nullptr ? padding_bias(*inputs.attention_mask) : Tensor<float>();
+        auto bias = inputs.attention_mask != nullptr ? padding_bias(*inputs.attention_mask) : Tensor<float>();
+        if (config.relative_buckets > 0) {
+            const auto relative = relative_bias(relative_attention_bias, RelativeBuckets{}, 0, T, T);  // (H, T, T)
+            bias = bias.storage() != nullptr ? relative + bias : relative;
+        }
         BertOutputs out;
         auto x = word_embeddings(ids);
         if (config.types > 0) x = x + token_type_embeddings(inputs.type_ids != nullptr ? *inputs.type_ids : Tensor<std::int32_t>::zeros(ids.shape()));
@@ -166,7 +174,8 @@ private:
     }
 };
 
-/// Guesses words that were masked: hidden states (B, T, C) -> logits (B, T, V), through the table of word embeddings (Devlin et al., section 3.1).
+/// A head maps an encoder's outputs, given its table of word embeddings and what it was fed, to logits. This one guesses words that were masked:
+/// hidden states (B, T, C) -> logits (B, T, V), through the table of word embeddings (Devlin et al., section 3.1).
 struct BertMaskedHead {
     Linear transform;
     LayerNorm layer_norm;
@@ -179,7 +188,7 @@ struct BertMaskedHead {
         if (!tied) decoder = Linear(c.hidden_size, c.vocab_size, false);
     }
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight& words) const {
+    Tensor<float> operator()(const BertOutputs& out, const Weight& words, const EncoderInputs&) const {
         const auto x = layer_norm(transform(out.last_hidden_state, {.activation = activation}));
         return linear(x, decoder.weight.wanted() ? decoder.weight : words, bias);
     }
@@ -199,7 +208,7 @@ struct BertClassifier {
 
     BertClassifier(const BertConfig& c, index_t classes) : classifier(c.hidden_size, classes) {}
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&) const { return classifier(out.pooler_output); }
+    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const { return classifier(out.pooler_output); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -63,7 +63,7 @@ struct DistilBertClassifier {
 
     DistilBertClassifier(const BertConfig& c, index_t classes) : pre_classifier(c.hidden_size, c.hidden_size), classifier(c.hidden_size, classes) {}
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&) const {
+    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const {
         return classifier(pre_classifier(select(out.last_hidden_state, 1, 0), {.activation = UnaryOp::relu}));
     }
 

@@ -7,6 +7,8 @@
 #pragma once
 
 #include "tercet/models/distilbert.hpp"
+#include "tercet/models/modernbert.hpp"
+#include "tercet/models/mpnet.hpp"
 #include "tercet/models/roberta.hpp"
 #include "tercet/ops/cross_entropy.hpp"
 
@@ -21,7 +23,7 @@ struct TokenHead {
     std::string name;  // "classifier", "qa_outputs"
     Linear layer;
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&) const { return layer(out.last_hidden_state); }
+    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const { return layer(out.last_hidden_state); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
@@ -30,20 +32,25 @@ struct TokenHead {
 };
 
 struct EncoderModel {
-    using Body = std::variant<Bert, DistilBert>;
-    using Head = std::variant<std::monostate, BertMaskedHead, RobertaMaskedHead, DistilBertMaskedHead, BertClassifier, RobertaClassifier,
-                              DistilBertClassifier, TokenHead>;
+    using Body = std::variant<Bert, DistilBert, MpNet, ModernBert>;
+    using Head = std::variant<std::monostate, BertMaskedHead, RobertaMaskedHead, DistilBertMaskedHead, ModernBertMaskedHead, BertClassifier,
+                              RobertaClassifier, DistilBertClassifier, ModernBertClassifier, TokenHead>;
 
     Body body;
     Head head;           // none: the encoder alone
-    std::string prefix;  // of the body's names where there is a head: "bert", "roberta", "distilbert"
+    std::string prefix;  // of the body's names where there is a head: "bert", "roberta", "distilbert", "mpnet", "model"
     EncoderTask task = EncoderTask::hidden_states;
     std::vector<std::string> labels{};  // of the classes, in their order
 
-    const BertConfig& config() const { return encoder().config; }
-    /// The body as what all families here are underneath.
-    const Bert& encoder() const {
-        return std::visit([](const auto& b) -> const Bert& { return b; }, body);
+    index_t hidden_size() const {
+        return std::visit([](const auto& b) { return b.config.hidden_size; }, body);
+    }
+    /// Tokens that there are positions for.
+    index_t context() const {
+        return std::visit([](const auto& b) { return b.config.context; }, body);
+    }
+    index_t vocab_size() const {
+        return std::visit([](const auto& b) { return b.config.vocab_size; }, body);
     }
 
     template <class Self, class Visitor>
@@ -66,11 +73,17 @@ struct EncoderOutputs : BertOutputs {
 inline EncoderOutputs forward(const EncoderModel& model, const Tensor<std::int32_t>& ids, const EncoderInputs& inputs = {}) {
     require(ids.rank() == 2 && ids.numel() > 0, ErrorCode::invalid_argument, "forward: ids must be (batch, tokens) with at least one token, not ",
             ids.shape());
-    const Bert& encoder = model.encoder();
-    EncoderOutputs out{encoder(ids, inputs), {}};
+    EncoderOutputs out;
+    const Weight* words = nullptr;
+    std::visit(
+        [&](const auto& b) {
+            static_cast<BertOutputs&>(out) = b(ids, inputs);
+            words = &b.word_embeddings.weight;
+        },
+        model.body);
     std::visit(
         [&](const auto& h) {
-            if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(h)>, std::monostate>) out.logits = h(out, encoder.word_embeddings.weight);
+            if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(h)>, std::monostate>) out.logits = h(out, *words, inputs);
         },
         model.head);
     return out;

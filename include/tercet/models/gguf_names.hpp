@@ -1,7 +1,7 @@
 // GGUF's names and layouts into the checkpoint's: one table a family, and the rows of q and k put back in order.
 //
 // GGUF files of the llama architecture keep q and k for rotation in neighbouring pairs: row (h, i, half) where the checkpoint has
-// (h, half, i). Rows are whole in every stored type, so they are moved as bytes.
+// (h, half, i). Rows are whole in every stored type, so they are moved as bytes. Norms of Gemma are kept with their 1 added.
 #pragma once
 
 #include "tercet/models/config.hpp"
@@ -21,7 +21,11 @@ inline constexpr NamePair llama_block_names[] = {{"attn_norm", "input_layernorm"
                                                  {"attn_output", "self_attn.o_proj"}, {"attn_q_norm", "self_attn.q_norm"},
                                                  {"attn_k_norm", "self_attn.k_norm"}, {"ffn_norm", "post_attention_layernorm"},
                                                  {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
-                                                 {"ffn_down", "mlp.down_proj"}};
+                                                 {"ffn_down", "mlp.down_proj"},       {"attn_qkv", "self_attn.qkv_proj"}};
+// Phi-3's "ffn_up" is gate and up in one; Gemma 2 and 3 have norms after the branches, and "ffn_norm" is the one before the MLP.
+inline constexpr NamePair phi3_block_names[] = {{"ffn_up", "mlp.gate_up_proj"}};
+inline constexpr NamePair gemma_block_names[] = {
+    {"ffn_norm", "pre_feedforward_layernorm"}, {"post_attention_norm", "post_attention_layernorm"}, {"post_ffw_norm", "post_feedforward_layernorm"}};
 inline constexpr NamePair gpt2_names[] = {
     {"token_embd", "transformer.wte"}, {"position_embd", "transformer.wpe"}, {"output_norm", "transformer.ln_f"}, {"output", "lm_head"}};
 inline constexpr NamePair gpt2_block_names[] = {{"attn_norm", "ln_1"}, {"attn_qkv", "attn.c_attn"}, {"attn_output", "attn.c_proj"},
@@ -62,10 +66,21 @@ inline std::vector<std::byte> unpaired_rows(const StoredTensor& t, index_t heads
     return out;
 }
 
+// The weights of Gemma's norms: the file has 1 + w.
+inline std::vector<std::byte> less_one(const StoredTensor& t) {
+    std::vector<std::byte> out(t.bytes.begin(), t.bytes.end());
+    for (std::size_t at = 0; at + 4 <= out.size(); at += 4) {
+        const float w = load_unaligned<float>(out.data() + at) - 1;
+        std::memcpy(out.data() + at, &w, 4);
+    }
+    return out;
+}
+
 }  // namespace detail
 
-/// A GGUF file's tensors under the names of the Hugging Face checkpoint; `file` is kept alive by the result where it was opened from disk.
-inline Checkpoint checkpoint_from_gguf(const Gguf& file, const std::string& architecture, index_t heads, index_t kv_heads) {
+/// A GGUF file's tensors under the names of the Hugging Face checkpoint; `file` is kept alive by the result where it was opened from disk. The heads
+/// are asked for by the architecture llama alone.
+inline Checkpoint checkpoint_from_gguf(const Gguf& file, const std::string& architecture, index_t heads = 1, index_t kv_heads = 1) {
     struct Kept {
         std::shared_ptr<const void> file;
         std::vector<std::vector<std::byte>> moved;
@@ -73,13 +88,25 @@ inline Checkpoint checkpoint_from_gguf(const Gguf& file, const std::string& arch
     auto kept = std::make_shared<Kept>();
     kept->file = file.owner();
     Checkpoint result{file.source(), {}, {}, true};
-    const bool gpt2 = architecture == "gpt2", paired = architecture == "llama";
+    const bool gpt2 = architecture == "gpt2", paired = architecture == "llama", gemma = architecture.starts_with("gemma");
+    const auto own = architecture == "phi3"                                 ? std::span<const detail::NamePair>(detail::phi3_block_names)
+                     : architecture == "gemma2" || architecture == "gemma3" ? std::span<const detail::NamePair>(detail::gemma_block_names)
+                                                                            : std::span<const detail::NamePair>();
     for (StoredTensor t : file.tensors()) {
-        t.name = gpt2 ? detail::checkpoint_name(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.")
-                      : detail::checkpoint_name(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
+        if (gpt2) {
+            t.name = detail::checkpoint_name(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.");
+        } else {
+            auto name = detail::checkpoint_name(t.name, {}, own, "model.layers.");
+            t.name =
+                name != t.name ? std::move(name) : detail::checkpoint_name(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
+        }
         const bool query = t.name.find(".q_proj.") != std::string::npos, key = t.name.find(".k_proj.") != std::string::npos;
         if (paired && (query || key)) {
             kept->moved.push_back(detail::unpaired_rows(t, query ? heads : kv_heads, file.source()));
+            t.bytes = kept->moved.back();
+        }
+        if (gemma && t.name.ends_with("norm.weight") && t.type == StorageType::f32) {
+            kept->moved.push_back(detail::less_one(t));
             t.bytes = kept->moved.back();
         }
         result.tensors.push_back(std::move(t));

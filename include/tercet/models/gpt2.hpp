@@ -5,7 +5,9 @@
 // The head is tied to the token embedding. The layers' weights are written (in, out), as the checkpoint has them.
 #pragma once
 
-#include "tercet/models/llama.hpp"
+#include "tercet/autograd/checkpoint.hpp"
+#include "tercet/models/causal.hpp"
+#include "tercet/nn/attention.hpp"
 #include "tercet/ops/dropout.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -13,8 +15,10 @@ namespace tercet::inline TERCET_ABI {
 struct Gpt2Config {
     index_t vocab_size = 50257, context = 1024, hidden_size = 768, layers = 12, heads = 12, inner_size = 0;  // inner 0: four times hidden
     float layer_norm_eps = 1e-5f;
+    UnaryOp activation = UnaryOp::gelu_tanh;
     double dropout = 0;  // in training: of embeddings and of each branch
     bool tied = true;
+    bool scaled_scores = true, scaled_by_layer = false;  // scores over √D; and over 1, 2, … in the first layer, the second, …
 
     index_t inner() const { return inner_size > 0 ? inner_size : 4 * hidden_size; }
 };
@@ -22,13 +26,22 @@ struct Gpt2Config {
 struct Gpt2Attention {
     Conv1D c_attn, c_proj;
     index_t heads;
+    bool scaled_scores, scaled_by_layer;
 
-    explicit Gpt2Attention(const Gpt2Config& c) : c_attn(c.hidden_size, 3 * c.hidden_size), c_proj(c.hidden_size, c.hidden_size), heads(c.heads) {}
+    explicit Gpt2Attention(const Gpt2Config& c)
+        : c_attn(c.hidden_size, 3 * c.hidden_size),
+          c_proj(c.hidden_size, c.hidden_size),
+          heads(c.heads),
+          scaled_scores(c.scaled_scores),
+          scaled_by_layer(c.scaled_by_layer) {}
 
-    Tensor<float> operator()(const Tensor<float>& x, const DecoderContext& context, index_t layer) const {  // x (B, T, C)
+    Tensor<float> operator()(const Tensor<float>& x, DecoderContext context, index_t layer) const {  // x (B, T, C)
         const index_t C = x.size(2);
         const auto qkv = c_attn(x);  // (B, T, 3C)
-        if (context.cache == nullptr) return c_proj(self_attention(qkv, heads, {.causal = true, .window = context.window}, context.bias));
+        if (!scaled_scores || scaled_by_layer)
+            context.attention.scale =
+                (scaled_scores ? 1 / std::sqrt(static_cast<double>(C / heads)) : 1) / (scaled_by_layer ? static_cast<double>(layer + 1) : 1);
+        if (context.cache == nullptr) return c_proj(self_attention(qkv, heads, context.attention, context.bias));
         const auto part = [&](index_t i) { return split_heads(slice(qkv, 2, i * C, (i + 1) * C), heads); };
         return c_proj(join_heads(causal_attention(part(0), part(1), part(2), context, layer)));
     }
@@ -42,10 +55,11 @@ struct Gpt2Attention {
 
 struct Gpt2Mlp {
     Conv1D c_fc, c_proj;
+    UnaryOp activation;
 
-    explicit Gpt2Mlp(const Gpt2Config& c) : c_fc(c.hidden_size, c.inner()), c_proj(c.inner(), c.hidden_size) {}
+    explicit Gpt2Mlp(const Gpt2Config& c) : c_fc(c.hidden_size, c.inner()), c_proj(c.inner(), c.hidden_size), activation(c.activation) {}
 
-    Tensor<float> operator()(const Tensor<float>& x) const { return c_proj(c_fc(x, {.activation = UnaryOp::gelu_tanh})); }
+    Tensor<float> operator()(const Tensor<float>& x) const { return c_proj(c_fc(x, {.activation = activation})); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
@@ -106,7 +120,7 @@ struct Gpt2 {
         const auto drop = [p = config.dropout, training](const Tensor<float>& x) {
             return training != nullptr && p > 0 ? dropout(x, p, *training) : x;
         };
-        DecoderContext context{nullptr, options.cache, {}, 0};
+        DecoderContext context{nullptr, options.cache};
         if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
 
         const auto positions = Tensor<std::int32_t>::arange(static_cast<double>(before), static_cast<double>(before + T));

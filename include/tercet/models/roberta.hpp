@@ -24,7 +24,9 @@ struct RobertaClassifier {
 
     RobertaClassifier(const BertConfig& c, index_t classes) : dense(c.hidden_size, c.hidden_size), out_proj(c.hidden_size, classes) {}
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&) const { return out_proj(tanh(dense(select(out.last_hidden_state, 1, 0)))); }
+    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const {
+        return out_proj(tanh(dense(select(out.last_hidden_state, 1, 0))));
+    }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -84,6 +84,8 @@ inline std::vector<std::byte> packed_as(StorageType type, const Tensor<float>& r
 /// of more tokens than the model and for numbers that the type cannot hold; cancelled.
 inline GgufWriter gguf_of(const Gpt2& model, const Tokenizer* tokenizer, const GgufOptions& options = {}) {
     const Gpt2Config& c = model.config;
+    require(c.activation == UnaryOp::gelu_tanh && c.scaled_scores && !c.scaled_by_layer, ErrorCode::unsupported,
+            "GGUF: GPT-2 with another activation or scale of its scores than the paper's has no place in the format");
     const auto count = [](index_t value) { return static_cast<std::uint32_t>(value); };
     GgufWriter file;
     file.set("general.architecture", "gpt2");

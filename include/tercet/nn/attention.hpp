@@ -6,7 +6,7 @@
 #include "tercet/nn/kv_cache.hpp"
 #include "tercet/nn/linear.hpp"
 #include "tercet/ops/attention.hpp"
-#include "tercet/ops/rope.hpp"
+#include "tercet/ops/rope_scaling.hpp"
 #include "tercet/ops/shape.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -36,20 +36,25 @@ Tensor<float> padding_bias(const Tensor<M>& mask) {
     return bias;
 }
 
+/// Heads (B, T, H, D) turned to their positions: all channels, or the first ones that the angles are for (Wang & Komatsuzaki 2021, GPT-J).
+inline Tensor<float> rotate(const Tensor<float>& x, const RopeAngles<float>& angles) {
+    const index_t turned = 2 * angles.cosine.size(1);
+    if (turned == x.size(3)) return rope(x, angles);
+    return concatenate({rope(slice(x, 3, 0, turned), angles), slice(x, 3, turned, x.size(3))}, 3);
+}
+
 /// What a decoder's layers share in one forward pass.
 struct DecoderContext {
     const RopeAngles<float>* angles = nullptr;  // of these T positions, for models that rotate
     KvCache* cache = nullptr;
     Tensor<float> bias{};  // (B, 1, 1, Tk) from padding, or none
-    index_t window = 0;
+    AttentionOptions attention{.causal = true};
 };
 
 /// Causal attention of a decoder's layer: query (B, H, T, D) to key and value (B, Hkv, T, D), and to those that the cache holds already.
 inline Tensor<float> causal_attention(const Tensor<float>& query, const Tensor<float>& key, const Tensor<float>& value, const DecoderContext& context,
                                       index_t layer) {
-    const auto attend = [&](const auto& k, const auto& v) {
-        return attention(query, k, v, {.causal = true, .window = context.window}, context.bias);
-    };
+    const auto attend = [&](const auto& k, const auto& v) { return attention(query, k, v, context.attention, context.bias); };
     if (context.cache == nullptr) return attend(key, value);
     if (context.cache->type() == DType::bf16) {
         const auto all = context.cache->append<bf16>(layer, key, value);

@@ -55,9 +55,12 @@ struct LayerNorm {
     float eps = 1e-5f;
 
     LayerNorm() = default;
-    LayerNorm(index_t channels, float epsilon) : weight(Shape{channels}), bias(Shape{channels}), eps(epsilon) {}
+    LayerNorm(index_t channels, float epsilon, bool with_bias = true)
+        : weight(Shape{channels}), bias(with_bias ? Weight(Shape{channels}) : Weight()), eps(epsilon) {}
 
-    Tensor<float> operator()(const Tensor<float>& x) const { return layer_norm(x, weight.tensor(), bias.tensor(), eps); }
+    Tensor<float> operator()(const Tensor<float>& x) const {
+        return layer_norm(x, weight.tensor(), bias.wanted() ? bias.tensor() : Tensor<float>::zeros(weight.shape()), eps);
+    }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -1,15 +1,19 @@
 // Scaled dot-product attention (Vaswani et al. 2017, eq. 1), with grouped key heads (Ainslie et al. 2023), causal mask, sliding window,
-// linear biases (Press et al. 2022) and an additive bias. The formulas, forward and backward, stand in backend/cpu/attention.hpp.
+// linear biases (Press et al. 2022), capped scores (Gemma Team 2024, section 2) and an additive bias. The formulas, forward and backward, stand in
+// backend/cpu/attention.hpp.
 #pragma once
 
-#include "tercet/autograd/tape.hpp"
+#include "tercet/ops/matmul.hpp"
+#include "tercet/ops/shape.hpp"
+#include "tercet/ops/softmax.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
 struct AttentionOptions {
     bool causal = false;            // query at position p sees keys up to p
-    index_t window = 0;             // > 0: only the last `window` of those
+    index_t window = 0;             // > 0: only keys less than `window` away, before it or, unless causal, on either side
     std::optional<double> scale{};  // of the scores; 1/√D when not given
+    double softcap = 0;             // c > 0: a score becomes c · tanh(score / c), within ±c
     std::vector<double> slopes{};   // one a head: score −= slope · (position − key), ALiBi; see alibi_slopes
 };
 
@@ -42,14 +46,13 @@ public:
         require(query.rank() == 4 && key.rank() == 4 && value.shape() == key.shape() && key.size(0) == query.size(0) &&
                     key.size(3) == query.size(3) && key.size(1) > 0 && query.size(1) % key.size(1) == 0,
                 ErrorCode::shape_mismatch, "attention: query ", query.shape(), ", key ", key.shape(), " and value ", value.shape(), " do not fit");
-        require(options.window >= 0 && (options.window == 0 || options.causal), ErrorCode::invalid_argument, "attention: a window of ",
-                options.window, " needs causal attention");
+        require(options.window >= 0, ErrorCode::invalid_argument, "attention: a window of ", options.window);
+        require(options.softcap >= 0, ErrorCode::invalid_argument, "attention: softcap ", options.softcap, " is negative");
         require(options.slopes.empty() || options.slopes.size() == static_cast<std::size_t>(query.size(1)), ErrorCode::shape_mismatch,
                 "attention: ", options.slopes.size(), " slopes for ", query.size(1), " heads");
         if (bias.storage() != nullptr) {
             const Shape scores{shape_.batch, shape_.heads, shape_.query_tokens, shape_.key_tokens};
             const Shape steps = broadcast_strides(bias.shape(), bias.strides(), scores, "attention: bias");
-            require(!bias.needs_grad() || !grad_enabled(), ErrorCode::autograd, "attention: the bias gets no gradient; detach() it");
             shape_.bias_batch = steps[0], shape_.bias_head = steps[1], shape_.bias_query = steps[2], shape_.bias_key = steps[3];
         }
         if (!options.slopes.empty()) {
@@ -86,7 +89,9 @@ private:
         if (query.rank() != 4 || key.rank() != 4) return {};  // refused at once
         const index_t D = query.size(3);
         const auto scale = static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(D))));
-        return {query.size(0), query.size(1), key.size(1), query.size(2), key.size(2), D, scale, options.causal, options.window};
+        AttentionShape<T> shape{query.size(0), query.size(1), key.size(1), query.size(2), key.size(2), D, scale, options.causal, options.window};
+        shape.softcap = static_cast<T>(options.softcap);
+        return shape;
     }
 
     Saved<T> query_;
@@ -99,10 +104,37 @@ private:
 
 }  // namespace detail
 
+namespace detail {
+
+// The same by ops that each have a gradient, the bias among them; it holds all scores, (B, H, Tq, Tk).
+template <Real T>
+Tensor<T> attention_by_parts(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T>& value, const AttentionOptions& options,
+                             const Tensor<T>& bias) {
+    const index_t H = query.size(1), Tq = query.size(2), Tk = key.size(2), group = H / key.size(1);
+    auto seen = Tensor<T>::zeros({Tq, Tk});
+    auto slopes = Tensor<T>::zeros({static_cast<index_t>(options.slopes.size()), Tq, Tk});
+    for (index_t i = 0; i < Tq; ++i)
+        for (index_t j = 0; j < Tk; ++j) {
+            const index_t ahead = j - (i + Tk - Tq);
+            if ((options.causal && ahead > 0) || (options.window > 0 && std::abs(ahead) >= options.window))
+                seen.at(i, j) = -std::numeric_limits<T>::infinity();
+            for (index_t h = 0; h < slopes.size(0); ++h)
+                slopes.at(h, i, j) = static_cast<T>(options.slopes[static_cast<std::size_t>(h)]) * static_cast<T>(ahead);
+        }
+    const auto scale = static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(3)))));
+    auto scores = matmul(query, transpose(repeat_interleave(key, group, 1))) * scale;
+    if (options.softcap > 0) scores = tanh(scores * static_cast<T>(1 / options.softcap)) * static_cast<T>(options.softcap);
+    scores = scores + bias + seen;
+    if (!options.slopes.empty()) scores = scores + slopes;
+    return matmul(softmax(scores), repeat_interleave(value, group, 1));
+}
+
+}  // namespace detail
+
 /// query (B, H, Tq, D), key and value (B, Hkv, Tk, D) with Hkv a divisor of H -> (B, H, Tq, D), whose memory lies as (B, Tq, H, D) so that
 /// joining the heads is a view. The last query stands at the last key. bias, if any, is added to the scores and broadcasts to
-/// (B, H, Tq, Tk); −∞ in it masks; it gets no gradient. A row with nothing to see gives zeros. Key and value may be bf16 beside a query in
-/// float, as a cache holds them: then nothing gets a gradient. Throws shape_mismatch, invalid_argument, autograd.
+/// (B, H, Tq, Tk); −∞ in it masks. One that needs a gradient gets it, and costs memory for all scores. A row with nothing to see gives zeros. Key and
+/// value may be bf16 beside a query in float, as a cache holds them: then nothing gets a gradient. Throws shape_mismatch, invalid_argument, autograd.
 template <Real T, class S>
 requires std::is_same_v<S, T> ||
     (std::is_same_v<S, bf16>&& std::is_same_v<T, float>)Tensor<T> attention(const Tensor<T>& query, const Tensor<S>& key, const Tensor<S>& value,
@@ -113,6 +145,8 @@ requires std::is_same_v<S, T> ||
     };
     const bool recorded = records(query) || (std::is_same_v<S, T> && records(key, value));
     detail::Attending<T, S> attending(inner_contiguous(query), inner_contiguous(key), inner_contiguous(value), options, bias);
+    if constexpr (std::is_same_v<S, T>)
+        if (records(bias)) return detail::attention_by_parts(query, key, value, options, bias);
     auto y = attending.forward(recorded);
     if constexpr (!std::is_same_v<S, T>) {
         require(!recorded, ErrorCode::autograd, "attention: no gradient goes through keys and values in bfloat16");
@@ -142,6 +176,7 @@ Tensor<T> self_attention(const Tensor<T>& x, index_t heads, const AttentionOptio
     const auto parts = x.detach().contiguous().reshape({B, tokens, 3, heads, D});
     const auto part = [&](index_t i) { return parts.select(2, i).permute({0, 2, 1, 3}); };  // (B, H, T, D)
     detail::Attending<T, T> attending(part(0), part(1), part(2), options, bias);
+    require(!records(bias), ErrorCode::autograd, "self_attention: the bias gets no gradient; detach() it");
     const bool recorded = records(x);
     auto y = attending.forward(recorded).permute({0, 2, 1, 3}).reshape({B, tokens, heads * D});
     if (!recorded) return y;

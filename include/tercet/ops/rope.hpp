@@ -25,23 +25,6 @@ inline RopeTable rope_frequencies(index_t head_dim, double theta) {
     return table;
 }
 
-/// Llama 3's stretching of the frequencies to a longer context: long waves are slowed by `factor`, short ones kept, those between blended.
-struct RopeLlama3 {
-    double factor, low_freq_factor, high_freq_factor, original_context;
-};
-inline RopeTable stretched(RopeTable table, const RopeLlama3& s) {
-    for (double& f : table.frequencies) {
-        const double turns = s.original_context * f / 6.283185307179586;  // over the original context
-        if (turns < s.low_freq_factor) {
-            f /= s.factor;
-        } else if (turns <= s.high_freq_factor) {
-            const double blend = (turns - s.low_freq_factor) / (s.high_freq_factor - s.low_freq_factor);
-            f = (1 - blend) * f / s.factor + blend * f;
-        }
-    }
-    return table;
-}
-
 /// Cosines and sines (T, D/2) of positions first, first + 1, … first + count − 1.
 template <Real T>
 struct RopeAngles {

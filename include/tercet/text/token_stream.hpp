@@ -12,11 +12,11 @@ namespace tercet::inline TERCET_ABI {
 class TokenStream {
 public:
     explicit TokenStream(const Tokenizer& tokenizer, bool skip_special = true, bool whole_graphemes = false)
-        : tokenizer_(&tokenizer), skip_special_(skip_special), whole_graphemes_(whole_graphemes) {}
+        : tokenizer_(tokenizer), skip_special_(skip_special), whole_graphemes_(whole_graphemes) {}
 
     /// The text that this token completes; empty while a character is unfinished. Throws index_out_of_range.
     std::string push(TokenId id) {
-        auto piece = tokenizer_->decodes_bytes() ? push_bytes(id) : push_text(id);
+        auto piece = tokenizer_.decodes_bytes() ? push_bytes(id) : push_text(id);
         return whole_graphemes_ ? hold_last_grapheme(std::move(piece)) : piece;
     }
 
@@ -34,8 +34,8 @@ private:
     }
 
     std::string finish_text() {
-        if (tokenizer_->decodes_bytes()) return utf8_replace_invalid(std::exchange(held_, {}));
-        const std::string text = tokenizer_->decode(ids_, skip_special_);
+        if (tokenizer_.decodes_bytes()) return utf8_replace_invalid(std::exchange(held_, {}));
+        const std::string text = tokenizer_.decode(ids_, skip_special_);
         std::string piece = text.size() > shown_.size() ? text.substr(shown_.size()) : std::string{};
         shown_ = text;
         return piece;
@@ -43,8 +43,8 @@ private:
 
     // Everything but a tail that is the beginning of a well-formed character.
     std::string push_bytes(TokenId id) {
-        const auto token = tokenizer_->token(id);
-        if (skip_special_ && tokenizer_->is_special(id)) return {};
+        const auto token = tokenizer_.token(id);
+        if (skip_special_ && tokenizer_.is_special(id)) return {};
         detail::text::append_alphabet_bytes(held_, token);
         std::size_t at = 0;
         while (at < held_.size()) {
@@ -60,16 +60,16 @@ private:
     // Other decoders look at neighbouring tokens: decode the last piece's tokens again with the new ones behind them.
     std::string push_text(TokenId id) {
         ids_.push_back(id);
-        const std::string text = tokenizer_->decode(ids_, skip_special_);
+        const std::string text = tokenizer_.decode(ids_, skip_special_);
         if (text.size() <= shown_.size() || (text.ends_with("\xef\xbf\xbd") && ids_.size() - window_ < 64)) return {};
         std::string piece = text.starts_with(shown_) ? text.substr(shown_.size()) : text;
         ids_.erase(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(window_));
         window_ = ids_.size();
-        shown_ = tokenizer_->decode(ids_, skip_special_);
+        shown_ = tokenizer_.decode(ids_, skip_special_);
         return piece;
     }
 
-    const Tokenizer* tokenizer_;
+    Tokenizer tokenizer_;
     bool skip_special_, whole_graphemes_;
     std::string grapheme_;      // the last one, which may grow
     std::string held_;          // bytes of an unfinished character

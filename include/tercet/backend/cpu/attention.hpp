@@ -27,16 +27,19 @@ struct AttentionShape {
     index_t batch, heads, kv_heads, query_tokens, key_tokens, head_dim;
     T scale;
     bool causal = false;
-    index_t window = 0;       // 0: none; otherwise query at p sees keys at (p − window, p]
+    index_t window = 0;       // 0: none; otherwise query at p sees keys at (p − window, p], or (p − window, p + window) unless causal
     const T* bias = nullptr;  // added to the scores; (B, H, Tq, Tk) by strides, 0 where it is broadcast
     index_t bias_batch = 0, bias_head = 0, bias_query = 0, bias_key = 0;
+    T softcap = 0;              // c > 0: scaled scores become c · tanh(score / c) before anything is added
     const T* slopes = nullptr;  // (H): score −= slope · (position of the query − key)
 
     index_t group() const { return heads / kv_heads; }
     index_t position(index_t query) const { return query + key_tokens - query_tokens; }
     /// Keys [first, last) that a query may see by causality and window.
     index_t first_key(index_t query) const { return window > 0 ? std::clamp<index_t>(position(query) - window + 1, 0, key_tokens) : 0; }
-    index_t last_key(index_t query) const { return causal ? std::clamp<index_t>(position(query) + 1, 0, key_tokens) : key_tokens; }
+    index_t last_key(index_t query) const {
+        return causal || window > 0 ? std::clamp<index_t>(position(query) + (causal ? 1 : window), 0, key_tokens) : key_tokens;
+    }
 };
 
 namespace cpu {
@@ -60,7 +63,7 @@ AttentionTile<T> attention_tile(const HeadsView<T>& out, const HeadsView<const T
     tile.out_stride = out.token_stride, tile.query_stride = q.token_stride, tile.key_stride = k.token_stride, tile.value_stride = v.token_stride;
     tile.queries = end - query, tile.channels = s.head_dim, tile.bf16 = std::is_same_v<S, bf16>;
     tile.position = s.position(query), tile.first_key = s.first_key(query), tile.last_key = s.last_key(end - 1);
-    tile.scale = s.scale, tile.causal = s.causal, tile.window = s.window;
+    tile.scale = s.scale, tile.softcap = s.softcap, tile.causal = s.causal, tile.window = s.window;
     if (s.bias != nullptr) {
         tile.bias = s.bias + b * s.bias_batch + h * s.bias_head + query * s.bias_query;
         tile.bias_query = s.bias_query, tile.bias_key = s.bias_key;

@@ -126,7 +126,7 @@ struct AttentionTile {
     index_t key_stride, value_stride, channels;
     bool bf16;
     index_t position, first_key, last_key;  // of the first query among the keys; keys [first, last) that any of the queries sees
-    T scale;
+    T scale, softcap;                       // softcap: 0 for none
     bool causal;
     index_t window;
     const T* bias;  // of the first query and key 0, or null
@@ -270,9 +270,9 @@ inline index_t attention_scratch(index_t channels, bool bf16) {
     return attention_queries * (2 * channels + 2 * attention_keys + 4) + (bf16 ? 2 * attention_keys * channels : 0);
 }
 
-/// The same for the backward pass: Qᵀ, dOᵀ and dQᵀ, rows of Q and dO, S, dP, the bias and four rows of a tile.
+/// The same for the backward pass: Qᵀ, dOᵀ and dQᵀ, rows of Q and dO, S, dP, the bias, the cap's slope and four rows of a tile.
 inline index_t attention_backward_scratch(index_t channels) {
-    return attention_queries * (3 * channels + 2 * padded_channels(channels) + 3 * attention_keys + 4);
+    return attention_queries * (3 * channels + 2 * padded_channels(channels) + 4 * attention_keys + 4);
 }
 
 }  // namespace tercet::inline TERCET_ABI::cpu
