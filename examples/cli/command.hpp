@@ -26,6 +26,7 @@ void add_logits(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_perplexity(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_train(CLI::App& app);
 void add_bench(CLI::App& app);
 

@@ -9,6 +9,7 @@
 #include "output.hpp"
 
 #include <tercet/generate/beam.hpp>
+#include <tercet/generate/json_schema.hpp>
 #include <tercet/text/chat.hpp>
 
 namespace cli {
@@ -19,7 +20,8 @@ using namespace tercet;
 
 struct Settings : Common {
     std::string model, prompt, adapter, activations = "f32";
-    std::vector<std::string> ids;
+    std::vector<std::string> ids, choices;
+    std::string regex, schema;
     bool with_prompt = false, chat = false;
     GenerateOptions how;
     index_t beams = 1, n = 1;
@@ -41,9 +43,7 @@ Ids prompt_ids(const Settings& s, const Writer& llm) {
     return llm.tokenizer().encode_ids(render_chat(llm.tokenizer(), std::span(&message, 1)), false);
 }
 
-Sample draw(const Settings& s, const Writer& llm, const Ids& prompt, std::uint64_t seed, bool stream) {
-    auto how = s.how;
-    how.seed = seed;
+Sample draw(const GenerateOptions& how, const Writer& llm, const Ids& prompt, bool stream) {
     auto generation = llm.generate(prompt, how);
     for (bool more = true; more;) {
         const auto before = generation.ids().size();
@@ -59,7 +59,7 @@ Sample draw(const Settings& s, const Writer& llm, const Ids& prompt, std::uint64
             generation.prompt_tokens_per_s(),
             generation.tokens_per_s(),
             "seed",
-            std::to_string(seed)};
+            std::to_string(how.seed)};
 }
 
 std::size_t first_stop(const std::string& text, const std::vector<std::string>& stops) {
@@ -100,6 +100,13 @@ void run(const Settings& s) {
     if (s.ids.size() > 1) bad_usage("--ids: one prompt at a time");
     if (s.chat && !s.with_prompt) bad_usage("--chat needs --prompt");
     if (s.beams > 1 && s.n > s.beams) bad_usage("--n: more samples than --beams");
+    const int constraints = (s.regex.empty() ? 0 : 1) + (s.schema.empty() ? 0 : 1) + (s.choices.empty() ? 0 : 1);
+    if (constraints > 1) bad_usage("--regex, --choice and --json-schema exclude each other");
+    if (constraints > 0 && s.beams > 1) bad_usage("--beams: a search takes no --regex, --choice or --json-schema");
+    auto how = s.how;
+    if (!s.regex.empty()) how.constraint = pattern_constraint(s.regex);
+    if (!s.choices.empty()) how.constraint = choice_constraint(s.choices);
+    if (!s.schema.empty()) how.constraint = schema_constraint(read_json_file(s.schema));
     const auto llm = open_writer(s.model, s.adapter, s.activations);
     require(s.how.stop.empty() || llm.has_tokenizer(), ErrorCode::bad_tokenizer, s.model, ": --stop needs a tokenizer, this model came without");
     const Ids prompt = prompt_ids(s, llm);
@@ -109,7 +116,8 @@ void run(const Settings& s) {
     } else {
         for (index_t i = 0; i < s.n; ++i) {
             if (!s.json && i > 0) print("---\n");
-            samples.push_back(draw(s, llm, prompt, s.how.seed + static_cast<std::uint64_t>(i), !s.json));
+            how.seed = s.how.seed + static_cast<std::uint64_t>(i);
+            samples.push_back(draw(how, llm, prompt, !s.json));
         }
     }
     if (!s.json) return;
@@ -172,6 +180,13 @@ void add_generate(CLI::App& app) {
     command->add_option("--stop", s->how.stop, "A text that ends the generation; again for each further one")
         ->allow_extra_args(false)
         ->type_name("TEXT");
+    command->add_option("--regex", s->regex, "The text is one that this expression matches as a whole")->type_name("EXPR");
+    command->add_option("--choice", s->choices, "The text is this one, or another --choice")->allow_extra_args(false)->type_name("TEXT");
+    command->add_option("--json-schema", s->schema, "The text is JSON of this schema")->check(CLI::ExistingFile)->type_name("FILE");
+    command->add_option("--lookup", s->how.lookup, "Guess at most so many tokens at once from what was seen before: faster where text repeats itself")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str()
+        ->type_name("N");
     command->add_flag("--chat", s->chat, "The prompt is a user's message: put it into the model's chat template");
     command->add_flag("--ignore-eos", s->how.ignore_eos, "Go on after the end token");
     command->add_flag("--slide-context", s->how.slide_context, "Where the context is full, go on from its later half");

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
     cli::add_embed(app);
     cli::add_generate(app);
     cli::add_perplexity(app);
+    cli::add_quantize(app);
     cli::add_train(app);
     cli::add_bench(app);
     const auto commands = app.get_subcommands([](CLI::App*) { return true; });

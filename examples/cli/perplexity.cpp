@@ -22,25 +22,10 @@ struct Settings : Common {
     index_t context = 0;
 };
 
-// log p(target) of a row of logits, in double.
-double log_probability(std::span<const float> logits, std::int32_t target) {
-    const double top = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
-    double sum = 0;
-    for (const float x : logits) sum += std::exp(static_cast<double>(x) - top);
-    return static_cast<double>(logits[static_cast<std::size_t>(target)]) - top - std::log(sum);
-}
-
-// −Σ log p of a window's tokens but the first. The window goes through in pieces: the logits of all of it would take much memory.
+// −Σ ln p of a window's tokens but the first.
 double score_window(const CausalModel& model, std::span<const std::int32_t> window) {
-    constexpr std::size_t piece = 128;
-    const auto V = static_cast<std::size_t>(vocab_size(model));
-    KvCache cache(layers(model));
     double nats = 0;
-    for (std::size_t begin = 0; begin + 1 < window.size(); begin += piece) {
-        const auto part = window.subspan(begin, std::min(piece, window.size() - 1 - begin));
-        const auto logits = forward(model, Tensor<std::int32_t>::copy(part, {1, static_cast<index_t>(part.size())}), {.cache = &cache}).contiguous();
-        for (std::size_t i = 0; i < part.size(); ++i) nats -= log_probability(logits.span().subspan(i * V, V), window[begin + i + 1]);
-    }
+    for (const double log_p : log_probabilities(model, window)) nats -= log_p;
     return nats;
 }
 

@@ -9,6 +9,7 @@
 #include "tercet/backend/cpu/dispatch.hpp"
 #include "tercet/core/parallel.hpp"
 
+#include <cstdlib>
 #include <string>
 
 /// Sets an instruction set for as long as it lives.
@@ -35,10 +36,13 @@ private:
     int before_;
 };
 
-/// f() under each instruction set that this machine can run, best first; a failure names it.
+/// f() under each instruction set that this machine can run, best first; a failure names it. Where TERCET_ISA names one, under that one alone: the
+/// programs are run once for all, and once for each.
 template <class F>
 void for_each_isa(const F& f) {
+    const char* only = std::getenv("TERCET_ISA");
     for (const auto* set : tercet::cpu::available_kernels()) {
+        if (only != nullptr && only != std::string(set->name)) continue;
         INFO("instruction set " << std::string(set->name));
         const UseIsa use(set->name);
         f();

@@ -3,8 +3,9 @@
 //   for (auto piece : llm.generate("The capital of France is", {.max_tokens = 32})) std::cout << piece;
 #pragma once
 
-#include "tercet/generate/sampler.hpp"
-#include "tercet/generate/session.hpp"
+#include "tercet/generate/constraint.hpp"
+#include "tercet/generate/score.hpp"
+#include "tercet/generate/speculative.hpp"
 #include "tercet/text/token_stream.hpp"
 
 #include <chrono>
@@ -20,7 +21,12 @@ struct GenerateOptions {
     std::uint64_t seed = 0;
     std::vector<std::string> stop{};  // texts that end the generation; they are not part of it
     bool ignore_eos = false;
-    bool slide_context = false;  // where the context is full, begin anew with its later half rather than end
+    std::optional<Constraint> constraint{};  // of the text, which then ends where nothing may follow; see generate/constraint.hpp
+    index_t lookup = 0;                      // speculative decoding: at most so many tokens at once, guessed from what was seen before
+    std::optional<CausalModel> draft{};      // the same, guessed by a smaller model: draft_tokens at once
+    index_t draft_tokens = 4;
+    bool log_probabilities = false;  // keep ln p of each new token, before bias, penalties and temperature
+    bool slide_context = false;      // where the context is full, begin anew with its later half rather than end
     std::stop_token cancel{};
     DType cache_type = DType::f32;  // of the keys and values kept, or bf16
 
@@ -58,6 +64,20 @@ public:
         if (tokenizer_) stream_.emplace(*tokenizer_);
         check(sampler_);
         for (const auto& stop : options_.stop) require(!stop.empty(), ErrorCode::invalid_argument, "generate: a stop text is empty");
+        require(options_.lookup >= 0 && options_.lookup <= 256 && options_.draft_tokens >= 1 && options_.draft_tokens <= 256,
+                ErrorCode::invalid_argument, "generate: guesses of ", options_.lookup, " or ", options_.draft_tokens, " tokens are not in [0, 256]");
+        require(options_.lookup == 0 || !options_.draft, ErrorCode::invalid_argument,
+                "generate: guesses by look-up and by a draft model exclude each other");
+        if (options_.draft) {
+            draft_.emplace(*options_.draft);
+            require(draft_->vocab_size() == session_.vocab_size(), ErrorCode::invalid_argument, "generate: the draft model's vocabulary of ",
+                    draft_->vocab_size(), " is not the model's, ", session_.vocab_size());
+        }
+        if (options_.constraint) {
+            require(tokenizer_.has_value(), ErrorCode::bad_tokenizer,
+                    "generate: a constraint on the text needs a tokenizer, this model came without");
+            cursor_.emplace(*options_.constraint, *tokenizer_);
+        }
         require(options_.max_tokens >= 0, ErrorCode::invalid_argument, "generate: max_tokens ", options_.max_tokens, " is negative");
         require(!seen_.empty(), ErrorCode::invalid_argument, "generate: the prompt is empty");
         prompt_tokens_ = seen_.size();
@@ -69,24 +89,15 @@ public:
         if (finish_ != Finish::running) return false;
         const auto made = static_cast<index_t>(seen_.size() - prompt_tokens_);
         const index_t limit = session_.context();
-        const bool full = limit > 0 && session_.size() >= limit;
+        const bool full = limit > 0 && session_.size() >= limit && !guessing();
         if (made >= options_.max_tokens || (full && made > 0 && !options_.slide_context)) return end(Finish::length);
         require(!options_.cancel.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
         const auto start = std::chrono::steady_clock::now();
-        auto fed = made == 0 ? std::span<const std::int32_t>(seen_) : std::span<const std::int32_t>(seen_).last(1);
-        if (options_.slide_context && (full || (limit > 0 && static_cast<index_t>(fed.size()) > limit))) {
-            session_.cache().truncate(0);
-            fed = std::span<const std::int32_t>(seen_).last(static_cast<std::size_t>(std::max<index_t>(limit / 2, 1)));
-        }
-        if (made > 0 && session_.must_reread(static_cast<index_t>(fed.size()))) {
-            fed = std::span<const std::int32_t>(seen_).last(static_cast<std::size_t>(session_.size()) + fed.size());
-            session_.cache().truncate(0);
-        }
-        const auto logits = session_.feed(fed, options_.cancel);
-        const std::int32_t id = sample_token(logits.span(), sampler_, seen_, generator_);
+        const std::int32_t id = draw(next_logits(made, full));
         (made == 0 ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
         seen_.push_back(id);
+        if (cursor_) cursor_->advance(id);
         if (stream_ && tokenizer_->has(id)) held_ += stream_->push(id);  // a model may have more ids than its tokenizer, to fill its table up
         if (const auto at = first_stop(); at != std::string::npos) {
             piece_ = held_.substr(0, at);
@@ -96,6 +107,12 @@ public:
             return true;
         }
         release(held_.size() - possible_stop());
+        if (cursor_ && cursor_->complete() && !cursor_->may_go_on()) {  // the constraint is met
+            const std::string rest = std::exchange(held_, {}) + stream_->finish();
+            piece_ += rest;
+            text_ += rest;
+            finish_ = Finish::stop;
+        }
         return true;
     }
 
@@ -106,6 +123,10 @@ public:
     /// The new tokens so far, without an end token.
     std::span<const std::int32_t> ids() const { return std::span<const std::int32_t>(seen_).subspan(prompt_tokens_); }
     Finish finish() const { return finish_; }
+    /// ln p of each of ids(), where options.log_probabilities asked for them.
+    std::span<const double> log_probabilities() const { return log_probabilities_; }
+    /// How many tokens were guessed, and how many of those came true.
+    std::pair<index_t, index_t> guesses() const { return {guessed_, came_true_}; }
     /// Tokens a second: of the prompt, and of those made after the first.
     double prompt_tokens_per_s() const { return prompt_seconds_ > 0 ? static_cast<double>(prompt_tokens_) / prompt_seconds_ : 0; }
     double tokens_per_s() const { return seconds_ > 0 ? static_cast<double>(steps_timed()) / seconds_ : 0; }
@@ -113,6 +134,16 @@ public:
     /// Runs to the end and gives the whole text.
     const std::string& finish_text() {
         while (next()) {}
+        return text_;
+    }
+
+    /// Runs to the end and gives each piece to `f` as it comes; f(piece) == false ends the generation there.
+    template <class F>
+    const std::string& for_each_piece(F&& f) {
+        while (next() || !piece_.empty()) {
+            if (!piece_.empty() && !f(std::string_view(piece_))) break;
+            piece_.clear();
+        }
         return text_;
     }
 
@@ -140,6 +171,75 @@ public:
     Sentinel end() { return {}; }
 
 private:
+    // Whether the logits after what was seen are among those of guesses that came true.
+    bool guessing() const { return rows_.storage() != nullptr; }
+
+    // The logits (V) after all that was seen.
+    std::span<const float> next_logits(index_t made, bool full) {
+        const auto V = static_cast<std::size_t>(session_.vocab_size());
+        if (guessing()) return rows_.span().subspan(at_ * V, V);
+        const index_t limit = session_.context();
+        std::span<const std::int32_t> seen(seen_);
+        auto fed = made == 0 ? seen : seen.last(1);
+        if (options_.slide_context && (full || (limit > 0 && static_cast<index_t>(fed.size()) > limit))) {
+            session_.cache().truncate(0);
+            fed = seen.last(static_cast<std::size_t>(std::max<index_t>(limit / 2, 1)));
+        }
+        if (made > 0 && session_.must_reread(static_cast<index_t>(fed.size()))) {
+            fed = seen.last(static_cast<std::size_t>(session_.size()) + fed.size());
+            session_.cache().truncate(0);
+        }
+        guess(made, limit > 0 ? limit - session_.size() - 1 : options_.max_tokens, fed.size());
+        if (guesses_.empty()) {
+            logits_ = session_.feed(fed, options_.cancel);
+            return logits_.span();
+        }
+        std::vector<std::int32_t> all(fed.begin(), fed.end());
+        all.insert(all.end(), guesses_.begin(), guesses_.end());
+        rows_ = session_.feed_all(all);
+        at_ = 0;
+        return rows_.span().first(V);
+    }
+
+    // What may come next, at most `room` tokens of it; nothing while a prompt or several tokens are fed.
+    void guess(index_t made, index_t room, std::size_t fed) {
+        guesses_.clear();
+        if (made == 0 || fed != 1 || (options_.lookup == 0 && !draft_)) return;
+        const index_t most = std::min({draft_ ? options_.draft_tokens : options_.lookup, room, options_.max_tokens - made - 1});
+        width_ = std::clamp<index_t>(width_, std::min<index_t>(2, most), std::max<index_t>(most, 0));
+        if (width_ <= 0 || session_.must_reread(1 + width_)) return;
+        const auto count = static_cast<std::size_t>(width_);
+        guesses_ = draft_ ? draft_->guess(seen_, count) : look_up(seen_, count);
+        guessed_ += static_cast<index_t>(guesses_.size());
+    }
+
+    // Goes on to the next row where the guess came true; else forgets the guesses behind it.
+    void settle(std::int32_t id) {
+        if (!guessing()) return;
+        if (at_ < guesses_.size() && guesses_[at_] == id) {
+            ++at_, ++came_true_;
+            return;
+        }
+        const auto missed = static_cast<index_t>(guesses_.size() - at_);
+        width_ = missed == 0 ? 2 * width_ : static_cast<index_t>(at_) + 1;
+        session_.cache().truncate(session_.size() - missed);
+        rows_ = {};
+    }
+
+    std::int32_t draw(std::span<const float> logits) {
+        std::vector<float> masked;
+        const auto raw = logits;
+        if (cursor_) {
+            masked.assign(logits.begin(), logits.end());
+            cursor_->mask(masked, options_.ignore_eos ? std::span<const std::int32_t>() : std::span<const std::int32_t>(end_tokens_));
+            logits = masked;
+        }
+        const std::int32_t id = sample_token(logits, sampler_, seen_, generator_);
+        if (options_.log_probabilities) log_probabilities_.push_back(log_probability(raw, id));
+        settle(id);
+        return id;
+    }
+
     bool end(Finish why) {
         finish_ = why;
         if (stream_) held_ += stream_->finish();
@@ -178,6 +278,14 @@ private:
     GenerateOptions options_;
     SamplerOptions sampler_;
     Generator generator_;
+    std::optional<ConstraintCursor> cursor_;
+    std::optional<DraftModel> draft_;
+    Tensor<float> logits_{};  // (V)
+    Tensor<float> rows_{};    // (1 + guesses, V), while guesses are looked at
+    std::vector<std::int32_t> guesses_;
+    std::size_t at_ = 0;  // the row that is next: how many guesses came true
+    index_t width_ = 4, guessed_ = 0, came_true_ = 0;
+    std::vector<double> log_probabilities_;
     std::size_t prompt_tokens_ = 0;
     std::string piece_, held_, text_;
     Finish finish_ = Finish::running;

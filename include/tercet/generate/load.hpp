@@ -34,6 +34,9 @@ public:
         return Generation(parts_->model, parts_->tokenizer, parts_->end_tokens, std::move(prompt), options);
     }
 
+    /// ln p of each token of a text but the first, given those before it; special tokens as the tokenizer's files ask for them.
+    std::vector<double> score(std::string_view text) const { return log_probabilities(model(), tokenizer().encode_ids(text)); }
+
 private:
     struct Parts {
         CausalModel model;

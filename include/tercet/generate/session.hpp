@@ -31,27 +31,29 @@ public:
     /// noticed. Throws invalid_argument for no tokens, index_out_of_range for an id outside the vocabulary, context_overflow, cancelled.
     Tensor<float> feed(std::span<const std::int32_t> ids, const std::stop_token& stop = {}) {
         const NoGrad guard;
-        require(!ids.empty(), ErrorCode::invalid_argument, "generate: the prompt is empty");
-        const index_t context_size = context(), total = cache_.size() + static_cast<index_t>(ids.size());
-        require(context_size == 0 || total <= context_size, ErrorCode::context_overflow, "generate: ", total, " tokens, the model's context holds ",
-                context_size);
-        for (const auto id : ids)
-            require(id >= 0 && id < vocab_size(), ErrorCode::index_out_of_range, "generate: token id ", id, " is outside the model's vocabulary of ",
-                    vocab_size());
+        check_ids(ids);
         Tensor<float> logits;
         constexpr std::size_t piece = 512;
         for (std::size_t begin = 0; begin < ids.size(); begin += piece) {
             require(!stop.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
             const auto part = ids.subspan(begin, std::min(piece, ids.size() - begin));
-            logits = last_logits(Tensor<std::int32_t>::copy(part, {1, static_cast<index_t>(part.size())}));
+            logits = logits_after(Tensor<std::int32_t>::copy(part, {1, static_cast<index_t>(part.size())}), true);
         }
         return logits.reshape({-1});
+    }
+
+    /// The same, and the logits (T, V) after each of them.
+    Tensor<float> feed_all(std::span<const std::int32_t> ids) {
+        const NoGrad guard;
+        check_ids(ids);
+        const auto count = static_cast<index_t>(ids.size());
+        return logits_after(Tensor<std::int32_t>::copy(ids, {1, count}), false).reshape({count, vocab_size()}).contiguous();
     }
 
     /// More tokens for each row of the batch, (B, T) -> logits (B, V) after the last.
     Tensor<float> step(const Tensor<std::int32_t>& newest) {
         const NoGrad guard;
-        return last_logits(newest).reshape({newest.size(0), vocab_size()}).contiguous();
+        return logits_after(newest, true).reshape({newest.size(0), vocab_size()}).contiguous();
     }
 
     /// The rows of the batch in another order, or some of them several times: what beam search needs after each step.
@@ -70,9 +72,18 @@ public:
     KvCache& cache() { return cache_; }
 
 private:
-    Tensor<float> last_logits(const Tensor<std::int32_t>& ids) {
-        if (model_) return (*model_)(ids, {.cache = &cache_, .last_only = true});
-        return seq2seq_->decode(ids, encoded_, {.cache = &cache_, .cross = &cross_, .last_only = true});
+    void check_ids(std::span<const std::int32_t> ids) const {
+        require(!ids.empty(), ErrorCode::invalid_argument, "generate: the prompt is empty");
+        const index_t context_size = context(), total = cache_.size() + static_cast<index_t>(ids.size());
+        require(context_size == 0 || total <= context_size, ErrorCode::context_overflow, "generate: ", total, " tokens, the model's context holds ",
+                context_size);
+        for (const auto id : ids)
+            require(id >= 0 && id < vocab_size(), ErrorCode::index_out_of_range, "generate: token id ", id, " is outside the model's vocabulary of ",
+                    vocab_size());
+    }
+    Tensor<float> logits_after(const Tensor<std::int32_t>& ids, bool last_only) {
+        if (model_) return (*model_)(ids, {.cache = &cache_, .last_only = last_only});
+        return seq2seq_->decode(ids, encoded_, {.cache = &cache_, .cross = &cross_, .last_only = last_only});
     }
 
     std::optional<CausalModel> model_;

@@ -84,6 +84,8 @@ inline LlamaConfig llama_config(const Gguf& file) {
     c.rms_eps = r.epsilon("attention.layer_norm_rms_epsilon");
     c.tied = file.find("output.weight") == nullptr;
     c.qkv_bias = file.find("blk.0.attn_q.bias") != nullptr;
+    c.out_bias = file.find("blk.0.attn_output.bias") != nullptr;
+    c.mlp_bias = file.find("blk.0.ffn_down.bias") != nullptr;
     c.qk_norm = file.find("blk.0.attn_q_norm.weight") != nullptr;
     if (r.has("attention.sliding_window")) {
         require(r.prefix == "llama." || r.prefix == "phi3.", ErrorCode::unsupported, source, ": a sliding window is not supported for ", r.prefix);
@@ -143,6 +145,22 @@ inline GemmaConfig gemma_config(const Json& config, const std::string& source) {
     return c;
 }
 
+/// What GGUF does not say of a Gemma, filled in by its architecture: the scale of scores, which layers have the window (c.windows, of one entry, is
+/// how long it is), the rotary base of those.
+inline GemmaConfig gemma_layout(std::string_view architecture, GemmaConfig c) {
+    const bool second = architecture == "gemma2", third = architecture == "gemma3";
+    // The 27B models scale by the width over the heads, all others by the head's own; llama.cpp tells them by the layers too.
+    const bool by_width = (second && c.layers == 46) || (third && c.layers == 62);
+    c.score_scale = 1 / std::sqrt(static_cast<double>(by_width ? c.hidden_size / c.heads : c.head_dim));
+    const auto longest = std::max_element(c.windows.begin(), c.windows.end());
+    const index_t window = longest == c.windows.end() ? 0 : *longest;
+    c.windows.clear();
+    for (index_t i = 0; i < c.layers && window > 0 && (second || third); ++i)
+        c.windows.push_back((second ? i % 2 == 0 : (i + 1) % 6 != 0) ? window : 0);
+    c.local_rope = third ? RopeConfig{c.rope.channels, 1e4, {}} : c.rope;
+    return c;
+}
+
 /// A GGUF file of architecture gemma, gemma2 or gemma3.
 inline GemmaConfig gemma_config(const Gguf& file) {
     const detail::GgufReader r(file);
@@ -160,21 +178,14 @@ inline GemmaConfig gemma_config(const Gguf& file) {
     c.tied = file.find("output.weight") == nullptr;
     c.qk_norm = third;
     c.branch_norms = second || third;
-    // The 27B models scale by the width over the heads, all others by the head's own; llama.cpp tells them by the layers too.
-    const bool by_width = (second && c.layers == 46) || (third && c.layers == 62);
-    c.score_scale = 1 / std::sqrt(static_cast<double>(by_width ? c.hidden_size / c.heads : c.head_dim));
     if (second) {
         c.attention_softcap = r.positive("attn_logit_softcapping", 50);
         c.logit_softcap = r.positive("final_logit_softcapping", 30);
     }
-    if ((second || third) && r.has("attention.sliding_window")) {
-        for (index_t i = 0; i < c.layers; ++i)
-            c.windows.push_back((second ? i % 2 == 0 : (i + 1) % 6 != 0) ? r.extent("attention.sliding_window") : 0);
-    }
+    if (r.has("attention.sliding_window")) c.windows = {r.extent("attention.sliding_window")};
     detail::check_kv_heads(c.heads, c.kv_heads, file.source());
     c.rope = r.rope(c.head_dim, third ? 1e6 : 1e4);
-    c.local_rope = third ? RopeConfig{c.rope.channels, 1e4, {}} : c.rope;
-    return c;
+    return gemma_layout(file.string("general.architecture"), c);
 }
 
 /// A config.json of model_type gpt2.

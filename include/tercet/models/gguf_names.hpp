@@ -76,6 +76,50 @@ inline std::vector<std::byte> less_one(const StoredTensor& t) {
     return out;
 }
 
+// Rows of a matrix that holds several side by side, under the names of its parts.
+inline void split_rows(Checkpoint& checkpoint, std::string_view ending, std::span<const std::pair<std::string_view, index_t>> parts) {
+    std::vector<StoredTensor> all;
+    for (auto& t : checkpoint.tensors) {
+        if (!t.name.ends_with(ending)) {
+            all.push_back(std::move(t));
+            continue;
+        }
+        index_t rows = 0;
+        for (const auto& part : parts) rows += part.second;
+        require(t.shape.rank() == 2 && t.shape[0] == rows, ErrorCode::shape_mismatch, checkpoint.source, ": tensor '", t.name, "' ", t.shape,
+                ": the model expects ", rows, " rows");
+        const std::size_t row_bytes = t.bytes.size() / static_cast<std::size_t>(rows);
+        std::size_t from = 0;
+        for (const auto& [name, count] : parts) {
+            const std::size_t bytes = row_bytes * static_cast<std::size_t>(count);
+            all.push_back({t.name.substr(0, t.name.size() - ending.size()).append(name), t.type, {count, t.shape[1]}, t.bytes.subspan(from, bytes)});
+            from += bytes;
+        }
+    }
+    checkpoint.tensors = std::move(all);
+}
+
+// Phi-3 has q, k, v in one matrix, and gate and up.
+inline void split_phi3(Checkpoint& checkpoint, const LlamaConfig& c) {
+    const index_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+    const std::pair<std::string_view, index_t> qkv[] = {{"q_proj.weight", q}, {"k_proj.weight", kv}, {"v_proj.weight", kv}};
+    const std::pair<std::string_view, index_t> gate_up[] = {{"gate_proj.weight", c.intermediate_size}, {"up_proj.weight", c.intermediate_size}};
+    split_rows(checkpoint, "qkv_proj.weight", qkv);
+    split_rows(checkpoint, "gate_up_proj.weight", gate_up);
+}
+
+// Rows (h, half, i) of each head as (h, i, half): unpaired_rows() the other way round.
+inline std::vector<std::byte> paired_rows(std::span<const std::byte> bytes, index_t rows, index_t heads) {
+    const auto row_bytes = bytes.size() / static_cast<std::size_t>(rows);
+    const index_t half = rows / heads / 2;
+    std::vector<std::byte> out(bytes.size());
+    for (index_t r = 0; r < rows; ++r) {
+        const index_t head = r / (2 * half), within = r % (2 * half), to = head * 2 * half + within % half * 2 + within / half;
+        std::memcpy(out.data() + static_cast<std::size_t>(to) * row_bytes, bytes.data() + static_cast<std::size_t>(r) * row_bytes, row_bytes);
+    }
+    return out;
+}
+
 }  // namespace detail
 
 /// A GGUF file's tensors under the names of the Hugging Face checkpoint; `file` is kept alive by the result where it was opened from disk. The heads

@@ -16,6 +16,7 @@ namespace tercet::inline TERCET_ABI {
 
 struct GgufOptions {
     StorageType weights = StorageType::f32;  // of the matrices: f32, f16, bf16, or a supported block type
+    bool mixed = false;                      // with q4_k: llama.cpp's Q4_K_M, which has q6_k for the matrices that matter most
     std::string name = "gpt2";               // general.name: what the model is called
     std::stop_token stop{};                  // cancels between two tensors
 };

@@ -26,6 +26,23 @@ inline Checkpoint checkpoint_from(const ModelFiles& files) {
     return {files.shards().size() == 1 ? files.shards()[0].source() : files.directory(), files.tensors(), files.owner(), false};
 }
 
+namespace detail {
+
+// Checkpoints saved from the bare model leave out the prefix that the model with a head has, and the other way round: all names get
+// `prefix` when none but `without` has it, or lose it.
+inline void add_prefix(Checkpoint& checkpoint, std::string_view prefix, std::string_view without) {
+    for (const auto& t : checkpoint.tensors)
+        if (t.name.starts_with(prefix)) return;
+    for (auto& t : checkpoint.tensors)
+        if (!t.name.starts_with(without)) t.name.insert(0, prefix);
+}
+inline void drop_prefix(Checkpoint& checkpoint, std::string_view prefix) {
+    for (auto& t : checkpoint.tensors)
+        if (t.name.starts_with(prefix)) t.name.erase(0, prefix.size());
+}
+
+}  // namespace detail
+
 struct WeightLoading {
     bool trainable = false;                      // all weights as dense f32 on the tape; otherwise packed, or as stored
     std::vector<std::string> ignored_endings{};  // tensors that may be there and are not needed: buffers, the other heads

@@ -286,6 +286,49 @@ TEST_CASE("tercet generate: beams are transformers', with scores, the n best, en
     CHECK(stopped.at("text").as_string().find("<22>") == std::string::npos);
 }
 
+TEST_CASE("tercet generate: a constraint holds the text to choices, an expression or a schema; guesses change nothing") {
+    const TempDir dir;
+    for (const char* name : {"config.json", "model.safetensors"}) dir.write(name, read_text_file(model("llama") + "/" + name));
+    dir.write("tokenizer.json", tiny_tokenizer_json(103, {{40, "yes"}, {41, "no"}, {42, "{"}, {43, "}"}, {44, "\"a\":"}, {45, "1"}}));
+    dir.write("schema.json", R"({"type": "object", "required": ["a"], "properties": {"a": {"enum": [1, 11]}}})");
+    const auto text = [&](std::vector<std::string> options) {
+        std::vector<std::string> command{"generate", "--model", dir.path(), "--ids", "5,6,7", "--json", "--temperature", "2"};
+        command.insert(command.end(), options.begin(), options.end());
+        return tercet_command(command).json().at("text").as_string();
+    };
+    const auto choice = text({"--choice", "yes", "--choice", "no"});
+    CHECK((choice == "yes" || choice == "no"));
+    CHECK(text({"--regex", "(?:yes){3}"}) == "yesyesyes");
+    const auto object = text({"--json-schema", dir.path() + "/schema.json"});
+    CHECK((object == "{\"a\":1}" || object == "{\"a\":11}"));
+    CHECK(text({"--max-tokens", "20", "--lookup", "8"}) == text({"--max-tokens", "20"}));
+    check_failure({"generate", "--model", dir.path(), "--ids", "5", "--regex", "(a"}, 1, "(a");
+    check_failure({"generate", "--model", dir.path(), "--ids", "5", "--regex", "a", "--choice", "b"}, 2, "--regex");
+    check_failure({"generate", "--model", dir.path(), "--ids", "5", "--regex", "a", "--beams", "3"}, 2, "--beams");
+    check_failure({"generate", "--model", model("llama"), "--ids", "5", "--choice", "b"}, 1, "tokenizer");
+}
+
+TEST_CASE("tercet quantize and convert: a directory as GGUF, and GGUF in another type") {
+    const TempDir dir;
+    const std::string f32 = dir.path() + "/f32.gguf", q8 = dir.path() + "/q8.gguf", direct = dir.path() + "/direct.gguf";
+    const auto converted = tercet_command({"convert", model("llama"), f32, "--json"}).json();
+    CHECK(converted.at("bytes").as_int() == static_cast<std::int64_t>(std::filesystem::file_size(f32)));
+    const Expected expected(model("llama") + "/expected.safetensors");
+    const auto ids = expected.ids("input_ids");
+    const auto logits = [&](const std::string& path) {
+        return tensor_of(tercet_command({"logits", "--model", path, "--ids", row(ids, 0), "--ids", row(ids, 1), "--json"}).json());
+    };
+    CHECK(golden::deviation(logits(f32), expected.real("logits")) <= 2e-5);
+    tercet_command({"quantize", f32, q8, "--type", "q8_0"});
+    tercet_command({"quantize", model("llama"), direct, "--type", "q8_0"});
+    CHECK(golden::deviation(logits(q8), logits(direct)) == 0);
+    CHECK(std::filesystem::file_size(q8) < std::filesystem::file_size(f32) / 2);
+    check_failure({"quantize", f32, q8, "--type", "q9"}, 2, "q9");
+    check_failure({"quantize", f32, dir.path() + "/x.bin", "--type", "q8_0"}, 1, ".gguf");
+    check_failure({"convert", model("bert-base"), f32}, 1, "bert");
+    check_failure({"convert", dir.path() + "/nothing.gguf", q8}, 1, "nothing.gguf");
+}
+
 TEST_CASE("tercet generate: bad usage and bad input") {
     const auto path = model("llama");
     check_failure({"generate", "--model", path}, 2, "--prompt");

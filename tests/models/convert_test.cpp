@@ -1,0 +1,85 @@
+// Directories as GGUF, and GGUF in other types: the logits stay what the reference says.
+#include "tercet/models/convert.hpp"
+
+#include "support/model_golden.hpp"
+
+using namespace tercet;
+using golden::Expected;
+
+namespace {
+
+ModelFiles files_of(const std::string& name) {
+    return ModelFiles::open(golden::model_folder(name));
+}
+
+double deviation_of(std::span<const std::byte> gguf, const std::string& name) {
+    const NoGrad guard;
+    const Expected expected(golden::model_folder(name) + "/expected.safetensors");
+    const auto model = load_causal_model(Gguf::parse(gguf, name));
+    return golden::deviation(forward(model, expected.ids("input_ids")), expected.real("logits"));
+}
+
+}  // namespace
+
+TEST_CASE("convert: a directory as GGUF gives the reference's logits") {
+    for (const std::string name : {"llama", "llama3-rope-scaling", "llama-yarn", "mistral-sliding", "qwen2", "qwen3", "phi3", "gemma2", "gpt2"}) {
+        INFO(name);
+        const auto bytes = gguf_of(files_of(name), nullptr, {.name = name}).bytes();
+        CHECK(deviation_of(bytes, name) <= 2e-5);
+        const auto file = Gguf::parse(bytes, name);
+        CHECK(file.string("general.name") == name);
+        for (const auto& t : file.tensors()) CHECK(t.type == StorageType::f32);
+    }
+    const auto mistral = gguf_of(files_of("mistral-sliding"), nullptr).bytes();
+    CHECK(Gguf::parse(mistral, "m").string("general.architecture") == "llama");
+}
+
+TEST_CASE("convert: in half precision the logits stay near, and a GGUF file can be stored anew in another type") {
+    const auto f32 = gguf_of(files_of("llama"), nullptr).bytes();
+    const auto file = Gguf::parse(f32, "llama");
+    for (const auto& [type, tolerance] :
+         {std::pair{StorageType::f16, 5e-3}, std::pair{StorageType::bf16, 4e-2}, std::pair{StorageType::q8_0, 4e-2}}) {
+        INFO(type);
+        const auto once = gguf_of(files_of("llama"), nullptr, {.weights = type}).bytes();
+        CHECK(deviation_of(once, "llama") <= tolerance);
+        const auto again = requantized(file, {.weights = type}).bytes();
+        const auto a = Gguf::parse(once, "a"), b = Gguf::parse(again, "b");
+        REQUIRE(a.tensors().size() == b.tensors().size());
+        for (const auto& t : a.tensors()) {
+            INFO(t.name);
+            const auto* other = b.find(t.name);
+            REQUIRE(other != nullptr);
+            CHECK(other->type == t.type);
+            CHECK(std::ranges::equal(other->bytes, t.bytes));
+        }
+        CHECK(b.integer("general.file_type") == a.integer("general.file_type"));
+    }
+}
+
+TEST_CASE("convert: Q4_K_M keeps the matrices that matter most in six bits") {
+    using detail::matrix_type;
+    const GgufOptions m{.weights = StorageType::q4_k, .mixed = true}, plain{.weights = StorageType::q4_k};
+    CHECK(matrix_type(m, "output.weight", 512, 16, false) == StorageType::q6_k);
+    CHECK(matrix_type(m, "token_embd.weight", 512, 16, false) == StorageType::q4_k);
+    CHECK(matrix_type(m, "token_embd.weight", 512, 16, true) == StorageType::q6_k);
+    std::vector<int> six;
+    for (int i = 0; i < 16; ++i)
+        if (matrix_type(m, "blk." + std::to_string(i) + ".attn_v.weight", 512, 16, true) == StorageType::q6_k) six.push_back(i);
+    CHECK(six == std::vector<int>{0, 1, 4, 7, 10, 13, 14, 15});
+    CHECK(matrix_type(m, "blk.0.ffn_down.weight", 512, 16, true) == StorageType::q6_k);
+    CHECK(matrix_type(m, "blk.0.ffn_up.weight", 512, 16, true) == StorageType::q4_k);
+    CHECK(matrix_type(plain, "output.weight", 512, 16, false) == StorageType::q4_k);
+    CHECK(matrix_type(m, "blk.0.ffn_up.weight", 96, 16, true) == StorageType::q5_0);
+    const auto bytes = gguf_of(files_of("llama"), nullptr, m).bytes();
+    const auto file = Gguf::parse(bytes, "llama");
+    CHECK(file.integer("general.file_type") == 15);
+}
+
+TEST_CASE("convert: what GGUF has no place for is refused by name") {
+    CHECK_ERROR(gguf_of(files_of("bert-base"), nullptr), ErrorCode::unsupported);
+    CHECK_ERROR(gguf_of(files_of("gemma3"), nullptr), ErrorCode::unsupported);  // its scale of scores is not its head's
+    CHECK_ERROR(gguf_of(files_of("llama"), nullptr, {.weights = StorageType::q8_0, .mixed = true}), ErrorCode::invalid_argument);
+    std::stop_source stop;
+    stop.request_stop();
+    CHECK_ERROR(gguf_of(files_of("llama"), nullptr, {.stop = stop.get_token()}), ErrorCode::cancelled);
+}
