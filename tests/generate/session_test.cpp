@@ -2,6 +2,7 @@
 #include "generate/tiny.hpp"
 #include "support/catch.hpp"
 #include "support/isa.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace tercet;
 using namespace tercet_test;
@@ -19,4 +20,63 @@ TEST_CASE("a decoding step asks the system for no memory", "[generate]") {
             CHECK(memory_stats().system_requests == before);
         });
     }
+}
+
+TEST_CASE("session: a prompt's beginning that was read before is not read again, and the tokens are the same") {
+    const auto model = golden_model("llama");
+    std::vector<std::int32_t> prompt;
+    for (int i = 0; i < 20; ++i) prompt.push_back(5 + i * 3);
+    const auto plain = [&](const std::vector<std::int32_t>& ids) {
+        Generation g(model, std::nullopt, {}, ids, {.max_tokens = 8, .temperature = 0});
+        g.finish_text();
+        return to_vector(g.ids());
+    };
+    Generation first(Session(model), std::nullopt, {}, prompt, {.max_tokens = 8, .temperature = 0});
+    first.finish_text();
+    CHECK(to_vector(first.ids()) == plain(prompt));
+    auto session = std::move(first).take_session();
+    CHECK(session.size() == 27);
+    CHECK(to_vector(session.tokens().first(20)) == prompt);
+    auto longer = prompt;
+    longer.resize(15);
+    longer.insert(longer.end(), {90, 91, 92});
+    CHECK(session.reuse(longer).size() == 3);
+    CHECK(session.size() == 15);
+    Generation second(std::move(session), std::nullopt, {}, longer, {.max_tokens = 8, .temperature = 0});
+    second.finish_text();
+    CHECK(to_vector(second.ids()) == plain(longer));
+    Session same(model);
+    same.feed(prompt);
+    CHECK(same.reuse(prompt).size() == 1);  // the last token is read again, for its logits
+    CHECK(same.reuse(std::vector<std::int32_t>{1, 2}).size() == 2);
+}
+
+TEST_CASE("session: saved and loaded it goes on with the same logits, and only with its own model") {
+    const TempDir dir;
+    const std::string path = dir.path() + "/session";
+    const auto model = golden_model("llama");
+    const std::vector<std::int32_t> prompt{5, 6, 7, 8, 9}, next{10, 11};
+    for (const DType type : {DType::f32, DType::bf16}) {
+        Session session(model, type), again(model, type);
+        session.feed(prompt);
+        session.save(path);
+        const auto want = session.feed(next);
+        again.load(path);
+        CHECK(to_vector(again.tokens()) == prompt);
+        CHECK(golden::deviation(again.feed(next), want) == 0);
+        Session other(model, type == DType::f32 ? DType::bf16 : DType::f32);
+        CHECK_ERROR(other.load(path), ErrorCode::invalid_argument);
+    }
+    CHECK_ERROR(Session(golden_model("gpt2")).load(path), ErrorCode::invalid_argument);
+    CHECK_ERROR(Session(golden_model("qwen2")).load(path), ErrorCode::invalid_argument);
+    CHECK_ERROR(Session(model).load(dir.path() + "/nothing"), ErrorCode::io);
+    CHECK_ERROR(Session(model).load(golden::model_folder("llama") + "/model.safetensors"), ErrorCode::damaged);
+    auto bytes = read_text_file(path);
+    bytes[bytes.size() / 2] ^= 1;
+    dir.write("session", bytes);
+    CHECK_ERROR(Session(model, DType::bf16).load(path), ErrorCode::damaged);
+    Session empty(model);
+    empty.save(path);
+    empty.load(path);
+    CHECK(empty.size() == 0);
 }

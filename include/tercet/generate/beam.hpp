@@ -150,7 +150,7 @@ inline BeamResult beam_search(Session session, std::span<const std::int32_t> pro
         running = std::move(next);
         session.reorder(parents);
         const bool anew = session.must_reread(1);
-        if (anew) session.cache().truncate(0);
+        if (anew) session.truncate(0);
         std::vector<std::int32_t> newest;
         for (const auto& r : running) {
             if (anew) newest.insert(newest.end(), prompt.begin(), prompt.end());

@@ -51,7 +51,8 @@ public:
                const GenerateOptions& options)
         : Generation(Session(model, options.cache_type), std::move(tokenizer), std::move(end_tokens), std::move(prompt), options) {}
 
-    /// Goes on from a prompt in a session: that of an encoder-decoder, whose prompt begins with its start token, or one that holds tokens already.
+    /// Goes on from a prompt in a session: that of an encoder-decoder, whose prompt begins with its start token, or one that holds tokens already: those
+    /// at the prompt's beginning are not read again.
     Generation(Session session, std::optional<Tokenizer> tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
                GenerateOptions options)
         : session_(std::move(session)),
@@ -125,6 +126,8 @@ public:
     Finish finish() const { return finish_; }
     /// ln p of each of ids(), where options.log_probabilities asked for them.
     std::span<const double> log_probabilities() const { return log_probabilities_; }
+    /// The session, with the tokens so far, for the next generation.
+    Session take_session() && { return std::move(session_); }
     /// How many tokens were guessed, and how many of those came true.
     std::pair<index_t, index_t> guesses() const { return {guessed_, came_true_}; }
     /// Tokens a second: of the prompt, and of those made after the first.
@@ -180,14 +183,14 @@ private:
         if (guessing()) return rows_.span().subspan(at_ * V, V);
         const index_t limit = session_.context();
         std::span<const std::int32_t> seen(seen_);
-        auto fed = made == 0 ? seen : seen.last(1);
+        auto fed = made == 0 ? session_.reuse(seen) : seen.last(1);
         if (options_.slide_context && (full || (limit > 0 && static_cast<index_t>(fed.size()) > limit))) {
-            session_.cache().truncate(0);
+            session_.truncate(0);
             fed = seen.last(static_cast<std::size_t>(std::max<index_t>(limit / 2, 1)));
         }
         if (made > 0 && session_.must_reread(static_cast<index_t>(fed.size()))) {
             fed = seen.last(static_cast<std::size_t>(session_.size()) + fed.size());
-            session_.cache().truncate(0);
+            session_.truncate(0);
         }
         guess(made, limit > 0 ? limit - session_.size() - 1 : options_.max_tokens, fed.size());
         if (guesses_.empty()) {
@@ -222,7 +225,7 @@ private:
         }
         const auto missed = static_cast<index_t>(guesses_.size() - at_);
         width_ = missed == 0 ? 2 * width_ : static_cast<index_t>(at_) + 1;
-        session_.cache().truncate(session_.size() - missed);
+        session_.truncate(session_.size() - missed);
         rows_ = {};
     }
 

@@ -1,7 +1,9 @@
 // A session: one caller's use of a model that many share. It owns the key-value cache; the model stays const.
 #pragma once
 
+#include "tercet/io/checksum.hpp"
 #include "tercet/models/auto.hpp"
+#include "tercet/nn/load.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -20,6 +22,29 @@ public:
 
     /// Tokens in the cache.
     index_t size() const { return cache_.size(); }
+    /// Which they are, where all came through feed().
+    std::span<const std::int32_t> tokens() const {
+        return std::span<const std::int32_t>(tokens_).first(std::min(tokens_.size(), static_cast<std::size_t>(cache_.size())));
+    }
+    /// Forgets all but the first `count` tokens.
+    void truncate(index_t count) { cache_.truncate(count); }
+    /// Keeps the beginning that the tokens in the cache share with a prompt, and gives the rest of the prompt, which has yet to be fed: at least its
+    /// last token. So a conversation, or many prompts that begin alike, are read once.
+    std::span<const std::int32_t> reuse(std::span<const std::int32_t> prompt) {
+        const auto held = tokens();
+        std::size_t common = 0;
+        while (common < held.size() && common + 1 < prompt.size() && held[common] == prompt[common]) ++common;
+        if (must_reread(static_cast<index_t>(prompt.size()) - size())) common = 0;
+        truncate(static_cast<index_t>(common));
+        return prompt.subspan(common);
+    }
+
+    /// Writes the tokens, keys and values to a file, whole or not at all, with a checksum. Throws io; unsupported for an encoder-decoder or a session of
+    /// several rows.
+    void save(const std::string& path) const;
+    /// Takes in what save() wrote, in place of what there is. Throws io, damaged, and invalid_argument for a file of another version, or of another model
+    /// than this one.
+    void load(const std::string& path);
     /// Positions the model was made for; 0 where there is no end to them.
     index_t context() const { return model_ ? model_->context() : seq2seq_->context(); }
     index_t vocab_size() const { return model_ ? model_->vocab_size() : seq2seq_->vocab_size(); }
@@ -32,6 +57,7 @@ public:
     Tensor<float> feed(std::span<const std::int32_t> ids, const std::stop_token& stop = {}) {
         const NoGrad guard;
         check_ids(ids);
+        remember(ids);
         Tensor<float> logits;
         constexpr std::size_t piece = 512;
         for (std::size_t begin = 0; begin < ids.size(); begin += piece) {
@@ -46,6 +72,7 @@ public:
     Tensor<float> feed_all(std::span<const std::int32_t> ids) {
         const NoGrad guard;
         check_ids(ids);
+        remember(ids);
         const auto count = static_cast<index_t>(ids.size());
         return logits_after(Tensor<std::int32_t>::copy(ids, {1, count}), false).reshape({count, vocab_size()}).contiguous();
     }
@@ -81,6 +108,22 @@ private:
             require(id >= 0 && id < vocab_size(), ErrorCode::index_out_of_range, "generate: token id ", id, " is outside the model's vocabulary of ",
                     vocab_size());
     }
+    void remember(std::span<const std::int32_t> ids) {
+        tokens_.resize(static_cast<std::size_t>(cache_.size()));
+        tokens_.insert(tokens_.end(), ids.begin(), ids.end());
+    }
+    // Tells models apart: their weights' names and shapes, and the numbers of those that are vectors.
+    std::string fingerprint() const {
+        std::uint32_t crc = 0;
+        for_each_weight(*model_, [&](const std::string& name, const Weight& w) {
+            crc = crc32c(std::as_bytes(std::span(name)), crc);
+            for (const index_t extent : w.shape()) crc = crc32c(std::as_bytes(std::span(&extent, 1)), crc);
+            if (w.shape().rank() == 1) crc = crc32c(std::as_bytes(w.tensor().span()), crc);
+        });
+        return std::to_string(crc);
+    }
+    static constexpr std::string_view file_format = "tercet session 1";
+
     Tensor<float> logits_after(const Tensor<std::int32_t>& ids, bool last_only) {
         if (model_) return (*model_)(ids, {.cache = &cache_, .last_only = last_only});
         return seq2seq_->decode(ids, encoded_, {.cache = &cache_, .cross = &cross_, .last_only = last_only});
@@ -91,6 +134,60 @@ private:
     Tensor<float> encoded_{};  // (1, S, C), then a row for each beam
     CrossCache cross_{};
     KvCache cache_;
+    std::vector<std::int32_t> tokens_{};
 };
+
+inline void Session::save(const std::string& path) const {
+    require(model_.has_value(), ErrorCode::unsupported, "session: that of an encoder-decoder is not saved");
+    const auto held = tokens();
+    require(held.size() == static_cast<std::size_t>(size()), ErrorCode::unsupported, "session: of ", size(), " tokens ", held.size(),
+            " came through feed(); one of several rows is not saved");
+    std::vector<Tensor<float>> kept;
+    std::vector<StoredTensor> tensors{{"tokens", StorageType::i32, {size()}, std::as_bytes(held)}};
+    for (index_t i = 0; i < cache_.layers() && size() > 0; ++i) {
+        const auto layer = cache_.held(i);
+        for (const auto& [name, x] : {std::pair{".key", layer.key}, std::pair{".value", layer.value}}) {
+            kept.push_back(x);
+            tensors.push_back({std::to_string(i) + name, StorageType::f32, x.shape(), std::as_bytes(kept.back().span())});
+        }
+    }
+    const std::string type(name_of(cache_.type()));
+    write_safetensors(path, tensors, {{"format", std::string(file_format)}, {"model", fingerprint()}, {"cache", type}}, {.checksum = true});
+}
+
+inline void Session::load(const std::string& path) {
+    require(model_.has_value(), ErrorCode::unsupported, "session: that of an encoder-decoder is not saved");
+    const auto file = Safetensors::open_checked(path);
+    const auto said = [&](const char* key) {
+        const auto at = file.metadata().find(key);
+        return at == file.metadata().end() ? std::string() : at->second;
+    };
+    require(said("format") == file_format, ErrorCode::invalid_argument, path, ": is no session of this version (", file_format, "), but '", said("format"),
+            "'");
+    require(said("model") == fingerprint(), ErrorCode::invalid_argument, path, ": is a session of another model");
+    require(said("cache") == name_of(cache_.type()), ErrorCode::invalid_argument, path, ": its cache holds ", said("cache"), ", this one ",
+            name_of(cache_.type()));
+    const auto tensor = [&](const std::string& name) {
+        const auto* t = file.find(name);
+        require(t != nullptr, ErrorCode::missing_tensor, path, ": tensor '", name, "' is not there");
+        return t;
+    };
+    const auto* ids = tensor("tokens");
+    require(ids->type == StorageType::i32 && ids->shape.rank() == 1, ErrorCode::shape_mismatch, path, ": tensor 'tokens' is no list of ids");
+    std::vector<std::int32_t> tokens(static_cast<std::size_t>(ids->shape[0]));
+    std::memcpy(tokens.data(), ids->bytes.data(), ids->bytes.size());
+    KvCache cache(cache_.layers(), cache_.type());
+    for (index_t i = 0; i < cache.layers() && !tokens.empty(); ++i) {
+        const auto *key = tensor(std::to_string(i) + ".key"), *value = tensor(std::to_string(i) + ".value");
+        for (const auto* t : {key, value})
+            require(t->type == StorageType::f32 && t->shape.rank() == 4 && t->shape[0] == 1 && t->shape[2] == ids->shape[0] && t->shape == key->shape,
+                    ErrorCode::shape_mismatch, path, ": tensor '", t->name, "' ", t->shape, " does not fit ", tokens.size(), " tokens");
+        const auto k = detail::dense_from(*key), v = detail::dense_from(*value);
+        if (cache.type() == DType::bf16) cache.append<bf16>(i, k, v);
+        else cache.append(i, k, v);
+    }
+    cache_ = std::move(cache);
+    tokens_ = std::move(tokens);
+}
 
 }  // namespace tercet::inline TERCET_ABI

@@ -32,7 +32,7 @@ public:
     std::vector<std::int32_t> guess(std::span<const std::int32_t> seen, std::size_t count) {
         std::size_t common = 0;  // of what it has read; the newest token is read anew, for its logits
         while (common < held_.size() && common + 1 < seen.size() && held_[common] == seen[common]) ++common;
-        session_.cache().truncate(static_cast<index_t>(common));
+        session_.truncate(static_cast<index_t>(common));
         held_.assign(seen.begin(), seen.end());
         std::vector<std::int32_t> guesses;
         auto fed = seen.subspan(common);

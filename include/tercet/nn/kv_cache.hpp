@@ -51,6 +51,18 @@ public:
         return {held.key.slice(2, 0, after), held.value.slice(2, 0, after)};
     }
 
+    /// A layer's keys and values so far, in float: (B, Hkv, T, D); without storage before the first append().
+    View<float> held(index_t layer) const {
+        const auto& l = layers_[static_cast<std::size_t>(layer)];
+        return std::visit(
+            [&](const auto& view) {
+                if (view.key.storage() == nullptr) return View<float>{};
+                const auto part = [&](const auto& x) { return x.slice(2, 0, l.size).template to<float>().contiguous(); };
+                return View<float>{part(view.key), part(view.value)};
+            },
+            l.held);
+    }
+
     /// Forgets all but the first `count` tokens.
     void truncate(index_t count) {
         require(count >= 0 && count <= size_, ErrorCode::invalid_argument, "kv cache: cannot keep ", count, " of ", size_, " tokens");
