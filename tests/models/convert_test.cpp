@@ -37,8 +37,7 @@ TEST_CASE("convert: a directory as GGUF gives the reference's logits") {
 TEST_CASE("convert: in half precision the logits stay near, and a GGUF file can be stored anew in another type") {
     const auto f32 = gguf_of(files_of("llama"), nullptr).bytes();
     const auto file = Gguf::parse(f32, "llama");
-    for (const auto& [type, tolerance] :
-         {std::pair{StorageType::f16, 5e-3}, std::pair{StorageType::bf16, 4e-2}, std::pair{StorageType::q8_0, 0.1}}) {
+    for (const auto& [type, tolerance] : {std::pair{StorageType::f16, 5e-3}, std::pair{StorageType::bf16, 4e-2}, std::pair{StorageType::q8_0, 0.1}}) {
         INFO(type);
         const auto once = gguf_of(files_of("llama"), nullptr, {.weights = type}).bytes();
         CHECK(deviation_of(once, "llama") <= tolerance);

@@ -51,8 +51,8 @@ public:
                const GenerateOptions& options)
         : Generation(Session(model, options.cache_type), std::move(tokenizer), std::move(end_tokens), std::move(prompt), options) {}
 
-    /// Goes on from a prompt in a session: that of an encoder-decoder, whose prompt begins with its start token, or one that holds tokens already: those
-    /// at the prompt's beginning are not read again.
+    /// Goes on from a prompt in a session: that of an encoder-decoder, whose prompt begins with its start token, or one that holds tokens already:
+    /// those at the prompt's beginning are not read again.
     Generation(Session session, std::optional<Tokenizer> tokenizer, std::vector<std::int32_t> end_tokens, std::vector<std::int32_t> prompt,
                GenerateOptions options)
         : session_(std::move(session)),
@@ -94,27 +94,35 @@ public:
         if (made >= options_.max_tokens || (full && made > 0 && !options_.slide_context)) return end(Finish::length);
         require(!options_.cancel.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
         const auto start = std::chrono::steady_clock::now();
-        const std::int32_t id = draw(next_logits(made, full));
-        (made == 0 ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
-        seen_.push_back(id);
-        if (cursor_) cursor_->advance(id);
-        if (stream_ && tokenizer_->has(id)) held_ += stream_->push(id);  // a model may have more ids than its tokenizer, to fill its table up
-        if (const auto at = first_stop(); at != std::string::npos) {
-            piece_ = held_.substr(0, at);
-            held_.clear();
-            text_ += piece_;
-            finish_ = Finish::stop;
-            return true;
+        const auto logits = next_logits(made, full);
+        return take(logits, start);
+    }
+
+    /// Runs generations of one decoder to their ends together, a token of each in one pass of the model: each as it would be alone, but for the
+    /// rounding of products of other heights. Prompts are read one after the other. What each says is in its text(), ids() and finish().
+    static void finish_together(std::span<Generation> all) {
+        for (auto& g : all) g.next();
+        std::vector<Generation*> running;
+        std::vector<Session*> sessions;
+        std::vector<std::int32_t> newest;
+        for (;;) {
+            running.clear(), sessions.clear(), newest.clear();
+            for (auto& g : all) {
+                if (g.finish_ != Finish::running) continue;
+                if (g.goes_alone()) {
+                    g.next();
+                    continue;
+                }
+                running.push_back(&g), sessions.push_back(&g.session_), newest.push_back(g.seen_.back());
+                g.piece_.clear();
+            }
+            if (running.empty() && std::all_of(all.begin(), all.end(), [](const auto& g) { return g.finish_ != Finish::running; })) return;
+            if (running.empty()) continue;
+            const auto start = std::chrono::steady_clock::now();
+            const auto logits = step_together(sessions, newest);
+            const auto V = static_cast<std::size_t>(logits.size(1));
+            for (std::size_t i = 0; i < running.size(); ++i) running[i]->take(logits.span().subspan(i * V, V), start);
         }
-        release(held_.size() - possible_stop());
-        if (cursor_ && cursor_->complete() && !cursor_->may_go_on()) {  // the constraint is met
-            const std::string rest = std::exchange(held_, {}) + stream_->finish();
-            piece_ += rest;
-            text_ += rest;
-            finish_ = Finish::stop;
-        }
-        return true;
     }
 
     /// The text that the last next() completed; may be empty.
@@ -174,6 +182,40 @@ public:
     Sentinel end() { return {}; }
 
 private:
+    // Draws the next token from its logits, and lets out what text it completes.
+    bool take(std::span<const float> logits, std::chrono::steady_clock::time_point start) {
+        const bool first = seen_.size() == prompt_tokens_;
+        const std::int32_t id = draw(logits);
+        (first ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
+        seen_.push_back(id);
+        if (cursor_) cursor_->advance(id);
+        if (stream_ && tokenizer_->has(id)) held_ += stream_->push(id);  // a model may have more ids than its tokenizer, to fill its table up
+        if (const auto at = first_stop(); at != std::string::npos) {
+            piece_ = held_.substr(0, at);
+            held_.clear();
+            text_ += piece_;
+            finish_ = Finish::stop;
+            return true;
+        }
+        release(held_.size() - possible_stop());
+        if (cursor_ && cursor_->complete() && !cursor_->may_go_on()) {  // the constraint is met
+            const std::string rest = std::exchange(held_, {}) + stream_->finish();
+            piece_ += rest;
+            text_ += rest;
+            finish_ = Finish::stop;
+        }
+        return true;
+    }
+
+    // Whether the next token is no plain step of a decoder: the last one there may be, guesses, a context that slides, a sequence that is read anew.
+    bool goes_alone() const {
+        const auto made = static_cast<index_t>(seen_.size() - prompt_tokens_);
+        const index_t limit = session_.context();
+        return !session_.is_decoder() || made >= options_.max_tokens || options_.cancel.stop_requested() || guessing() || options_.lookup > 0 ||
+               draft_ || (limit > 0 && session_.size() >= limit) || session_.must_reread(1);
+    }
+
     // Whether the logits after what was seen are among those of guesses that came true.
     bool guessing() const { return rows_.storage() != nullptr; }
 

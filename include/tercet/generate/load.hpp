@@ -34,6 +34,17 @@ public:
         return Generation(parts_->model, parts_->tokenizer, parts_->end_tokens, std::move(prompt), options);
     }
 
+    /// Goes on from several texts together, to their ends: the seed of each is one more than that of the one before.
+    std::vector<Generation> generate_together(std::span<const std::string> prompts, GenerateOptions options = {}) const {
+        std::vector<Generation> all;
+        for (const auto& prompt : prompts) {
+            all.push_back(generate(prompt, options));
+            ++options.seed;
+        }
+        Generation::finish_together(all);
+        return all;
+    }
+
     /// ln p of each token of a text but the first, given those before it; special tokens as the tokenizer's files ask for them.
     std::vector<double> score(std::string_view text) const { return log_probabilities(model(), tokenizer().encode_ids(text)); }
 

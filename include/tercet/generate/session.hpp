@@ -39,16 +39,18 @@ public:
         return prompt.subspan(common);
     }
 
-    /// Writes the tokens, keys and values to a file, whole or not at all, with a checksum. Throws io; unsupported for an encoder-decoder or a session of
-    /// several rows.
+    /// Writes the tokens, keys and values to a file, whole or not at all, with a checksum. Throws io; unsupported for an encoder-decoder or a session
+    /// of several rows.
     void save(const std::string& path) const;
-    /// Takes in what save() wrote, in place of what there is. Throws io, damaged, and invalid_argument for a file of another version, or of another model
-    /// than this one.
+    /// Takes in what save() wrote, in place of what there is. Throws io, damaged, and invalid_argument for a file of another version, or of another
+    /// model than this one.
     void load(const std::string& path);
     /// Positions the model was made for; 0 where there is no end to them.
     index_t context() const { return model_ ? model_->context() : seq2seq_->context(); }
     index_t vocab_size() const { return model_ ? model_->vocab_size() : seq2seq_->vocab_size(); }
 
+    /// Whether it is a decoder's, not an encoder-decoder's.
+    bool is_decoder() const { return model_.has_value(); }
     /// Whether so many more tokens make what is in the cache worthless: then truncate it to none, and feed all tokens again.
     bool must_reread(index_t more) const { return model_ && model_->must_reread(size(), size() + more); }
 
@@ -97,6 +99,25 @@ public:
     }
 
     KvCache& cache() { return cache_; }
+
+    /// One more token for each of several sessions of one decoder, in one pass of the model: ids (B) -> logits (B, V). The sessions may be of
+    /// different lengths. Throws invalid_argument for sessions of several models, or of an encoder-decoder, and what feed() throws.
+    friend Tensor<float> step_together(std::span<Session* const> sessions, std::span<const std::int32_t> ids) {
+        const NoGrad guard;
+        require(!sessions.empty() && sessions.size() == ids.size(), ErrorCode::invalid_argument, "generate: ", ids.size(), " tokens for ",
+                sessions.size(), " sessions");
+        std::vector<KvCache*> rows;
+        for (std::size_t r = 0; r < sessions.size(); ++r) {
+            Session& s = *sessions[r];
+            require(s.model_.has_value() && *s.model_ == *sessions[0]->model_, ErrorCode::invalid_argument,
+                    "generate: sessions that go on together are of one decoder");
+            s.check_ids(ids.subspan(r, 1));
+            rows.push_back(&s.cache_);
+        }
+        for (std::size_t r = 0; r < sessions.size(); ++r) sessions[r]->remember(ids.subspan(r, 1));
+        const auto B = static_cast<index_t>(ids.size());
+        return (*sessions[0]->model_)(Tensor<std::int32_t>::copy(ids, {B, 1}), {.rows = rows}).reshape({B, -1}).contiguous();
+    }
 
 private:
     void check_ids(std::span<const std::int32_t> ids) const {
@@ -162,8 +183,8 @@ inline void Session::load(const std::string& path) {
         const auto at = file.metadata().find(key);
         return at == file.metadata().end() ? std::string() : at->second;
     };
-    require(said("format") == file_format, ErrorCode::invalid_argument, path, ": is no session of this version (", file_format, "), but '", said("format"),
-            "'");
+    require(said("format") == file_format, ErrorCode::invalid_argument, path, ": is no session of this version (", file_format, "), but '",
+            said("format"), "'");
     require(said("model") == fingerprint(), ErrorCode::invalid_argument, path, ": is a session of another model");
     require(said("cache") == name_of(cache_.type()), ErrorCode::invalid_argument, path, ": its cache holds ", said("cache"), ", this one ",
             name_of(cache_.type()));

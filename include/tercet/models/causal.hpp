@@ -7,6 +7,7 @@
 
 #include "tercet/nn/kv_cache.hpp"
 #include "tercet/nn/module.hpp"
+#include "tercet/ops/rope_scaling.hpp"
 
 #include <functional>
 
@@ -15,11 +16,30 @@ namespace tercet::inline TERCET_ABI {
 /// What a forward pass may be given besides the ids, and give back besides the logits.
 struct ForwardOptions {
     KvCache* cache = nullptr;                              // tokens before these; they are added to it
+    std::span<KvCache* const> rows{};                      // instead: a cache for each row of ids (B, 1), whose lengths may differ
     const Tensor<std::uint8_t>* attention_mask = nullptr;  // (B, T), 0 for padding; not with a cache
     bool last_only = false;                                // logits of the last position alone
     std::vector<Tensor<float>>* hidden_states = nullptr;   // the embeddings, each block's output, the last after the final norm
     bool checkpoint = false;                               // in training: keep each block's input alone for backward, see autograd/checkpoint.hpp
 };
+
+namespace detail {
+
+// Where the tokens of a forward pass stand.
+struct TokensBefore {
+    index_t most = 0;             // tokens before these, in the longest row
+    std::vector<index_t> rows{};  // in each row, where they have a cache each
+
+    explicit TokensBefore(const ForwardOptions& options) : most(options.cache == nullptr ? 0 : options.cache->size()) {
+        for (const KvCache* cache : options.rows) {
+            rows.push_back(cache->size());
+            most = std::max(most, cache->size());
+        }
+    }
+    RopeAngles<float> angles(const Rotary& rotary, index_t count) const { return rows.empty() ? rotary.angles(most, count) : rotary.angles(rows); }
+};
+
+}  // namespace detail
 
 /// Any struct with layers(), context(), vocab_size(), visit() and operator()(ids, ForwardOptions), behind a handle: cheap to copy, and copies are
 /// the same model. A const one is immutable, and shared by threads.
@@ -42,8 +62,13 @@ public:
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         require(ids.rank() == 2 && ids.numel() > 0, ErrorCode::invalid_argument, "forward: ids must be (batch, tokens) with at least one token, not ",
                 ids.shape());
+        require(
+            options.rows.empty() || (options.cache == nullptr && ids.size(1) == 1 && options.rows.size() == static_cast<std::size_t>(ids.size(0))),
+            ErrorCode::invalid_argument, "forward: ", options.rows.size(), " caches of rows for ids ", ids.shape());
         return held_->forward(ids, options);
     }
+    /// Whether two handles are on one model.
+    friend bool operator==(const CausalModel& a, const CausalModel& b) { return a.held_ == b.held_; }
     index_t layers() const { return held_->layers(); }
     /// Positions the model was made for; 0 where there is no end to them.
     index_t context() const { return held_->context(); }

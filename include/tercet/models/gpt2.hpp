@@ -41,7 +41,7 @@ struct Gpt2Attention {
         if (!scaled_scores || scaled_by_layer)
             context.attention.scale =
                 (scaled_scores ? 1 / std::sqrt(static_cast<double>(C / heads)) : 1) / (scaled_by_layer ? static_cast<double>(layer + 1) : 1);
-        if (context.cache == nullptr) return c_proj(self_attention(qkv, heads, context.attention, context.bias));
+        if (context.cache == nullptr && context.rows.empty()) return c_proj(self_attention(qkv, heads, context.attention, context.bias));
         const auto part = [&](index_t i) { return split_heads(slice(qkv, 2, i * C, (i + 1) * C), heads); };
         return c_proj(join_heads(causal_attention(part(0), part(1), part(2), context, layer)));
     }
@@ -114,16 +114,18 @@ struct Gpt2 {
     /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. With a generator, the config's dropout is applied, for training.
     /// Throws context_overflow when the tokens outgrow the model's context.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}, Generator* training = nullptr) const {
-        const index_t T = ids.size(1), before = options.cache == nullptr ? 0 : options.cache->size();
-        require(before + T <= config.context, ErrorCode::context_overflow, "gpt2: ", before + T, " tokens, the model's context holds ",
+        const index_t T = ids.size(1);
+        const detail::TokensBefore before(options);
+        require(before.most + T <= config.context, ErrorCode::context_overflow, "gpt2: ", before.most + T, " tokens, the model's context holds ",
                 config.context);
         const auto drop = [p = config.dropout, training](const Tensor<float>& x) {
             return training != nullptr && p > 0 ? dropout(x, p, *training) : x;
         };
-        DecoderContext context{nullptr, options.cache};
+        DecoderContext context{nullptr, options.cache, options.rows};
         if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
 
-        const auto positions = Tensor<std::int32_t>::arange(static_cast<double>(before), static_cast<double>(before + T));
+        auto positions = Tensor<std::int32_t>::arange(static_cast<double>(before.most), static_cast<double>(before.most + T));
+        if (!before.rows.empty()) positions = Tensor<index_t>::copy(before.rows, {ids.size(0), 1}).to<std::int32_t>();
         auto x = drop(wte(ids) + wpe(positions));  // (B, T, C)
         for (index_t i = 0; i < config.layers; ++i) {
             if (options.hidden_states != nullptr) options.hidden_states->push_back(x);

@@ -69,11 +69,12 @@ struct Llama {
 
     /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. Throws context_overflow when the tokens outgrow the model's context.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
-        const index_t T = ids.size(1), before = options.cache == nullptr ? 0 : options.cache->size();
-        require(config.context == 0 || before + T <= config.context, ErrorCode::context_overflow, "llama: ", before + T,
+        const index_t T = ids.size(1);
+        const detail::TokensBefore before(options);
+        require(config.context == 0 || before.most + T <= config.context, ErrorCode::context_overflow, "llama: ", before.most + T,
                 " tokens, the model's context holds ", config.context);
-        const auto angles = rotary.angles(before, T);
-        DecoderContext context{nullptr, options.cache};
+        const auto angles = before.angles(rotary, T);
+        DecoderContext context{nullptr, options.cache, options.rows};
         if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
 
         auto x = embed_tokens(ids);  // (B, T, C)

@@ -36,8 +36,11 @@ Tensor<float> padding_bias(const Tensor<M>& mask) {
     return bias;
 }
 
-/// Heads (B, T, H, D) turned to their positions: all channels, or the first ones that the angles are for (Wang & Komatsuzaki 2021, GPT-J).
+/// Heads (B, T, H, D) turned to their positions: all channels, or the first ones that the angles are for (Wang & Komatsuzaki 2021, GPT-J). The angles
+/// are those of T positions, or of one for each row of the batch where T is 1.
 inline Tensor<float> rotate(const Tensor<float>& x, const RopeAngles<float>& angles) {
+    if (const index_t B = x.size(0); B > 1 && x.size(1) == 1 && angles.cosine.size(0) == B)
+        return reshape(rotate(reshape(x, {1, B, x.size(2), x.size(3)}), angles), x.shape());
     const index_t turned = 2 * angles.cosine.size(1);
     if (turned == x.size(3)) return rope(x, angles);
     return concatenate({rope(slice(x, 3, 0, turned), angles), slice(x, 3, turned, x.size(3))}, 3);
@@ -47,7 +50,8 @@ inline Tensor<float> rotate(const Tensor<float>& x, const RopeAngles<float>& ang
 struct DecoderContext {
     const RopeAngles<float>* angles = nullptr;  // of these T positions, for models that rotate
     KvCache* cache = nullptr;
-    Tensor<float> bias{};  // (B, 1, 1, Tk) from padding, or none
+    std::span<KvCache* const> rows{};  // a cache for each row of the batch, instead
+    Tensor<float> bias{};              // (B, 1, 1, Tk) from padding, or none
     AttentionOptions attention{.causal = true};
 };
 
@@ -55,6 +59,15 @@ struct DecoderContext {
 inline Tensor<float> causal_attention(const Tensor<float>& query, const Tensor<float>& key, const Tensor<float>& value, const DecoderContext& context,
                                       index_t layer) {
     const auto attend = [&](const auto& k, const auto& v) { return attention(query, k, v, context.attention, context.bias); };
+    if (!context.rows.empty()) {  // each row by itself: they are of different lengths
+        std::vector<Tensor<float>> rows;
+        for (std::size_t r = 0; r < context.rows.size(); ++r) {
+            const auto row = [b = static_cast<index_t>(r)](const Tensor<float>& x) { return x.slice(0, b, b + 1); };
+            DecoderContext alone{context.angles, context.rows[r], {}, {}, context.attention};
+            rows.push_back(causal_attention(row(query), row(key), row(value), alone, layer));
+        }
+        return concatenate(rows, 0);
+    }
     if (context.cache == nullptr) return attend(key, value);
     if (context.cache->type() == DType::bf16) {
         const auto all = context.cache->append<bf16>(layer, key, value);

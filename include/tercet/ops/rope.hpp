@@ -30,17 +30,20 @@ template <Real T>
 struct RopeAngles {
     Tensor<T> cosine, sine;
 
-    RopeAngles(const RopeTable& table, index_t first, index_t count) {
+    RopeAngles(const RopeTable& table, index_t first, index_t count) : RopeAngles(count, static_cast<index_t>(table.frequencies.size())) {
+        for (index_t t = 0; t < count; ++t) set(t, table, first + t);
+    }
+
+    /// The same with room for `count` positions, each to be set().
+    RopeAngles(index_t count, index_t half) : cosine(Tensor<T>::empty({count, half})), sine(Tensor<T>::empty({count, half})) {}
+    void set(index_t row, const RopeTable& table, index_t position) {
         const auto half = static_cast<index_t>(table.frequencies.size());
-        cosine = Tensor<T>::empty({count, half});
-        sine = Tensor<T>::empty({count, half});
-        T *c = cosine.mutable_data(), *s = sine.mutable_data();
-        for (index_t t = 0; t < count; ++t)
-            for (index_t i = 0; i < half; ++i) {
-                const double angle = static_cast<double>(first + t) * table.frequencies[static_cast<std::size_t>(i)];
-                c[t * half + i] = static_cast<T>(table.scale * std::cos(angle));
-                s[t * half + i] = static_cast<T>(table.scale * std::sin(angle));
-            }
+        T *c = cosine.mutable_data() + row * half, *s = sine.mutable_data() + row * half;
+        for (index_t i = 0; i < half; ++i) {
+            const double angle = static_cast<double>(position) * table.frequencies[static_cast<std::size_t>(i)];
+            c[i] = static_cast<T>(table.scale * std::cos(angle));
+            s[i] = static_cast<T>(table.scale * std::sin(angle));
+        }
     }
 };
 

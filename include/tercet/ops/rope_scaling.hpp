@@ -135,6 +135,13 @@ public:
 
     /// Cosines and sines (T, D/2) of `count` positions after the first `before`.
     RopeAngles<float> angles(index_t before, index_t count) const { return {grows_ ? rope_table(config_, before + count) : table_, before, count}; }
+    /// The same for one position behind each of several sequences of these lengths: a row (1, D/2) a sequence.
+    RopeAngles<float> angles(std::span<const index_t> before) const {
+        RopeAngles<float> all(static_cast<index_t>(before.size()), static_cast<index_t>(table_.frequencies.size()));
+        for (std::size_t r = 0; r < before.size(); ++r)
+            all.set(static_cast<index_t>(r), grows_ ? rope_table(config_, before[r] + 1) : table_, before[r]);
+        return all;
+    }
 
 private:
     RopeConfig config_;
