@@ -7,6 +7,19 @@
 
 inline std::atomic<long> allocations{0};
 
+// Clang 14's ThreadSanitizer has an operator new of its own: nothing is counted there.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef TERCET_DEFINE_OPERATOR_NEW
+#define TERCET_COUNTS_NOTHING
+#endif
+#endif
+#ifdef TERCET_COUNTS_NOTHING
+inline constexpr bool counts_allocations = false;
+#else
+inline constexpr bool counts_allocations = true;
+#endif
+
 /// Calls of operator new while f runs, on any thread.
 template <class F>
 long allocations_of(const F& f) {

@@ -193,7 +193,7 @@ TEST_CASE("optimizer: a second step allocates nothing, nor do clipping and a new
             const auto before = memory_stats().system_requests;
             CHECK(allocations_of(all) == 0);
             CHECK(memory_stats().system_requests == before);
-            CHECK(allocations_of([] { ::operator delete(::operator new(4)); }) == 1);
+            CHECK(allocations_of([] { ::operator delete(::operator new(4)); }) == (counts_allocations ? 1 : 0));
         }
     }
 }
