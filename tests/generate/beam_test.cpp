@@ -92,6 +92,16 @@ TEST_CASE("beam search: with a beam for every token the best pair of tokens is f
     for (std::size_t i = 1; i < found.size(); ++i) CHECK(found[i - 1].score >= found[i].score);
 }
 
+TEST_CASE("beam search: banned tokens are in no hypothesis, also where beams are more than tokens") {
+    const auto model = golden_model("gpt2");
+    std::vector<std::int32_t> banned;
+    for (std::int32_t id = 3; id < 101; ++id) banned.push_back(id);
+    const auto found = beam_search(model, std::vector<std::int32_t>{5, 6}, {.beams = 6, .max_tokens = 2, .banned = banned});
+    CHECK_FALSE(found.hypotheses.empty());
+    for (const auto& h : found.hypotheses)
+        for (const auto id : h.ids) CHECK(id < 3);
+}
+
 TEST_CASE("beam search: a stop ends hypotheses, the context ends all, and no tokens give the empty one") {
     const auto model = golden_model("gpt2");
     const auto prompt = greedy_case("gpt2").prompt;

@@ -83,6 +83,26 @@ TEST_CASE("constraint: a text that may end may go on, until the end token is dra
     CHECK_FALSE(text.empty());
 }
 
+TEST_CASE("constraint: where no token that may come next has any probability it is an error, not another token") {
+    static const Tokenizer tokenizer = letters();
+    GenerateOptions options{.max_tokens = 5, .temperature = 1};
+    options.constraint = choice_constraint(std::vector<std::string>{"b"});
+    for (TokenId id = 0; id < tokenizer.vocab_size(); ++id)
+        if (tokenizer.has(id) && tokenizer.token(id) == "b") options.logit_bias = {{id, -std::numeric_limits<double>::infinity()}};
+    REQUIRE(options.logit_bias.size() == 1);
+    Generation generation(golden_model("llama"), tokenizer, {2}, {7, 8}, options);
+    CHECK_ERROR(generation.finish_text(), ErrorCode::unsupported);
+}
+
+TEST_CASE("constraint: bytes that begin no character are not taken for one") {
+    const auto tokenizer = tiny_tokenizer(103, {{40, "\u00f8"}, {41, "\u00e2"}});  // the bytes F8 and E2 in their alphabet
+    ConstraintCursor cursor(pattern_constraint("[^a]"), tokenizer);
+    std::vector<float> logits(103, 0.f);
+    cursor.mask(logits, {});
+    CHECK(logits[40] == -std::numeric_limits<float>::infinity());
+    CHECK(logits[41] == 0);
+}
+
 TEST_CASE("constraint: what cannot be met, or be run, is refused before anything is written") {
     CHECK_ERROR(pattern_constraint("(a"), ErrorCode::unsupported);
     CHECK_ERROR(pattern_constraint(R"((a)\1)"), ErrorCode::unsupported);
@@ -127,6 +147,9 @@ TEST_CASE("json schema: values of each type") {
     CHECK_FALSE(takes(R"({"type": "string", "minLength": 2, "maxLength": 3})", R"("abcd")"));
     CHECK_FALSE(takes(R"({"type": "string", "minLength": 2})", R"("a")"));
     CHECK(takes(R"({"type": "string", "pattern": "^[0-9]{4}$"})", R"("2026")"));
+    CHECK_FALSE(takes(R"({"type": "string", "pattern": ".*"})", R"("a"b")"));  // what is not JSON is not taken
+    CHECK_FALSE(takes(R"({"type": "string", "pattern": ".*"})", R"("\")"));
+    CHECK(takes(R"({"type": "string", "pattern": "^[0-9]+\\$"})", R"("12$")"));
     CHECK(takes(R"({"enum": ["a", 1, null]})", "1"));
     CHECK_FALSE(takes(R"({"enum": ["a", 1, null]})", "2"));
     CHECK(takes(R"({"const": "x"})", "\"x\""));
@@ -179,6 +202,9 @@ TEST_CASE("json schema: a keyword that is not known, and a schema that nothing c
     CHECK_ERROR(read(R"({"type": "array", "items": {"type": "null"}, "minItems": 2, "maxItems": 1})"), ErrorCode::invalid_argument);
     CHECK_ERROR(read(R"({"enum": []})"), ErrorCode::invalid_argument);
     CHECK_ERROR(read(R"({"type": "object", "required": ["a"]})"), ErrorCode::invalid_argument);
+    std::string doubled = R"({"type": "null"})";
+    for (int i = 0; i < 40; ++i) doubled = R"({"type": "array", "items": )" + doubled + "}";
+    CHECK_ERROR(read(doubled), ErrorCode::unsupported);
     std::string deep = R"({"type": "null"})";
     for (int i = 0; i < 100; ++i) deep = R"({"type": "array", "items": )" + deep + "}";
     CHECK_ERROR(read(deep), ErrorCode::bad_json);  // more levels than a file may have

@@ -51,6 +51,50 @@ TEST_CASE("session: a prompt's beginning that was read before is not read again,
     CHECK(same.reuse(std::vector<std::int32_t>{1, 2}).size() == 2);
 }
 
+TEST_CASE("session: a copy goes its own way") {
+    const auto model = golden_model("llama");
+    Session base(model), a(model);
+    base.feed(std::vector<std::int32_t>{5, 6, 7, 8});
+    Session copy = base;
+    const auto want = Session(base).feed(std::vector<std::int32_t>{9});
+    copy.truncate(2);
+    copy.feed(std::vector<std::int32_t>{40, 41, 42});
+    CHECK(golden::deviation(base.feed(std::vector<std::int32_t>{9}), want) == 0);
+    copy = base;
+    CHECK(copy.size() == 5);
+}
+
+TEST_CASE("session: a full one, or one that holds part of a long prompt, slides where that is asked for") {
+    const auto model = golden_model("llama");  // 64 positions
+    const GenerateOptions sliding{.max_tokens = 4, .temperature = 0, .ignore_eos = true, .slide_context = true};
+    Generation filling(Session(model), std::nullopt, {}, std::vector<std::int32_t>(60, 7), {.max_tokens = 20, .temperature = 0});
+    filling.finish_text();
+    auto full = std::move(filling).take_session();
+    CHECK(full.size() == 64);
+    Generation shorter(full, std::nullopt, {}, {5, 6, 7}, sliding), alone(model, std::nullopt, {}, {5, 6, 7}, sliding);
+    shorter.finish_text();
+    alone.finish_text();
+    CHECK(to_vector(shorter.ids()) == to_vector(alone.ids()));
+    Generation longer(full, std::nullopt, {}, std::vector<std::int32_t>(100, 7), sliding);
+    longer.finish_text();
+    CHECK(longer.ids().size() == 4);
+}
+
+TEST_CASE("session: after an end, guesses that were not looked at are not in it, and the end token has no log-probability") {
+    const auto model = golden_model("llama");
+    const auto greedy = greedy_case("llama");
+    const std::vector<std::int32_t> ends{greedy.next[4]};
+    GenerateOptions options{.max_tokens = 20, .temperature = 0, .draft_tokens = 8, .log_probabilities = true};
+    options.draft = model;
+    Generation generation(Session(model), std::nullopt, ends, greedy.prompt, options);
+    generation.finish_text();
+    CHECK(generation.finish() == Finish::eos);
+    CHECK(generation.ids().size() == 4);
+    CHECK(generation.log_probabilities().size() == 4);
+    const auto session = std::move(generation).take_session();
+    CHECK(session.size() <= static_cast<index_t>(greedy.prompt.size()) + 5);
+}
+
 TEST_CASE("session: saved and loaded it goes on with the same logits, and only with its own model") {
     const TempDir dir;
     const std::string path = dir.path() + "/session";

@@ -77,6 +77,9 @@ TEST_CASE("config: a Gemma has its family's windows, scales and caps, and the te
     CHECK(third.rope.theta == 1e6);
     CHECK(third.local_rope.theta == 1e4);
     const auto first = read_gemma(R"("model_type": "gemma", "head_dim": 64, "hidden_act": "gelu")");
+    CHECK(gemma_config(parse_json(R"({"model_type": "gemma3_text", "num_hidden_layers": 2})", "x"), "x").windows == std::vector<index_t>{4096, 4096});
+    CHECK_ERROR(read_gemma(R"("model_type": "gemma2", "num_hidden_layers": 1, "sliding_window": null, "layer_types": ["sliding_attention"])"),
+                ErrorCode::invalid_argument);
     CHECK(first.activation == UnaryOp::gelu_tanh);
     CHECK_FALSE(first.branch_norms);
     CHECK(first.score_scale == 1 / 8.0);
@@ -100,6 +103,12 @@ TEST_CASE("config: numbers out of range and variants that are not built are refu
     CHECK_ERROR(read("rope_scaling", R"({"type": "longrope", "short_factor": [1, 0], "long_factor": [3, 4]})"), ErrorCode::invalid_argument);
     CHECK_ERROR(read("partial_rotary_factor", "0.3"), ErrorCode::invalid_argument);
     CHECK_ERROR(read("partial_rotary_factor", "2"), ErrorCode::invalid_argument);
+    CHECK_ERROR(read("partial_rotary_factor", "1e300"), ErrorCode::invalid_argument);
+    CHECK_ERROR(read("num_hidden_layers", "67108864"), ErrorCode::invalid_argument);
+    CHECK_ERROR(read("rope_scaling", R"({"type": "dynamic", "factor": 1e300})"), ErrorCode::invalid_argument);
+    CHECK_ERROR(read("rope_scaling", R"({"type": "dynamic", "factor": 0.0001})"), ErrorCode::invalid_argument);
+    CHECK_ERROR(read("rope_scaling", R"({"type": "yarn", "factor": 4.0, "rope_theta": 1.0})"), ErrorCode::invalid_argument);
+    CHECK_ERROR(read("rope_scaling", R"({"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1e300})"), ErrorCode::invalid_argument);
     CHECK_ERROR(read("hidden_act", "\"mish\""), ErrorCode::unsupported);
     CHECK_ERROR(llama_config(parse_json(R"({"model_type": "llama"})", "config.json"), "config.json"), ErrorCode::missing_key);
     CHECK_ERROR(

@@ -2,6 +2,7 @@
 #include "tercet/models/convert.hpp"
 
 #include "support/model_golden.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace tercet;
 using golden::Expected;
@@ -72,6 +73,30 @@ TEST_CASE("convert: Q4_K_M keeps the matrices that matter most in six bits") {
     const auto bytes = gguf_of(files_of("llama"), nullptr, m).bytes();
     const auto file = Gguf::parse(bytes, "llama");
     CHECK(file.integer("general.file_type") == 15);
+}
+
+TEST_CASE("convert: a file that does not fit its config is refused before anything is written") {
+    const TempDir dir;
+    const auto with = [&](const std::string& from, const std::string& to) {
+        auto config = read_text_file(golden::model_folder("llama") + "/config.json");
+        const auto at = config.find(from);
+        REQUIRE(at != std::string::npos);
+        dir.write("config.json", config.replace(at, from.size(), to));
+        dir.write("model.safetensors", read_text_file(golden::model_folder("llama") + "/model.safetensors"));
+        return gguf_of(ModelFiles::open(dir.path()), nullptr);
+    };
+    CHECK_ERROR(with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"), ErrorCode::missing_tensor);
+    CHECK_ERROR(with("\"intermediate_size\": 56", "\"intermediate_size\": 57"), ErrorCode::shape_mismatch);
+    CHECK_ERROR(with("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 5000"), ErrorCode::invalid_argument);
+    CHECK_ERROR(detail::paired_rows(std::vector<std::byte>(40), 10, 2), ErrorCode::shape_mismatch);
+    CHECK_ERROR(detail::paired_rows({}, 0, 2), ErrorCode::shape_mismatch);
+    CHECK_ERROR(detail::gguf_name("nameless", detail::llama_names, detail::llama_block_names, "model.layers."), ErrorCode::unsupported);
+    const std::vector<std::byte> none;
+    GgufWriter file;
+    file.set("general.architecture", "llama");
+    file.add({"x.weight", StorageType::f32, {4, 0}, none});
+    const auto bytes = file.bytes();
+    CHECK(requantized(Gguf::parse(bytes, "x"), {.weights = StorageType::f16}).bytes().size() > 0);
 }
 
 TEST_CASE("convert: what GGUF has no place for is refused by name") {

@@ -66,3 +66,13 @@ TEST_CASE("rope scaling: yarn keeps short waves, slows long ones, and scales the
     CHECK(last < 1);
     check_frequencies(between, {1, 0.1 / 4, 0.01 / 4, 0.001 / 4});
 }
+
+TEST_CASE("rope scaling: a piece of a longer sequence has that sequence's angles", "[ops]") {
+    const Rotary rotary({4, 100, RopeFactors{{1, 2}, {4, 5}, 10, 1}});
+    CHECK(rotary.angles(0, 4, 20).sine(1, 0) == Catch::Approx(std::sin(0.25)).epsilon(1e-6));
+    CHECK(rotary.angles(0, 4).sine(1, 0) == Catch::Approx(std::sin(1.0)).epsilon(1e-6));
+    const index_t before[] = {3, 12};
+    const auto rows = rotary.angles(before);
+    CHECK(rows.sine(0, 0) == Catch::Approx(std::sin(3.0)).epsilon(1e-6));
+    CHECK(rows.sine(1, 0) == Catch::Approx(std::sin(12 * 0.25)).epsilon(1e-6));
+}

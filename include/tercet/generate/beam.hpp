@@ -68,6 +68,7 @@ inline void add_extensions(std::vector<BeamCandidate>& best, std::span<const dou
                            std::size_t keep) {
     const auto better = [](const BeamCandidate& a, const BeamCandidate& b) { return a.log_probability > b.log_probability; };
     for (std::size_t i = 0; i < log_probabilities.size(); ++i) {
+        if (log_probabilities[i] == -std::numeric_limits<double>::infinity()) continue;  // impossible, or banned
         const BeamCandidate candidate{before + log_probabilities[i], beam, static_cast<std::int32_t>(i)};
         if (best.size() == keep && !better(candidate, best.back())) continue;
         if (best.size() == keep) best.pop_back();

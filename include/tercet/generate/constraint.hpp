@@ -11,6 +11,7 @@
 #include "tercet/text/pattern_automaton.hpp"
 #include "tercet/text/tokenizer.hpp"
 
+#include <charconv>
 #include <limits>
 #include <map>
 #include <memory>
@@ -35,7 +36,8 @@ inline PatternNode literal(std::string_view text) {
 /// A set of texts, by an automaton; cheap to copy, shared by threads.
 class Constraint {
 public:
-    /// The texts that the tree matches as a whole. Throws unsupported, naming `what`, for one that is too large or matches nothing.
+    /// The texts that the tree matches as a whole. Throws, naming `what`, unsupported for one that is too large, invalid_argument for one that
+    /// matches nothing.
     Constraint(detail::text::PatternNode root, std::string_view what) {
         using namespace detail::text;
         PatternNode whole{.kind = PatternKind::sequence};
@@ -158,9 +160,12 @@ public:
         require(any, ErrorCode::unsupported, "constraint: no token of the vocabulary goes on from here");
     }
 
-    /// Takes in a token that mask() allowed.
+    /// Takes in a token. Throws unsupported for one that may not come next: it is drawn where those that may have no probability left.
     void advance(std::int32_t id) {
-        if (const auto after = walk({state_, unfinished_}, texts_[static_cast<std::size_t>(id)])) std::tie(state_, unfinished_) = *after;
+        const bool known = id >= 0 && static_cast<std::size_t>(id) < texts_.size() && !texts_[static_cast<std::size_t>(id)].empty();
+        const auto after = known ? walk({state_, unfinished_}, texts_[static_cast<std::size_t>(id)]) : std::nullopt;
+        require(after.has_value(), ErrorCode::unsupported, "constraint: none of the tokens that go on from here has any probability");
+        std::tie(state_, unfinished_) = *after;
     }
 
 private:
@@ -174,8 +179,9 @@ private:
             return bytes;
         }
         if (token.size() == 6 && token.starts_with("<0x") && token.ends_with(">")) {  // SentencePiece's byte tokens
-            bytes.push_back(static_cast<char>(std::stoi(std::string(token.substr(3, 2)), nullptr, 16)));
-            return bytes;
+            unsigned value = 0;
+            const auto read = std::from_chars(token.data() + 3, token.data() + 5, value, 16);
+            if (read.ptr == token.data() + 5) return std::string(1, static_cast<char>(value));
         }
         // What it adds behind another token: decoders strip a space at the beginning of a text.
         const TokenId both[] = {id, id};
@@ -188,7 +194,8 @@ private:
         for (std::size_t at = 0; at < text.size();) {
             const auto step = utf8_decode(text, at);
             if (!step.valid) {
-                const bool breaks_off = at + step.size == text.size() && static_cast<unsigned char>(text[at]) >= 0xc2;
+                const auto lead = static_cast<unsigned char>(text[at]);
+                const bool breaks_off = at + step.size == text.size() && lead >= 0xc2 && lead <= 0xf4;
                 text.erase(0, at);
                 if (!breaks_off || !can_finish({place.first, text})) return std::nullopt;
                 return Place{place.first, text};

@@ -23,7 +23,7 @@ struct GenerateOptions {
     bool ignore_eos = false;
     std::optional<Constraint> constraint{};  // of the text, which then ends where nothing may follow; see generate/constraint.hpp
     index_t lookup = 0;                      // speculative decoding: at most so many tokens at once, guessed from what was seen before
-    std::optional<CausalModel> draft{};      // the same, guessed by a smaller model: draft_tokens at once
+    CausalModel draft{};                     // the same, guessed by a smaller model: draft_tokens at once
     index_t draft_tokens = 4;
     bool log_probabilities = false;  // keep ln p of each new token, before bias, penalties and temperature
     bool slide_context = false;      // where the context is full, begin anew with its later half rather than end
@@ -70,7 +70,7 @@ public:
         require(options_.lookup == 0 || !options_.draft, ErrorCode::invalid_argument,
                 "generate: guesses by look-up and by a draft model exclude each other");
         if (options_.draft) {
-            draft_.emplace(*options_.draft);
+            draft_.emplace(options_.draft);
             require(draft_->vocab_size() == session_.vocab_size(), ErrorCode::invalid_argument, "generate: the draft model's vocabulary of ",
                     draft_->vocab_size(), " is not the model's, ", session_.vocab_size());
         }
@@ -94,7 +94,7 @@ public:
         if (made >= options_.max_tokens || (full && made > 0 && !options_.slide_context)) return end(Finish::length);
         require(!options_.cancel.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
         const auto start = std::chrono::steady_clock::now();
-        const auto logits = next_logits(made, full);
+        const auto logits = next_logits(made);
         return take(logits, start);
     }
 
@@ -120,6 +120,7 @@ public:
             if (running.empty()) continue;
             const auto start = std::chrono::steady_clock::now();
             const auto logits = step_together(sessions, newest);
+            for (auto* g : running) g->read_ = g->seen_.size();
             const auto V = static_cast<std::size_t>(logits.size(1));
             for (std::size_t i = 0; i < running.size(); ++i) running[i]->take(logits.span().subspan(i * V, V), start);
         }
@@ -135,7 +136,10 @@ public:
     /// ln p of each of ids(), where options.log_probabilities asked for them.
     std::span<const double> log_probabilities() const { return log_probabilities_; }
     /// The session, with the tokens so far, for the next generation.
-    Session take_session() && { return std::move(session_); }
+    Session take_session() && {
+        if (guessing()) session_.truncate(session_.size() - static_cast<index_t>(guesses_.size() - at_));  // those that were not looked at
+        return std::move(session_);
+    }
     /// How many tokens were guessed, and how many of those came true.
     std::pair<index_t, index_t> guesses() const { return {guessed_, came_true_}; }
     /// Tokens a second: of the prompt, and of those made after the first.
@@ -189,7 +193,6 @@ private:
         (first ? prompt_seconds_ : seconds_) += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         if (!options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end()) return end(Finish::eos);
         seen_.push_back(id);
-        if (cursor_) cursor_->advance(id);
         if (stream_ && tokenizer_->has(id)) held_ += stream_->push(id);  // a model may have more ids than its tokenizer, to fill its table up
         if (const auto at = first_stop(); at != std::string::npos) {
             piece_ = held_.substr(0, at);
@@ -220,21 +223,23 @@ private:
     bool guessing() const { return rows_.storage() != nullptr; }
 
     // The logits (V) after all that was seen.
-    std::span<const float> next_logits(index_t made, bool full) {
+    std::span<const float> next_logits(index_t made) {
         const auto V = static_cast<std::size_t>(session_.vocab_size());
         if (guessing()) return rows_.span().subspan(at_ * V, V);
         const index_t limit = session_.context();
         std::span<const std::int32_t> seen(seen_);
         auto fed = made == 0 ? session_.reuse(seen) : seen.last(1);
-        if (options_.slide_context && (full || (limit > 0 && static_cast<index_t>(fed.size()) > limit))) {
+        if (made > 0 && read_ == seen_.size()) session_.truncate(session_.size() - 1);  // read, but never drawn from: something threw between
+        if (options_.slide_context && limit > 0 && session_.size() + static_cast<index_t>(fed.size()) > limit) {
             session_.truncate(0);
-            fed = seen.last(static_cast<std::size_t>(std::max<index_t>(limit / 2, 1)));
+            fed = seen.last(std::min(seen.size(), static_cast<std::size_t>(std::max<index_t>(limit / 2, 1))));
         }
         if (made > 0 && session_.must_reread(static_cast<index_t>(fed.size()))) {
             fed = seen.last(static_cast<std::size_t>(session_.size()) + fed.size());
             session_.truncate(0);
         }
         guess(made, limit > 0 ? limit - session_.size() - 1 : options_.max_tokens, fed.size());
+        read_ = seen_.size();
         if (guesses_.empty()) {
             logits_ = session_.feed(fed, options_.cancel);
             return logits_.span();
@@ -280,7 +285,9 @@ private:
             logits = masked;
         }
         const std::int32_t id = sample_token(logits, sampler_, seen_, generator_);
-        if (options_.log_probabilities) log_probabilities_.push_back(log_probability(raw, id));
+        const bool ends = !options_.ignore_eos && std::find(end_tokens_.begin(), end_tokens_.end(), id) != end_tokens_.end();
+        if (cursor_ && !ends) cursor_->advance(id);
+        if (options_.log_probabilities && !ends) log_probabilities_.push_back(log_probability(raw, id));
         settle(id);
         return id;
     }
@@ -331,7 +338,7 @@ private:
     std::size_t at_ = 0;  // the row that is next: how many guesses came true
     index_t width_ = 4, guessed_ = 0, came_true_ = 0;
     std::vector<double> log_probabilities_;
-    std::size_t prompt_tokens_ = 0;
+    std::size_t prompt_tokens_ = 0, read_ = 0;  // read_: how many of seen_ had been read when the logits were last made
     std::string piece_, held_, text_;
     Finish finish_ = Finish::running;
     double prompt_seconds_ = 0, seconds_ = 0;

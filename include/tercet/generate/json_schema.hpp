@@ -1,10 +1,9 @@
 // Output that is JSON of a schema: a subset of JSON Schema (draft 2020-12) as a constraint on the text (generate/constraint.hpp).
 //
-//   type        string (minLength, maxLength, pattern), number, integer, boolean, null, object, array, or a list of these
-//   object      properties, in the schema's order; those not required may be left out; no others
-//   array       items, minItems, maxItems
-//   any         enum, const, anyOf, oneOf (of which one is written)
-//   said alone  title, description, default, examples, $schema, $id, $comment, additionalProperties
+//   type        string (minLength, maxLength, or a pattern, whose characters are those that JSON writes as they are), number, integer, boolean, null,
+//   object, array, or a list of these object      properties, in the schema's order; those not required may be left out; no others array       items,
+//   minItems, maxItems any         enum, const, anyOf, oneOf (of which one is written) said alone  title, description, default, examples, $schema,
+//   $id, $comment, additionalProperties
 //
 // Another keyword is an error: an output that ignored it would not be what was asked for. Between values there may be one space behind ':' and ','.
 #pragma once
@@ -18,7 +17,7 @@ namespace detail::text {
 
 class SchemaReader {
 public:
-    // A file's depth limit bounds how deep this goes.
+    // A file's depth limit bounds how deep this goes, most_nodes how much it makes.
     PatternNode read(const Json& schema) {
         if (schema.is_bool() && schema.as_bool()) fail(ErrorCode::unsupported, schema.place(), ": any value at all is not supported");
         if (const Json* constant = schema.find("const")) {
@@ -59,6 +58,22 @@ private:
     }
     static PatternNode optional(PatternNode part) { return repeat(std::move(part), 0, 1); }
 
+    // Parts are copied into each place where they may stand: no more than this in all.
+    static constexpr std::size_t most_nodes = 20000;
+    static std::size_t size_of(const PatternNode& node) {
+        std::size_t size = 1;
+        for (const auto& part : node.parts) size += size_of(part);
+        return size;
+    }
+    static void check_size(const Json& schema, std::size_t nodes) {
+        require(nodes <= most_nodes, ErrorCode::unsupported, schema.place(), ": a schema of this size is not supported");
+    }
+    // What an expression says of a string's characters, held to those that stand for themselves in JSON.
+    static void hold_to_plain(PatternNode& node) {
+        if (node.kind == PatternKind::one) node.set = node.set & ~CharSet{{0, 0x1f}, {U'"', U'"'}, {U'\\', U'\\'}};
+        for (auto& part : node.parts) hold_to_plain(part);
+    }
+
     static void check_keywords(const Json& schema, std::initializer_list<std::string_view> known) {
         constexpr std::string_view silent[] = {"title", "description", "default", "examples", "$schema", "$id", "$comment"};
         for (const auto& [key, member] : schema.items()) {
@@ -98,10 +113,12 @@ private:
                     ": a pattern and a length together are not supported");
             std::string_view inner = pattern->as_string();  // of the whole string: ^ and $ around it are what is meant
             if (inner.starts_with("^")) inner.remove_prefix(1);
-            if (inner.ends_with("$")) inner.remove_suffix(1);
+            const auto slashes = inner.ends_with("$") ? inner.size() - 1 - (inner.find_last_not_of('\\', inner.size() - 2) + 1) : 1;
+            if (slashes % 2 == 0) inner.remove_suffix(1);
             auto read = PatternParser(inner).read();
             require(read.problem.empty(), ErrorCode::unsupported, pattern->place(), ": the expression has ", read.problem,
                     ", which is not supported");
+            hold_to_plain(read.root);
             return sequence({literal("\""), std::move(read.root), literal("\"")});
         }
         const std::size_t least = count(schema, "minLength", 0), most = count(schema, "maxLength", PatternNode::unbounded);
@@ -116,6 +133,7 @@ private:
         check_bounds(schema, least, most);
         if (most == 0) return literal("[]");
         const auto item = read(schema.at("items"));
+        check_size(schema, 2 * size_of(item));
         auto rest = repeat(sequence({parsed(", ?"), item}), least > 0 ? least - 1 : 0, most == PatternNode::unbounded ? most : most - 1);
         auto items = sequence({item, std::move(rest)});
         return sequence({literal("["), least > 0 ? std::move(items) : optional(std::move(items)), literal("]")});
@@ -143,6 +161,9 @@ private:
         require(found == required.size(), ErrorCode::invalid_argument, schema.place(),
                 ": no value can meet it, 'required' names properties without a schema");
 
+        std::size_t nodes = 0;
+        for (const auto& property : properties) nodes += size_of(property.node);
+        check_size(schema, nodes * properties.size());
         // From each property that may be the first one: it, and then the others behind it.
         std::vector<PatternNode> starts;
         bool may_be_empty = true;

@@ -27,7 +27,7 @@ inline std::vector<double> log_probabilities(const CausalModel& model, std::span
     for (std::size_t begin = 0; begin + 1 < ids.size(); begin += piece) {
         require(!stop.stop_requested(), ErrorCode::cancelled, "score: cancelled");
         const auto part = ids.subspan(begin, std::min(piece, ids.size() - 1 - begin));
-        const auto logits = session.feed_all(part);
+        const auto logits = session.feed_all(part, static_cast<index_t>(ids.size()));
         for (std::size_t i = 0; i < part.size(); ++i) result.push_back(log_probability(logits.span().subspan(i * V, V), ids[begin + i + 1]));
     }
     return result;

@@ -22,7 +22,7 @@ public:
 
     /// Tokens in the cache.
     index_t size() const { return cache_.size(); }
-    /// Which they are, where all came through feed().
+    /// Which they are, from the first on; those behind one that came through step() are not known.
     std::span<const std::int32_t> tokens() const {
         return std::span<const std::int32_t>(tokens_).first(std::min(tokens_.size(), static_cast<std::size_t>(cache_.size())));
     }
@@ -42,8 +42,8 @@ public:
     /// Writes the tokens, keys and values to a file, whole or not at all, with a checksum. Throws io; unsupported for an encoder-decoder or a session
     /// of several rows.
     void save(const std::string& path) const;
-    /// Takes in what save() wrote, in place of what there is. Throws io, damaged, and invalid_argument for a file of another version, or of another
-    /// model than this one.
+    /// Takes in what save() wrote, in place of what there is. Throws io; damaged; invalid_argument for a file of another version, or of another
+    /// model than this one; missing_tensor and shape_mismatch for one that holds something else; unsupported for an encoder-decoder.
     void load(const std::string& path);
     /// Positions the model was made for; 0 where there is no end to them.
     index_t context() const { return model_ ? model_->context() : seq2seq_->context(); }
@@ -60,23 +60,24 @@ public:
         const NoGrad guard;
         check_ids(ids);
         remember(ids);
+        const index_t total = size() + static_cast<index_t>(ids.size());
         Tensor<float> logits;
         constexpr std::size_t piece = 512;
         for (std::size_t begin = 0; begin < ids.size(); begin += piece) {
             require(!stop.stop_requested(), ErrorCode::cancelled, "generate: cancelled");
             const auto part = ids.subspan(begin, std::min(piece, ids.size() - begin));
-            logits = logits_after(Tensor<std::int32_t>::copy(part, {1, static_cast<index_t>(part.size())}), true);
+            logits = logits_after(Tensor<std::int32_t>::copy(part, {1, static_cast<index_t>(part.size())}), true, total);
         }
         return logits.reshape({-1});
     }
 
-    /// The same, and the logits (T, V) after each of them.
-    Tensor<float> feed_all(std::span<const std::int32_t> ids) {
+    /// The same, and the logits (T, V) after each of them; `total` are the tokens of the whole sequence, where these are a piece of it.
+    Tensor<float> feed_all(std::span<const std::int32_t> ids, index_t total = 0) {
         const NoGrad guard;
         check_ids(ids);
         remember(ids);
         const auto count = static_cast<index_t>(ids.size());
-        return logits_after(Tensor<std::int32_t>::copy(ids, {1, count}), false).reshape({count, vocab_size()}).contiguous();
+        return logits_after(Tensor<std::int32_t>::copy(ids, {1, count}), false, total).reshape({count, vocab_size()}).contiguous();
     }
 
     /// More tokens for each row of the batch, (B, T) -> logits (B, V) after the last.
@@ -130,6 +131,7 @@ private:
                     vocab_size());
     }
     void remember(std::span<const std::int32_t> ids) {
+        if (tokens_.size() < static_cast<std::size_t>(cache_.size())) return;  // some came otherwise: tokens() stays short of them
         tokens_.resize(static_cast<std::size_t>(cache_.size()));
         tokens_.insert(tokens_.end(), ids.begin(), ids.end());
     }
@@ -145,8 +147,8 @@ private:
     }
     static constexpr std::string_view file_format = "tercet session 1";
 
-    Tensor<float> logits_after(const Tensor<std::int32_t>& ids, bool last_only) {
-        if (model_) return (*model_)(ids, {.cache = &cache_, .last_only = last_only});
+    Tensor<float> logits_after(const Tensor<std::int32_t>& ids, bool last_only, index_t total = 0) {
+        if (model_) return (*model_)(ids, {.cache = &cache_, .total = total, .last_only = last_only});
         return seq2seq_->decode(ids, encoded_, {.cache = &cache_, .cross = &cross_, .last_only = last_only});
     }
 

@@ -18,25 +18,28 @@ struct ForwardOptions {
     KvCache* cache = nullptr;                              // tokens before these; they are added to it
     std::span<KvCache* const> rows{};                      // instead: a cache for each row of ids (B, 1), whose lengths may differ
     const Tensor<std::uint8_t>* attention_mask = nullptr;  // (B, T), 0 for padding; not with a cache
-    bool last_only = false;                                // logits of the last position alone
-    std::vector<Tensor<float>>* hidden_states = nullptr;   // the embeddings, each block's output, the last after the final norm
-    bool checkpoint = false;                               // in training: keep each block's input alone for backward, see autograd/checkpoint.hpp
+    index_t total = 0;                                    // tokens of the whole sequence, where these are a piece of it; positions may depend on that
+    bool last_only = false;                               // logits of the last position alone
+    std::vector<Tensor<float>>* hidden_states = nullptr;  // the embeddings, each block's output, the last after the final norm
+    bool checkpoint = false;                              // in training: keep each block's input alone for backward, see autograd/checkpoint.hpp
 };
 
 namespace detail {
 
 // Where the tokens of a forward pass stand.
 struct TokensBefore {
-    index_t most = 0;             // tokens before these, in the longest row
+    index_t most = 0, total = 0;  // tokens before these, in the longest row; those of the whole sequence
     std::vector<index_t> rows{};  // in each row, where they have a cache each
 
-    explicit TokensBefore(const ForwardOptions& options) : most(options.cache == nullptr ? 0 : options.cache->size()) {
+    explicit TokensBefore(const ForwardOptions& options) : most(options.cache == nullptr ? 0 : options.cache->size()), total(options.total) {
         for (const KvCache* cache : options.rows) {
             rows.push_back(cache->size());
             most = std::max(most, cache->size());
         }
     }
-    RopeAngles<float> angles(const Rotary& rotary, index_t count) const { return rows.empty() ? rotary.angles(most, count) : rotary.angles(rows); }
+    RopeAngles<float> angles(const Rotary& rotary, index_t count) const {
+        return rows.empty() ? rotary.angles(most, count, total) : rotary.angles(rows);
+    }
 };
 
 }  // namespace detail
@@ -45,6 +48,10 @@ struct TokensBefore {
 /// the same model. A const one is immutable, and shared by threads.
 class CausalModel {
 public:
+    /// No model.
+    CausalModel() = default;
+    explicit operator bool() const { return held_ != nullptr; }
+
     template <class Model>
     requires(!std::is_same_v<Model, CausalModel>) CausalModel(Model model) : held_(std::make_shared<Held<Model>>(std::move(model))) {}
 

@@ -37,6 +37,12 @@ inline void check_positive(double value, std::string_view key, std::string_view 
     require(value > 0 && std::isfinite(value), ErrorCode::invalid_argument, source, ": ", key, " = ", value, " is not positive");
 }
 
+// Layers are built before their weights are looked for: no file may ask for more than this many.
+inline index_t checked_layers(index_t layers, std::string_view key, std::string_view source) {
+    require(layers <= 4096, ErrorCode::invalid_argument, source, ": ", key, " = ", layers, " is more than 4096 layers");
+    return layers;
+}
+
 // The members of a config.json; null counts as absent.
 struct ConfigReader {
     const Json& config;
@@ -53,6 +59,10 @@ struct ConfigReader {
         const Json* value = find(key);
         return value == nullptr ? fallback : checked_extent(value->as_int(), key, source);
     }
+    index_t layers(std::string_view key, std::optional<index_t> fallback = {}) const {
+        return checked_layers(fallback ? extent_or(key, *fallback) : extent(key), key, source);
+    }
+    std::int64_t integer(std::string_view key, std::int64_t fallback) const { return config.get_or(key, fallback); }
     bool flag(std::string_view key, bool fallback) const { return config.get_or(key, fallback); }
     double number(std::string_view key, double fallback) const { return config.get_or(key, fallback); }
     double positive(std::string_view key, double fallback) const {
@@ -67,6 +77,31 @@ struct ConfigReader {
     }
     std::string string(std::string_view key, std::string_view fallback) const { return config.get_or(key, fallback); }
     UnaryOp activation(std::string_view key, std::string_view fallback) const { return detail::activation(string(key, fallback), source); }
+    // How far a layer with a window sees; 0 for null, and where nothing is said, unless there is a default.
+    index_t window(std::string_view key, index_t otherwise = 0) const { return config.find(key) == nullptr ? otherwise : extent_or(key, 0); }
+    // The window of each layer: from "layer_types" where there is one, else `windowed(layer)` says which layers have it. Empty where none has.
+    template <class Windowed>
+    std::vector<index_t> windows(index_t layers, index_t window, const Windowed& windowed) const {
+        std::vector<index_t> each(static_cast<std::size_t>(layers), 0);
+        const Json* types = find("layer_types");
+        require(types == nullptr || types->size() == each.size(), ErrorCode::invalid_argument, source, ": layer_types does not name each of ", layers,
+                " layers");
+        bool any = false;
+        for (std::size_t i = 0; i < each.size(); ++i) {
+            bool slides = windowed(static_cast<index_t>(i));
+            if (types != nullptr) {
+                const auto& name = types->at(i).as_string();
+                slides = name == "sliding_attention";
+                require(slides || name == "full_attention", ErrorCode::unsupported, source, ": layers of type '", name,
+                        "' are not supported (full_attention, sliding_attention)");
+                require(!slides || window > 0, ErrorCode::invalid_argument, source, ": layer_types has sliding layers, but there is no window");
+            }
+            each[i] = slides ? window : 0;
+            any = any || each[i] > 0;
+        }
+        return any ? each : std::vector<index_t>();
+    }
+
     // The row of a table that stands for padding and is not trained; -1 where there is none.
     index_t padding_row(std::int64_t otherwise, index_t rows) const {
         const Json* value = config.find("pad_token_id");
@@ -92,6 +127,7 @@ inline RopeConfig ConfigReader::rope(index_t head_dim, double theta, const Json*
     RopeConfig c;
     c.theta = r.positive("rope_theta", theta);
     const double share = r.number("partial_rotary_factor", number("partial_rotary_factor", 1));
+    require(share > 0 && share <= 1, ErrorCode::invalid_argument, source, ": partial_rotary_factor = ", share, " is not in (0, 1]");
     c.channels = static_cast<index_t>(static_cast<double>(head_dim) * share);
     require(c.channels > 0 && c.channels <= head_dim && c.channels % 2 == 0, ErrorCode::invalid_argument, source, ": rotary positions of ",
             c.channels, " of ", head_dim, " channels; they need pairs");
@@ -100,6 +136,8 @@ inline RopeConfig ConfigReader::rope(index_t head_dim, double theta, const Json*
     if (type == "default") return c;
     const auto context = positive("max_position_embeddings", 2048);
     const double original = positive("original_max_position_embeddings", r.positive("original_max_position_embeddings", context));
+    require(original >= 1 && original <= static_cast<double>(largest_extent), ErrorCode::invalid_argument, name,
+            ": original_max_position_embeddings = ", original, " is out of range");
     const auto factors = [&](std::string_view key) {
         std::vector<double> list;
         for (const Json& f : r.config.at(key).elements()) {
@@ -121,12 +159,15 @@ inline RopeConfig ConfigReader::rope(index_t head_dim, double theta, const Json*
     if (type == "linear") {
         c.scaling = RopeLinear{factor};
     } else if (type == "dynamic") {
+        require(factor >= 1 && factor * context <= static_cast<double>(largest_extent), ErrorCode::invalid_argument, name, ": factor = ", factor,
+                " is out of range");
         c.scaling = RopeDynamic{factor, context};
     } else if (type == "llama3") {
         const RopeLlama3 s{factor, r.positive("low_freq_factor", 1), r.positive("high_freq_factor", 4), original};
         require(s.high_freq_factor > s.low_freq_factor, ErrorCode::invalid_argument, name, " is out of range");
         c.scaling = s;
     } else if (type == "yarn") {
+        require(c.theta > 1, ErrorCode::invalid_argument, name, ": rope_theta = ", c.theta, " is not above 1");
         const auto grown = [&](double mscale) { return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1; };
         const bool both = r.number("mscale", 0) > 0 && r.number("mscale_all_dim", 0) > 0;
         const double usual = both ? grown(r.number("mscale", 1)) / grown(r.number("mscale_all_dim", 1)) : grown(1);
@@ -153,6 +194,7 @@ struct GgufReader {
     bool has(const std::string& key) const { return file.has(prefix + key); }
     index_t extent(const std::string& key) const { return checked_extent(file.integer(prefix + key), prefix + key, source()); }
     index_t extent_or(const std::string& key, index_t fallback) const { return has(key) ? extent(key) : fallback; }
+    index_t layers(const std::string& key) const { return checked_layers(extent(key), prefix + key, source()); }
     double positive(const std::string& key, double fallback) const {
         const double value = file.number_or(prefix + key, fallback);
         check_positive(value, prefix + key, source());
@@ -204,6 +246,7 @@ inline RopeConfig GgufReader::rope(index_t head_dim, double theta) const {
     } else if (type == "linear") {
         c.scaling = RopeLinear{factor};
     } else if (type == "yarn") {
+        require(c.theta > 1, ErrorCode::invalid_argument, source(), ": rope.freq_base = ", c.theta, " is not above 1");
         c.scaling = RopeYarn{factor, original, positive("rope.scaling.yarn_beta_fast", 32), positive("rope.scaling.yarn_beta_slow", 1)};
     } else {
         require(type == "none", ErrorCode::unsupported, source(), ": rotary scaling of type '", type, "' is not supported (linear, yarn)");

@@ -14,27 +14,6 @@ namespace tercet::inline TERCET_ABI {
 
 namespace detail {
 
-// What a matrix is stored as. In a mixed file the head is in six bits, and of the values and the MLP's second layers those of the first and last
-// eighth of the blocks and of every third one between.
-inline StorageType matrix_type(const GgufOptions& options, const std::string& name, index_t row, index_t layers, bool tied) {
-    auto type = options.weights;
-    if (options.mixed) {
-        bool matters = name == "output.weight" || (tied && name == "token_embd.weight");
-        if (name.ends_with("attn_v.weight") || name.ends_with("ffn_down.weight")) {
-            const index_t layer = std::stol(name.substr(4)), eighth = layers / 8;
-            matters = layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
-        }
-        if (matters) type = StorageType::q6_k;
-    }
-    return type_for_rows(type, row);
-}
-
-inline std::uint32_t mixed_file_type(const GgufOptions& options) {
-    require(!options.mixed || options.weights == StorageType::q4_k, ErrorCode::invalid_argument, "GGUF: a mixed file has q4_k weights, not ",
-            options.weights);
-    return options.mixed ? 15 : gguf_file_type(options.weights);
-}
-
 inline std::uint32_t gguf_count(index_t value) {
     return static_cast<std::uint32_t>(value);
 }
@@ -56,6 +35,11 @@ inline void set_rope(GgufWriter& file, const std::string& arch, const RopeConfig
     } else if (const auto* yarn = std::get_if<RopeYarn>(&rope.scaling)) {
         file.set(arch + "rope.scaling.type", "yarn");
         file.set(arch + "rope.scaling.factor", static_cast<float>(yarn->factor));
+        file.set(arch + "rope.scaling.yarn_beta_fast", static_cast<float>(yarn->beta_fast));
+        file.set(arch + "rope.scaling.yarn_beta_slow", static_cast<float>(yarn->beta_slow));
+        const double usual = yarn->factor <= 1 ? 1 : 0.1 * std::log(yarn->factor) + 1;
+        require(yarn->whole_channels && (yarn->attention_factor == 0 || std::abs(yarn->attention_factor - usual) < 1e-6), ErrorCode::unsupported,
+                "GGUF: another attention factor of yarn than 0.1 ln s + 1, and borders within a channel, have no place in the format");
         file.set(arch + "rope.scaling.original_context_length", static_cast<std::uint32_t>(yarn->original_context));
     } else if (std::holds_alternative<RopeLlama3>(rope.scaling)) {  // the blend, worked out
         const auto plain = rope_frequencies(rope.channels, rope.theta).frequencies, slow = rope_table(rope).frequencies;
@@ -137,11 +121,15 @@ inline GgufWriter gguf_of(const ModelFiles& files, const Tokenizer* tokenizer, c
     file.set("general.architecture", architecture);
     file.set("general.type", "model");
     file.set("general.name", options.name);
-    file.set("general.file_type", detail::mixed_file_type(options));
+    file.set("general.file_type", detail::file_type_of(options));
     if (is_supported_block(options.weights)) file.set("general.quantization_version", std::uint32_t{2});
     auto checkpoint = checkpoint_from(files);
     detail::add_prefix(checkpoint, "model.", "lm_head.");
-    const auto finish = [&](const auto& c) {
+    const auto finish = [&](const auto& c, const auto& model) {
+        auto whole = checkpoint;
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(c)>, LlamaConfig>)
+            if (type == "phi3") detail::split_phi3(whole, c);
+        check_weights(model, whole);
         detail::set_decoder(file, arch, c);
         if (tokenizer != nullptr) add_tokenizer(file, *tokenizer, static_cast<TokenId>(c.vocab_size));
         detail::add_tensors(file, std::move(checkpoint), arch, c, options);
@@ -150,17 +138,22 @@ inline GgufWriter gguf_of(const ModelFiles& files, const Tokenizer* tokenizer, c
         const auto c = gemma_config(files.config(), where);
         // What readers take from the family rather than from the file.
         const auto usual = gemma_layout(architecture, c);
-        require(c.score_scale == usual.score_scale && c.windows == usual.windows && c.local_rope.theta == usual.local_rope.theta,
-                ErrorCode::unsupported, where, ": another scale of the scores, pattern of windows or local theta than ", type,
+        const bool caps =
+            architecture == "gemma2" ? c.attention_softcap > 0 && c.logit_softcap > 0 : c.attention_softcap == 0 && c.logit_softcap == 0;
+        require(caps && c.activation == UnaryOp::gelu_tanh && c.score_scale == usual.score_scale && c.windows == usual.windows &&
+                    c.local_rope.theta == usual.local_rope.theta,
+                ErrorCode::unsupported, where, ": other caps, activation, scale of the scores, windows or local theta than ", type,
                 "'s has no place in GGUF");
         if (c.attention_softcap > 0) file.set(arch + "attn_logit_softcapping", static_cast<float>(c.attention_softcap));
         if (c.logit_softcap > 0) file.set(arch + "final_logit_softcapping", static_cast<float>(c.logit_softcap));
-        finish(c);
+        finish(c, Gemma(c));
     } else {
         const auto c = llama_config(files.config(), where);
-        require(c.activation == UnaryOp::silu && (c.windows.empty() || architecture == "llama" || architecture == "phi3"), ErrorCode::unsupported,
-                where, ": an activation other than SiLU, and windows in ", type, ", have no place in GGUF");
-        finish(c);
+        const bool alike = std::adjacent_find(c.windows.begin(), c.windows.end(), std::not_equal_to<>()) == c.windows.end();
+        require(c.activation == UnaryOp::silu && alike && (c.windows.empty() || architecture == "llama" || architecture == "phi3"),
+                ErrorCode::unsupported, where, ": an activation other than SiLU, windows in some layers only, and windows in ", type,
+                ", have no place in GGUF");
+        finish(c, Llama(c));
     }
     return file;
 }
@@ -169,7 +162,7 @@ inline GgufWriter gguf_of(const ModelFiles& files, const Tokenizer* tokenizer, c
 inline GgufWriter requantized(const Gguf& file, const GgufOptions& options) {
     GgufWriter out;
     for (const auto& [key, value] : file.metadata()) out.set(key, value);
-    out.set("general.file_type", detail::mixed_file_type(options));
+    out.set("general.file_type", detail::file_type_of(options));
     if (is_supported_block(options.weights)) out.set("general.quantization_version", std::uint32_t{2});
     const bool tied = file.find("output.weight") == nullptr;
     const index_t layers = file.integer_or(file.string("general.architecture") + ".block_count", 0);

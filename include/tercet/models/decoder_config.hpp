@@ -8,34 +8,6 @@
 
 namespace tercet::inline TERCET_ABI {
 
-namespace detail {
-
-// The window of each layer: from "layer_types" where there is one, else `windowed(layer)` says which layers have it.
-template <class Windowed>
-std::vector<index_t> layer_windows(const ConfigReader& r, index_t layers, const Windowed& windowed) {
-    const Json* window = r.find("sliding_window");
-    if (window == nullptr) return {};
-    std::vector<index_t> windows(static_cast<std::size_t>(layers), 0);
-    const Json* types = r.find("layer_types");
-    require(types == nullptr || types->size() == windows.size(), ErrorCode::invalid_argument, r.source, ": layer_types names ",
-            types == nullptr ? 0 : types->size(), " layers, there are ", layers);
-    bool any = false;
-    for (std::size_t i = 0; i < windows.size(); ++i) {
-        bool slides = windowed(static_cast<index_t>(i));
-        if (types != nullptr) {
-            const auto& type = types->at(i).as_string();
-            slides = type == "sliding_attention";
-            require(slides || type == "full_attention", ErrorCode::unsupported, r.source, ": layers of type '", type,
-                    "' are not supported (full_attention, sliding_attention)");
-        }
-        if (slides) windows[i] = checked_extent(window->as_int(), "sliding_window", r.source);
-        any = any || slides;
-    }
-    return any ? windows : std::vector<index_t>();
-}
-
-}  // namespace detail
-
 /// A config.json of model_type llama, mistral, qwen2, qwen3 or phi3.
 inline LlamaConfig llama_config(const Json& config, const std::string& source) {
     const detail::ConfigReader r{config, source};
@@ -44,7 +16,7 @@ inline LlamaConfig llama_config(const Json& config, const std::string& source) {
     c.vocab_size = r.extent("vocab_size");
     c.hidden_size = r.extent("hidden_size");
     c.intermediate_size = r.extent("intermediate_size");
-    c.layers = r.extent("num_hidden_layers");
+    c.layers = r.layers("num_hidden_layers");
     c.heads = r.extent("num_attention_heads");
     c.kv_heads = r.extent_or("num_key_value_heads", c.heads);
     c.head_dim = r.extent_or("head_dim", std::max<index_t>(1, c.hidden_size / c.heads));
@@ -57,8 +29,8 @@ inline LlamaConfig llama_config(const Json& config, const std::string& source) {
     c.qk_norm = type == "qwen3";
     const bool always = type == "mistral" || type == "phi3";
     if (always || r.flag("use_sliding_window", false)) {
-        const index_t from = always ? 0 : static_cast<index_t>(r.number("max_window_layers", 28));
-        c.windows = detail::layer_windows(r, c.layers, [&](index_t layer) { return layer >= from; });
+        const index_t from = always ? 0 : static_cast<index_t>(r.integer("max_window_layers", 28));
+        c.windows = r.windows(c.layers, r.window("sliding_window"), [&](index_t layer) { return layer >= from; });
     }
     c.activation = r.activation("hidden_act", "silu");
     detail::check_kv_heads(c.heads, c.kv_heads, source);
@@ -76,7 +48,7 @@ inline LlamaConfig llama_config(const Gguf& file) {
     c.vocab_size = r.vocabulary();
     c.hidden_size = r.extent("embedding_length");
     c.intermediate_size = r.extent("feed_forward_length");
-    c.layers = r.extent("block_count");
+    c.layers = r.layers("block_count");
     c.heads = r.extent("attention.head_count");
     c.kv_heads = r.extent_or("attention.head_count_kv", c.heads);
     c.head_dim = r.extent_or("attention.key_length", std::max<index_t>(1, c.hidden_size / c.heads));
@@ -108,7 +80,7 @@ inline GemmaConfig gemma_config(const Json& config, const std::string& source) {
     c.vocab_size = r.extent_or("vocab_size", third ? 262208 : 256000);
     c.hidden_size = r.extent_or("hidden_size", 2304);
     c.intermediate_size = r.extent_or("intermediate_size", 9216);
-    c.layers = r.extent_or("num_hidden_layers", 26);
+    c.layers = r.layers("num_hidden_layers", 26);
     c.heads = r.extent_or("num_attention_heads", 8);
     c.kv_heads = r.extent_or("num_key_value_heads", 4);
     c.head_dim = r.extent_or("head_dim", 256);
@@ -126,9 +98,10 @@ inline GemmaConfig gemma_config(const Json& config, const std::string& source) {
         c.attention_softcap = r.number("attn_logit_softcapping", second && config.find("attn_logit_softcapping") == nullptr ? 50 : 0);
         c.logit_softcap = r.number("final_logit_softcapping", second && config.find("final_logit_softcapping") == nullptr ? 30 : 0);
         require(c.attention_softcap >= 0 && c.logit_softcap >= 0, ErrorCode::invalid_argument, source, ": a soft cap is negative");
-        const auto every = second ? 2 : static_cast<index_t>(r.number("sliding_window_pattern", r.number("_sliding_window_pattern", 6)));
+        const auto every = second ? 2 : static_cast<index_t>(r.integer("sliding_window_pattern", r.integer("_sliding_window_pattern", 6)));
         require(every >= 1, ErrorCode::invalid_argument, source, ": sliding_window_pattern = ", every, " is not positive");
-        c.windows = detail::layer_windows(r, c.layers, [&](index_t layer) { return second ? layer % 2 == 0 : (layer + 1) % every != 0; });
+        c.windows =
+            r.windows(c.layers, r.window("sliding_window", 4096), [&](index_t layer) { return second ? layer % 2 == 0 : (layer + 1) % every != 0; });
     }
     require(!r.flag("use_bidirectional_attention", false), ErrorCode::unsupported, source, ": attention in both directions is not supported for ",
             type);
@@ -169,7 +142,7 @@ inline GemmaConfig gemma_config(const Gguf& file) {
     c.vocab_size = r.vocabulary();
     c.hidden_size = r.extent("embedding_length");
     c.intermediate_size = r.extent("feed_forward_length");
-    c.layers = r.extent("block_count");
+    c.layers = r.layers("block_count");
     c.heads = r.extent("attention.head_count");
     c.kv_heads = r.extent_or("attention.head_count_kv", c.heads);
     c.head_dim = r.extent_or("attention.key_length", std::max<index_t>(1, c.hidden_size / c.heads));
@@ -195,7 +168,7 @@ inline Gpt2Config gpt2_config(const Json& config, const std::string& source) {
     c.vocab_size = r.extent("vocab_size");
     c.context = r.extent("n_positions");
     c.hidden_size = r.extent("n_embd");
-    c.layers = r.extent("n_layer");
+    c.layers = r.layers("n_layer");
     c.heads = r.extent("n_head");
     c.inner_size = r.extent_or("n_inner", 0);
     c.layer_norm_eps = r.epsilon("layer_norm_epsilon", 1e-5);
@@ -214,7 +187,7 @@ inline Gpt2Config gpt2_config(const Gguf& file) {
     c.vocab_size = r.vocabulary();
     c.context = r.extent("context_length");
     c.hidden_size = r.extent("embedding_length");
-    c.layers = r.extent("block_count");
+    c.layers = r.layers("block_count");
     c.heads = r.extent("attention.head_count");
     c.inner_size = r.extent("feed_forward_length");
     c.layer_norm_eps = r.epsilon("attention.layer_norm_epsilon", 1e-5);

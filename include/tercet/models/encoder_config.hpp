@@ -14,7 +14,7 @@ inline BertConfig bert_config(const Json& config, const std::string& source) {
     c.vocab_size = r.extent("vocab_size");
     c.hidden_size = r.extent("hidden_size");
     c.intermediate_size = r.extent("intermediate_size");
-    c.layers = r.extent("num_hidden_layers");
+    c.layers = r.layers("num_hidden_layers");
     c.heads = r.extent("num_attention_heads");
     const bool mpnet = r.string("model_type", "bert") == "mpnet";
     c.types = mpnet ? 0 : r.extent_or("type_vocab_size", 2);
@@ -41,7 +41,7 @@ inline BertConfig distilbert_config(const Json& config, const std::string& sourc
     c.vocab_size = r.extent("vocab_size");
     c.hidden_size = r.extent("dim");
     c.intermediate_size = r.extent("hidden_dim");
-    c.layers = r.extent("n_layers");
+    c.layers = r.layers("n_layers");
     c.heads = r.extent("n_heads");
     c.context = r.extent_or("max_position_embeddings", 512);
     c.padding = r.padding_row(0, c.vocab_size);
@@ -57,7 +57,7 @@ inline ModernBertConfig modernbert_config(const Json& config, const std::string&
     c.vocab_size = r.extent_or("vocab_size", 50368);
     c.hidden_size = r.extent_or("hidden_size", 768);
     c.intermediate_size = r.extent_or("intermediate_size", 1152);
-    c.layers = r.extent_or("num_hidden_layers", 22);
+    c.layers = r.layers("num_hidden_layers", 22);
     c.heads = r.extent_or("num_attention_heads", 12);
     c.context = r.extent_or("max_position_embeddings", 8192);
     c.padding = r.padding_row(50283, c.vocab_size);
@@ -76,13 +76,7 @@ inline ModernBertConfig modernbert_config(const Json& config, const std::string&
     detail::check_divides(c.hidden_size, c.heads, source);
 
     const index_t every = r.extent_or("global_attn_every_n_layers", 3), window = r.extent_or("local_attention", 128) / 2 + 1;
-    const Json* types = r.find("layer_types");
-    require(types == nullptr || types->size() == static_cast<std::size_t>(c.layers), ErrorCode::invalid_argument, source,
-            ": layer_types does not name each of ", c.layers, " layers");
-    for (index_t i = 0; i < c.layers; ++i) {
-        const bool local = types != nullptr ? types->at(static_cast<std::size_t>(i)).as_string() == "sliding_attention" : i % every != 0;
-        c.windows.push_back(local ? window : 0);
-    }
+    c.windows = r.windows(c.layers, window, [&](index_t layer) { return layer % every != 0; });
     const Json* both = r.find("rope_parameters");
     const auto part = [&](const char* key) { return both != nullptr ? both->find(key) : nullptr; };
     const index_t head_dim = c.hidden_size / c.heads;
@@ -114,7 +108,9 @@ inline std::vector<std::string> class_labels(const Json& config, const std::stri
     const Json* names = config.find("id2label");
     if (names == nullptr || names->is_null()) {
         std::vector<std::string> labels;
-        for (index_t i = 0; i < detail::ConfigReader{config, source}.extent_or("num_labels", 2); ++i) labels.push_back("LABEL_" + std::to_string(i));
+        const index_t count = detail::ConfigReader{config, source}.extent_or("num_labels", 2);
+        require(count <= 65536, ErrorCode::invalid_argument, source, ": num_labels = ", count, " is more than 65536");
+        for (index_t i = 0; i < count; ++i) labels.push_back("LABEL_" + std::to_string(i));
         return labels;
     }
     std::vector<std::string> labels(names->size());

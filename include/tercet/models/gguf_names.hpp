@@ -110,6 +110,7 @@ inline void split_phi3(Checkpoint& checkpoint, const LlamaConfig& c) {
 
 // Rows (h, half, i) of each head as (h, i, half): unpaired_rows() the other way round.
 inline std::vector<std::byte> paired_rows(std::span<const std::byte> bytes, index_t rows, index_t heads) {
+    require(rows > 0 && rows % (2 * heads) == 0, ErrorCode::shape_mismatch, "GGUF: ", rows, " rows do not divide into ", heads, " heads");
     const auto row_bytes = bytes.size() / static_cast<std::size_t>(rows);
     const index_t half = rows / heads / 2;
     std::vector<std::byte> out(bytes.size());

@@ -16,7 +16,7 @@ struct ModernBertConfig {
     float norm_eps = 1e-5f;
     UnaryOp activation = UnaryOp::gelu, head_activation = UnaryOp::gelu;
     RopeConfig rope{}, local_rope{};  // of layers that see everything, and of those with a window
-    std::vector<index_t> windows{};   // of each layer: it sees tokens less than this away; 0 for none
+    std::vector<index_t> windows{};   // of each layer: it sees tokens less than this away; 0 for none; empty: none anywhere
     bool norm_bias = false, attention_bias = false, mlp_bias = false, head_bias = false, decoder_bias = true, mean_pooling = false;
 };
 
@@ -118,7 +118,7 @@ struct ModernBert {
         auto x = embedding_norm(word_embeddings(ids));
         for (std::size_t i = 0; i < blocks.size(); ++i) {
             if (inputs.hidden_states) out.hidden_states.push_back(x);
-            const index_t window = config.windows[i];
+            const index_t window = config.windows.empty() ? 0 : config.windows[i];
             x = blocks[i](x, window > 0 ? local_angles : angles, window, bias);
         }
         x = final_norm(x);

@@ -12,6 +12,8 @@
 #include "tercet/models/gpt2.hpp"
 #include "tercet/text/save_tokenizer.hpp"
 
+#include <charconv>
+
 namespace tercet::inline TERCET_ABI {
 
 struct GgufOptions {
@@ -48,6 +50,30 @@ constexpr std::uint32_t gguf_file_type(StorageType type) {
     fail(ErrorCode::unsupported, "GGUF: matrices cannot be stored as ", type);
 }
 
+// What a matrix is stored as. In a mixed file the head is in six bits, and of the values and the MLP's second layers those of the first and last
+// eighth of the blocks and of every third one between; queries, keys and values in one matrix are in five.
+inline StorageType matrix_type(const GgufOptions& options, const std::string& name, index_t row, index_t layers, bool tied) {
+    auto type = options.weights;
+    if (options.mixed) {
+        bool matters = name == "output.weight" || (tied && name == "token_embd.weight");
+        if (name.starts_with("blk.") && (name.ends_with("attn_v.weight") || name.ends_with("ffn_down.weight"))) {
+            index_t layer = 0;
+            std::from_chars(name.data() + 4, name.data() + name.size(), layer);
+            const index_t eighth = layers / 8;
+            matters = layer < eighth || layer >= layers - (layers + 7) / 8 || (layer - eighth) % 3 == 2;
+        }
+        if (matters) type = StorageType::q6_k;
+        else if (name.ends_with("attn_qkv.weight")) type = StorageType::q5_k;
+    }
+    return type_for_rows(type, row);
+}
+
+inline std::uint32_t file_type_of(const GgufOptions& options) {
+    require(!options.mixed || options.weights == StorageType::q4_k, ErrorCode::invalid_argument, "GGUF: a mixed file has q4_k weights, not ",
+            options.weights);
+    return options.mixed ? 15 : gguf_file_type(options.weights);
+}
+
 // "transformer.h.3.attn.c_attn.weight" -> "blk.3.attn_qkv.weight": checkpoint_name() the other way round.
 inline std::string gguf_name(const std::string& name, std::span<const NamePair> names, std::span<const NamePair> block_names,
                              std::string_view blocks) {
@@ -56,17 +82,20 @@ inline std::string gguf_name(const std::string& name, std::span<const NamePair> 
         return at == in.end() ? std::string_view() : at->gguf;
     };
     const auto dot = name.rfind('.');
+    require(dot != std::string::npos, ErrorCode::unsupported, "GGUF: there is no name for the tensor '", name, "'");
     const std::string_view stem = std::string_view(name).substr(0, dot), ending = std::string_view(name).substr(dot);
     if (const auto found = find(names, stem); !found.empty()) return std::string(found).append(ending);
+    require(stem.starts_with(blocks) && stem.find('.', blocks.size()) != std::string_view::npos, ErrorCode::unsupported,
+            "GGUF: there is no name for the tensor '", name, "'");
     const auto number_end = stem.find('.', blocks.size());
     const auto found = find(block_names, stem.substr(number_end + 1));
-    require(stem.starts_with(blocks) && !found.empty(), ErrorCode::unsupported, "GGUF: there is no name for the tensor '", name, "'");
+    require(!found.empty(), ErrorCode::unsupported, "GGUF: there is no name for the tensor '", name, "'");
     return std::string("blk.").append(stem.substr(blocks.size(), number_end + 1 - blocks.size())).append(found).append(ending);
 }
 
 // A weight's numbers as that type, a matrix by its outputs.
 inline std::vector<std::byte> packed_as(StorageType type, const Tensor<float>& rows) {  // (R, n) or (n)
-    const index_t n = rows.size(-1), R = rows.numel() / n;
+    const index_t n = rows.size(-1), R = n == 0 ? 0 : rows.numel() / n;
     const auto row_bytes = bytes_of(type, n);
     std::vector<std::byte> bytes(row_bytes * static_cast<std::size_t>(R));
     const auto values = rows.span();
@@ -92,7 +121,7 @@ inline GgufWriter gguf_of(const Gpt2& model, const Tokenizer* tokenizer, const G
     file.set("general.architecture", "gpt2");
     file.set("general.type", "model");
     file.set("general.name", options.name);
-    file.set("general.file_type", detail::gguf_file_type(options.weights));
+    file.set("general.file_type", detail::file_type_of(options));
     if (is_supported_block(options.weights)) file.set("general.quantization_version", std::uint32_t{2});
     file.set("gpt2.context_length", count(c.context));
     file.set("gpt2.embedding_length", count(c.hidden_size));
@@ -108,9 +137,9 @@ inline GgufWriter gguf_of(const Gpt2& model, const Tokenizer* tokenizer, const G
         const bool matrix = w.shape().rank() == 2, positions = &w == &model.wpe.weight;
         const auto values = w.to_dense();
         const auto rows = matrix && w.order() == WeightOrder::in_out ? values.transpose().contiguous() : values.contiguous();
-        const auto type = matrix && !positions ? detail::type_for_rows(options.weights, rows.size(-1)) : StorageType::f32;
-        file.add(detail::gguf_name(name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h."), type, rows.shape(),
-                 detail::packed_as(type, rows));
+        const auto gguf = detail::gguf_name(name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.");
+        const auto type = matrix && !positions ? detail::matrix_type(options, gguf, rows.size(-1), c.layers, c.tied) : StorageType::f32;
+        file.add(gguf, type, rows.shape(), detail::packed_as(type, rows));
     });
     return file;
 }

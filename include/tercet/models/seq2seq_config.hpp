@@ -27,8 +27,8 @@ inline T5Config t5_config(const Json& config, const std::string& source) {
     c.vocab_size = r.extent("vocab_size");
     c.hidden_size = r.extent("d_model");
     c.inner_size = r.extent("d_ff");
-    c.layers = r.extent("num_layers");
-    c.decoder_layers = r.extent_or("num_decoder_layers", c.layers);
+    c.layers = r.layers("num_layers");
+    c.decoder_layers = r.layers("num_decoder_layers", c.layers);
     c.heads = r.extent("num_heads");
     c.head_dim = r.extent("d_kv");
     c.buckets = r.extent_or("relative_attention_num_buckets", 32);
@@ -54,8 +54,8 @@ inline BartConfig bart_config(const Json& config, const std::string& source) {
     c.vocab_size = r.extent("vocab_size");
     c.decoder_vocab_size = r.extent_or("decoder_vocab_size", c.vocab_size);
     c.hidden_size = r.extent("d_model");
-    c.layers = r.extent_or("encoder_layers", 12);
-    c.decoder_layers = r.extent_or("decoder_layers", 12);
+    c.layers = r.layers("encoder_layers", 12);
+    c.decoder_layers = r.layers("decoder_layers", 12);
     c.heads = r.extent_or("encoder_attention_heads", 16);
     c.decoder_heads = r.extent_or("decoder_attention_heads", 16);
     c.inner_size = r.extent_or("encoder_ffn_dim", 4096);

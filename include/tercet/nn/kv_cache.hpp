@@ -17,6 +17,28 @@ public:
         for (index_t i = 0; i < layers; ++i) layers_.push_back(type == DType::f32 ? Layer{View<float>{}} : Layer{View<bf16>{}});
     }
 
+    /// A copy has its own keys and values.
+    KvCache(const KvCache& other) : layers_(other.layers_), type_(other.type_), size_(other.size_) {
+        for (auto& l : layers_)
+            std::visit(
+                [&](auto& held) {
+                    if (held.key.storage() == nullptr) return;
+                    auto own = std::remove_reference_t<decltype(held)>{};
+                    grow(own, 0, held.key.shape());
+                    own.key.slice(2, 0, l.size).copy_from(held.key.slice(2, 0, l.size));
+                    own.value.slice(2, 0, l.size).copy_from(held.value.slice(2, 0, l.size));
+                    held = std::move(own);
+                },
+                l.held);
+    }
+    KvCache(KvCache&&) noexcept = default;
+    KvCache& operator=(KvCache other) noexcept {
+        layers_.swap(other.layers_);
+        std::swap(type_, other.type_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+
     /// Tokens held, the same in every layer between two forward passes.
     index_t size() const { return size_; }
     index_t layers() const { return static_cast<index_t>(layers_.size()); }

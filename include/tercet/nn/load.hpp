@@ -114,6 +114,17 @@ void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoad
     }
 }
 
+/// Throws missing_tensor or shape_mismatch, with the file and the tensor's name, unless a checkpoint has a tensor of each weight's shape.
+template <class Module>
+void check_weights(const Module& module, const Checkpoint& checkpoint) {
+    for_each_weight(module, [&](const std::string& name, const Weight& w) {
+        const StoredTensor* t = checkpoint.find(name);
+        require(t != nullptr, ErrorCode::missing_tensor, checkpoint.source, ": tensor '", name, "' that the model needs is not there");
+        require(t->shape == w.shape(), ErrorCode::shape_mismatch, checkpoint.source, ": tensor '", name, "': the model expects shape ", w.shape(),
+                ", the file has ", t->shape);
+    });
+}
+
 /// The module's weights as a safetensors file, in float32. Writes beside the file and renames, so a file is whole or not there.
 template <class Module>
 void save_weights(const Module& module, const std::string& path, const std::map<std::string, std::string>& metadata = {{"format", "pt"}},

@@ -133,8 +133,10 @@ public:
         return factors != nullptr && factors->within != factors->beyond && before > 0 && beyond(before) != beyond(after);
     }
 
-    /// Cosines and sines (T, D/2) of `count` positions after the first `before`.
-    RopeAngles<float> angles(index_t before, index_t count) const { return {grows_ ? rope_table(config_, before + count) : table_, before, count}; }
+    /// Cosines and sines (T, D/2) of `count` positions after the first `before`, in a sequence of `total` tokens, or of these where it is shorter.
+    RopeAngles<float> angles(index_t before, index_t count, index_t total = 0) const {
+        return {grows_ ? rope_table(config_, std::max(before + count, total)) : table_, before, count};
+    }
     /// The same for one position behind each of several sequences of these lengths: a row (1, D/2) a sequence.
     RopeAngles<float> angles(std::span<const index_t> before) const {
         RopeAngles<float> all(static_cast<index_t>(before.size()), static_cast<index_t>(table_.frequencies.size()));
