@@ -92,6 +92,7 @@ TEST_CASE("constraint: where no token that may come next has any probability it 
     REQUIRE(options.logit_bias.size() == 1);
     Generation generation(golden_model("llama"), tokenizer, {2}, {7, 8}, options);
     CHECK_ERROR(generation.finish_text(), ErrorCode::unsupported);
+    CHECK_ERROR(generation.next(), ErrorCode::unsupported);  // the same again: what was read is not read twice
 }
 
 TEST_CASE("constraint: bytes that begin no character are not taken for one") {

@@ -239,14 +239,15 @@ private:
             session_.truncate(0);
         }
         guess(made, limit > 0 ? limit - session_.size() - 1 : options_.max_tokens, fed.size());
-        read_ = seen_.size();
         if (guesses_.empty()) {
             logits_ = session_.feed(fed, options_.cancel);
+            read_ = seen_.size();
             return logits_.span();
         }
         std::vector<std::int32_t> all(fed.begin(), fed.end());
         all.insert(all.end(), guesses_.begin(), guesses_.end());
         rows_ = session_.feed_all(all);
+        read_ = seen_.size();
         at_ = 0;
         return rows_.span().first(V);
     }
