@@ -31,20 +31,25 @@ Result evaluate(const Settings& s, const Batch& batch) {
     options.activations = activations_named(s.activations);
     const auto* mask = batch.masked ? &batch.mask : nullptr;
     const auto causal = [&](const CausalModel& model) { return Result{forward(model, batch.ids, {.attention_mask = mask}), true}; };
-    const bool seq2seq = !is_gguf(s.model) && is_seq2seq(ModelFiles::open(s.model));
-    require(seq2seq || s.decoder_ids.empty(), ErrorCode::invalid_argument, "--decoder-ids: ", s.model, " is no encoder-decoder");
-    if (is_gguf(s.model)) return causal(load_causal_model(Gguf::open(s.model), options));
+    const auto refuse_decoder_ids = [&] {
+        require(s.decoder_ids.empty(), ErrorCode::invalid_argument, "--decoder-ids: ", s.model, " is no encoder-decoder");
+    };
+    if (is_gguf(s.model)) {
+        refuse_decoder_ids();
+        return causal(load_causal_model(Gguf::open(s.model), options));
+    }
     const auto files = ModelFiles::open(s.model);
+    if (is_seq2seq(files)) {
+        if (s.decoder_ids.empty()) bad_usage("--decoder-ids: an encoder-decoder needs the ids that its decoder was given");
+        const Batch target = make_batch(s.decoder_ids, {}, {});
+        return {forward(load_seq2seq_model(files, options), batch.ids, target.ids, mask), true};
+    }
+    refuse_decoder_ids();
     if (is_encoder(files)) {
         const auto model = load_encoder(files, options);
         const auto out = forward(model, batch.ids, {mask, &batch.type_ids});
         if (model.task == EncoderTask::hidden_states) return {out.last_hidden_state};
         return {out.logits, model.task == EncoderTask::masked_lm};
-    }
-    if (seq2seq) {
-        if (s.decoder_ids.empty()) bad_usage("--decoder-ids: an encoder-decoder needs the ids that its decoder was given");
-        const Batch target = make_batch(s.decoder_ids, {}, {});
-        return {forward(load_seq2seq_model(files, options), batch.ids, target.ids, mask), true};
     }
     require_head(files, language_models);
     return causal(load_causal_model(files, options));

@@ -77,13 +77,8 @@ void set_decoder(GgufWriter& file, const std::string& arch, const Config& c) {
 // A checkpoint's tensors under GGUF's names, matrices in the type asked for and vectors in float.
 template <class Config>
 void add_tensors(GgufWriter& file, Checkpoint checkpoint, const std::string& arch, const Config& c, const GgufOptions& options) {
-    const bool gemma = arch.starts_with("gemma"), phi3 = arch == "phi3.", branch_norms = arch == "gemma2." || arch == "gemma3.";
-    const std::span<const NamePair> own = phi3           ? std::span<const NamePair>(phi3_block_names)
-                                          : branch_norms ? std::span<const NamePair>(gemma_block_names)
-                                                         : std::span<const NamePair>();
-    std::vector<NamePair> block_names(own.begin(), own.end());
-    for (const auto& pair : llama_block_names)
-        if (!branch_norms || pair.gguf != "ffn_norm") block_names.push_back(pair);
+    const bool gemma = arch.starts_with("gemma");
+    const auto block_names = llama_block_names_of(arch.substr(0, arch.size() - 1));
     for (auto& t : checkpoint.tensors) {
         require(!options.stop.stop_requested(), ErrorCode::cancelled, "conversion to GGUF was cancelled at ", t.name);
         if (t.name.ends_with("rotary_emb.inv_freq") || (c.tied && t.name == "lm_head.weight")) continue;

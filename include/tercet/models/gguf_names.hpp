@@ -26,6 +26,14 @@ inline constexpr NamePair llama_block_names[] = {{"attn_norm", "input_layernorm"
 inline constexpr NamePair phi3_block_names[] = {{"ffn_up", "mlp.gate_up_proj"}};
 inline constexpr NamePair gemma_block_names[] = {
     {"ffn_norm", "pre_feedforward_layernorm"}, {"post_attention_norm", "post_attention_layernorm"}, {"post_ffw_norm", "post_feedforward_layernorm"}};
+// The names in a block of Llama, or of a relative: the first pair that fits is the one.
+inline std::vector<NamePair> llama_block_names_of(std::string_view architecture) {
+    std::vector<NamePair> names;
+    if (architecture == "phi3") names.assign(std::begin(phi3_block_names), std::end(phi3_block_names));
+    if (architecture == "gemma2" || architecture == "gemma3") names.assign(std::begin(gemma_block_names), std::end(gemma_block_names));
+    names.insert(names.end(), std::begin(llama_block_names), std::end(llama_block_names));
+    return names;
+}
 inline constexpr NamePair gpt2_names[] = {
     {"token_embd", "transformer.wte"}, {"position_embd", "transformer.wpe"}, {"output_norm", "transformer.ln_f"}, {"output", "lm_head"}};
 inline constexpr NamePair gpt2_block_names[] = {{"attn_norm", "ln_1"}, {"attn_qkv", "attn.c_attn"}, {"attn_output", "attn.c_proj"},
@@ -134,17 +142,10 @@ inline Checkpoint checkpoint_from_gguf(const Gguf& file, const std::string& arch
     kept->file = file.owner();
     Checkpoint result{file.source(), {}, {}, true};
     const bool gpt2 = architecture == "gpt2", paired = architecture == "llama", gemma = architecture.starts_with("gemma");
-    const auto own = architecture == "phi3"                                 ? std::span<const detail::NamePair>(detail::phi3_block_names)
-                     : architecture == "gemma2" || architecture == "gemma3" ? std::span<const detail::NamePair>(detail::gemma_block_names)
-                                                                            : std::span<const detail::NamePair>();
+    const auto block_names = detail::llama_block_names_of(architecture);
     for (StoredTensor t : file.tensors()) {
-        if (gpt2) {
-            t.name = detail::checkpoint_name(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.");
-        } else {
-            auto name = detail::checkpoint_name(t.name, {}, own, "model.layers.");
-            t.name =
-                name != t.name ? std::move(name) : detail::checkpoint_name(t.name, detail::llama_names, detail::llama_block_names, "model.layers.");
-        }
+        t.name = gpt2 ? detail::checkpoint_name(t.name, detail::gpt2_names, detail::gpt2_block_names, "transformer.h.")
+                      : detail::checkpoint_name(t.name, detail::llama_names, block_names, "model.layers.");
         const bool query = t.name.find(".q_proj.") != std::string::npos, key = t.name.find(".k_proj.") != std::string::npos;
         if (paired && (query || key)) {
             kept->moved.push_back(detail::unpaired_rows(t, query ? heads : kv_heads, file.source()));
