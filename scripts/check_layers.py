@@ -24,7 +24,7 @@ HEADERS = ROOT / "include" / "tercet"
 
 CHAIN = ["core", "quant", "backend", "tensor", "autograd", "ops", "nn", "models"]
 TOPS = ["generate", "train", "explain"]
-SIDES = {"io": {"core", "quant"}, "text": {"core", "io"}, "metrics": {"core", "text"}, "data": {"core", "text", "tensor"}}
+SIDES = {"io": {"core", "quant"}, "text": {"core", "io"}, "metrics": {"core", "text"}, "data": {"core", "io", "text", "tensor"}}
 MAY_INCLUDE = dict(SIDES)
 for level, folder in enumerate(CHAIN):
     MAY_INCLUDE[folder] = set(CHAIN[:level]) | (set(SIDES) if level >= CHAIN.index("nn") else set())

@@ -28,6 +28,8 @@ void add_generate(CLI::App& app);
 void add_perplexity(CLI::App& app);
 void add_quantize(CLI::App& app);
 void add_train(CLI::App& app);
+void add_finetune(CLI::App& app);
+void add_eval(CLI::App& app);
 void add_bench(CLI::App& app);
 
 /// Ends the program with status 2: the options do not go together. For what an option's own check cannot see.

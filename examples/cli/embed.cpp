@@ -19,14 +19,8 @@ struct Settings : Common {
 
 std::vector<std::string> all_texts(const Settings& s) {
     auto texts = s.texts;
-    if (!s.file.empty()) {
-        const auto whole = read_text_file(s.file);
-        for (std::size_t begin = 0; begin < whole.size();) {
-            const std::size_t end = std::min(whole.find('\n', begin), whole.size());
-            texts.push_back(whole.substr(begin, end - begin));
-            begin = end + 1;
-        }
-    }
+    if (!s.file.empty())
+        for (auto& line : read_lines(s.file)) texts.push_back(std::move(line));
     if (!s.strings.empty()) {
         const Json list = read_json_file(s.strings);
         for (const auto& text : list.elements()) texts.push_back(text.as_string());

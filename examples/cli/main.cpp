@@ -1,7 +1,7 @@
 // The `tercet` command: models, tokenizers and texts from the shell.
 //
-//   tercet info PATH · tokenize · detokenize · train-tokenizer · logits · embed · generate · perplexity · bench          tercet COMMAND --help says
-//   the rest
+//   tercet info PATH · tokenize · detokenize · train-tokenizer · logits · embed · generate · perplexity · quantize · convert · train · finetune ·
+//   eval · bench          tercet COMMAND --help says the rest
 //
 // Each prints a result on stdout, as text or (--json) as one JSON object; messages go to stderr. Exit status: 0, or 1 with one line of
 // error, or 2 for bad usage.
@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
     cli::add_perplexity(app);
     cli::add_quantize(app);
     cli::add_train(app);
+    cli::add_finetune(app);
+    cli::add_eval(app);
     cli::add_bench(app);
     const auto commands = app.get_subcommands([](CLI::App*) { return true; });
     const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };

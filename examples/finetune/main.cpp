@@ -13,7 +13,8 @@ using namespace tercet;
 namespace {
 
 void finetune(const std::string& from, const std::string& file, const std::string& out, index_t steps) {
-    auto model = load_causal_model(ModelFiles::open(from), {.trainable = true});
+    const auto files = ModelFiles::open(from);
+    auto model = load_causal_model(files, {.trainable = true});
     const auto tokenizer = load_tokenizer(from);
     const auto ids = tokenizer.encode_ids(read_text_file(file), false);
     const auto parts = contiguous_split(std::span<const TokenId>(ids), 0.9);
@@ -39,11 +40,7 @@ void finetune(const std::string& from, const std::string& file, const std::strin
          .early_stopping = EarlyStopping{.patience = 3},
          .on_evaluation = [](const EvaluationRecord& r) { std::cout << "step " << r.step << "  perplexity " << std::exp(r.measure) << std::endl; }});
 
-    // A model directory: the new weights, and the files that say what they are.
-    std::filesystem::create_directories(out);
-    for (const char* name : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"})
-        if (file_exists(from + "/" + name)) write_file_atomically(out + "/" + name, read_text_file(from + "/" + name));
-    save_weights(model, out + "/model.safetensors");
+    save_model(out, model, files);
     std::cout << "saved in " << out << std::endl;
 }
 

@@ -2,6 +2,7 @@
 #include "tercet/models/convert.hpp"
 
 #include "support/model_golden.hpp"
+#include "support/python.hpp"
 #include "support/temp_dir.hpp"
 
 using namespace tercet;
@@ -20,7 +21,64 @@ double deviation_of(std::span<const std::byte> gguf, const std::string& name) {
     return golden::deviation(forward(model, expected.ids("input_ids")), expected.real("logits"));
 }
 
+// What the transformers library makes of a directory's model.
+double deviation_in_transformers(const std::string& python, const std::string& directory, const Tensor<std::int32_t>& ids,
+                                 const Tensor<float>& logits) {
+    const TempDir dir;
+    std::string list;
+    for (const auto id : ids.to_vector()) list += (list.empty() ? "" : ",") + std::to_string(id);
+    const Json got = tercet_test::run_python(python, R"(
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+model, info = AutoModelForCausalLM.from_pretrained(sys.argv[1], attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
+assert not info["unexpected_keys"] and set(info["missing_keys"]) <= {"lm_head.weight"}, info
+ids = torch.tensor(json.load(open(sys.argv[2]))).view(int(sys.argv[3]), -1)
+with torch.no_grad():
+    print(json.dumps(model.eval()(input_ids=ids, use_cache=False).logits.flatten().tolist()))
+)",
+                                             {directory, dir.write("ids.json", "[" + list + "]"), std::to_string(ids.size(0))});
+    auto want = Tensor<float>::empty(logits.shape());
+    for (index_t i = 0; i < want.numel(); ++i) want.mutable_data()[i] = static_cast<float>(got.at(static_cast<std::size_t>(i)).as_number());
+    return golden::deviation(logits, want);
+}
+
 }  // namespace
+
+TEST_CASE("convert: a GGUF file as a directory, and a directory saved anew, give the reference's logits, in transformers too") {
+    const NoGrad guard;
+    const auto python = tercet_test::python_with("transformers");
+    for (const std::string name :
+         {"llama", "llama3-rope-scaling", "llama-yarn", "mistral-sliding", "qwen2", "qwen3", "phi3", "gemma2", "gemma3", "gpt2"}) {
+        INFO(name);
+        const TempDir dir;
+        const Expected expected(golden::model_folder(name) + "/expected.safetensors");
+        const auto ids = expected.ids("input_ids");
+        const auto want = expected.real("logits");
+        const auto check = [&](const std::string& directory) {
+            CHECK(golden::deviation(forward(load_causal_model(ModelFiles::open(directory)), ids), want) <= 2e-5);
+            if (python) CHECK(deviation_in_transformers(*python, directory, ids, want) <= 5e-5);
+        };
+        save_model(dir / "again", load_causal_model(files_of(name)), files_of(name));
+        check(dir / "again");
+        if (name == "gemma3") continue;  // this one has windows that GGUF has no place for
+        gguf_of(files_of(name), nullptr, {.name = name}).save(dir / "model.gguf");
+        save_directory(dir / "back", Gguf::open(dir / "model.gguf"));
+        check(dir / "back");
+    }
+}
+
+TEST_CASE("convert: what a family's config has no place for is refused") {
+    LlamaConfig c;
+    c.heads = c.kv_heads = 1;
+    CHECK(parse_json(config_json(c, "llama"), "x").at("model_type").as_string() == "llama");
+    c.qk_norm = true;
+    CHECK_ERROR(config_json(c, "llama"), ErrorCode::unsupported);
+    CHECK(parse_json(config_json(c, "qwen3"), "x").at("num_attention_heads").as_int() == 1);
+    c.mlp_bias = true;
+    CHECK_ERROR(config_json(c, "qwen3"), ErrorCode::unsupported);
+    CHECK_ERROR(config_json(c, "gpt2"), ErrorCode::unsupported);
+    CHECK_ERROR(config_json(GemmaConfig{}, "llama"), ErrorCode::unsupported);
+}
 
 TEST_CASE("convert: a directory as GGUF gives the reference's logits") {
     for (const std::string name : {"llama", "llama3-rope-scaling", "llama-yarn", "mistral-sliding", "qwen2", "qwen3", "phi3", "gemma2", "gpt2"}) {

@@ -1,7 +1,8 @@
 // LoRA adapters against PEFT: logits, every gradient of A and B, merged weights; and on weights of each stored type.
-#include "tercet/nn/lora.hpp"
+#include "tercet/nn/lora_file.hpp"
 
 #include "support/model_golden.hpp"
+#include "support/python.hpp"
 #include "support/temp_dir.hpp"
 #include "tercet/models/auto.hpp"
 #include "tercet/models/llama.hpp"
@@ -15,14 +16,14 @@ namespace {
 struct Case {
     const char *adapter, *base;
 };
-constexpr Case cases[] = {{"llama", "llama"}, {"llama3-rslora", "llama3-rope-scaling"}};
+constexpr Case cases[] = {{"llama", "llama"}, {"llama3-rslora", "llama3-rope-scaling"}, {"llama-dora", "llama"}, {"gpt2-dora-rslora", "gpt2"}};
 
 std::string adapter_folder(const std::string& name) {
     return std::string(TERCET_TEST_DATA) + "/lora/" + name;
 }
 
-Llama load(const std::string& base, const ModelOptions& options = {}) {
-    return *load_causal_model(ModelFiles::open(golden::model_folder(base)), options).as<Llama>();
+CausalModel load(const std::string& base, const ModelOptions& options = {}) {
+    return load_causal_model(ModelFiles::open(golden::model_folder(base)), options);
 }
 
 // A module of one layer, to put small adapters on.
@@ -98,19 +99,28 @@ TEST_CASE("lora: merged weights and their logits are PEFT's, and the terms are g
             INFO(adapter << (dense ? ", dense" : ", packed"));
             const Expected expected(adapter_folder(adapter) + "/expected.safetensors");
             auto model = load(base, {.trainable = dense, .adapter = adapter_folder(adapter)});
-            merge_lora(model);
+            const auto merged = merge_lora(model);
             index_t compared = 0;
             for_each_weight(model, [&](const std::string& name, const Weight& w) {
                 CHECK(w.low_rank() == nullptr);
                 if (!expected.has("merged." + name)) return;
                 CHECK(golden::deviation(w.to_dense(), expected.real("merged." + name)) <= 2e-5);
-                CHECK(w.is_dense() == dense);
+                if (w.shape().rank() == 2) CHECK(w.is_dense() == dense);
                 ++compared;
             });
             index_t given = 0;
             for (const auto& t : expected.tensors()) given += t.name.starts_with("merged.");
             CHECK(compared == given);
             CHECK(golden::deviation(model(expected.ids("input_ids")), expected.real("logits_merged")) <= 2e-5);
+
+            // And back: the same bits as before.
+            const auto never = load(base, {.trainable = dense, .adapter = adapter_folder(adapter)});
+            unmerge_lora(model, merged);
+            CHECK(golden::deviation(model(expected.ids("input_ids")), never(expected.ids("input_ids"))) == 0);
+            detach_lora(model);
+            CHECK(golden::deviation(model(expected.ids("input_ids")), expected.real("logits_base")) <= 2e-5);
+            auto other = load(base == std::string("gpt2") ? "llama" : "gpt2");
+            CHECK_ERROR(unmerge_lora(other, merged), ErrorCode::missing_tensor);
         }
     }
 }
@@ -164,7 +174,7 @@ TEST_CASE("lora: names without the head's prefix, and ranks and alphas of single
     const auto path = changed(dir, R"("alpha_pattern": {})", R"("alpha_pattern": {"q_proj": 3, "layers.1.mlp.down_proj": 6})", [](auto& tensors) {
         for (auto& t : tensors) t.name = "base_model.model." + t.name.substr(std::string("base_model.model.model.").size());
     });
-    auto model = load("llama", {.adapter = path});
+    const auto model = *load("llama", {.adapter = path}).as<Llama>();
     CHECK(model.blocks[0].self_attn.q_proj.weight.low_rank()->scaling == 1.f);
     CHECK(model.blocks[1].mlp.down_proj.weight.low_rank()->scaling == 2.f);
     CHECK(model.blocks[0].mlp.down_proj.weight.low_rank()->scaling == Catch::Approx(8.0 / 3));
@@ -179,7 +189,7 @@ TEST_CASE("lora: what an adapter's files get wrong is refused by name") {
     const TempDir dir;
     CHECK_ERROR(load_lora(dir.path()), ErrorCode::io);
     CHECK_ERROR(load_lora(changed(dir, R"("peft_type": "LORA")", R"("peft_type": "IA3")")), ErrorCode::unsupported);
-    CHECK_ERROR(load_lora(changed(dir, R"("use_dora": false)", R"("use_dora": true)")), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, R"("use_dora": false)", R"("use_dora": true)")), ErrorCode::missing_tensor);
     CHECK_ERROR(load_lora(changed(dir, R"("bias": "none")", R"("bias": "all")")), ErrorCode::unsupported);
     CHECK_ERROR(load_lora(changed(dir, R"("modules_to_save": null)", R"("modules_to_save": ["lm_head"])")), ErrorCode::unsupported);
     CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("r": 4)")), ErrorCode::shape_mismatch);
@@ -210,4 +220,88 @@ TEST_CASE("lora: what an adapter's files get wrong is refused by name") {
     });
     CHECK_ERROR(attach_lora(model, load_lora(misplaced)), ErrorCode::shape_mismatch);
     for_each_weight(model, [](const std::string&, const Weight& w) { CHECK(w.low_rank() == nullptr); });  // refused as a whole
+}
+
+TEST_CASE("make_lora: a new adapter leaves the model as it is, learns, is saved, and PEFT gives the same logits") {
+    const auto python = tercet_test::python_with("peft");
+    for (const char* base : {"llama", "gpt2", "gemma3"})
+        for (const bool dora : {false, true}) {
+            INFO(base << (dora ? ", DoRA" : ", LoRA"));
+            auto model = load(base);
+            const Expected expected(golden::model_folder(base) + "/expected.safetensors");
+            const auto ids = expected.ids("input_ids"), labels = expected.ids("labels");
+            const auto before = model(ids);
+            auto adapter = make_lora(model, {.rank = 3, .alpha = 5, .stabilised = dora, .dora = dora, .seed = 2});
+            attach_lora(model, adapter);
+            CHECK(golden::deviation(model(ids), before) <= 1e-5);
+            const auto loss_of = [&] { return cross_entropy(slice(model(ids), 1, 0, ids.size(1) - 1), labels.slice(1, 1, ids.size(1))); };
+            const float first = loss_of().item();
+            for (int step = 0; step < 5; ++step) {
+                loss_of().backward();
+                for_each_weight(adapter, [](const std::string&, Weight& w) {
+                    const NoGrad guard;
+                    w.tensor() -= w.tensor().grad() * 0.1f;
+                });
+                zero_grad(adapter);
+            }
+            CHECK(loss_of().item() < first);
+
+            const TempDir dir;
+            save_lora(dir / "adapter", adapter, {.base_model = base});
+            const auto again = load(base, {.adapter = dir / "adapter"});
+            const auto logits = model(ids).detach();
+            CHECK(golden::deviation(again(ids), logits) <= 1e-5);
+            if (!python) continue;
+            const Json got = tercet_test::run_python(*python, R"(
+import json, sys, torch, warnings
+warnings.simplefilter("ignore")
+from transformers import AutoModelForCausalLM
+from peft import PeftModel
+from safetensors.torch import load_file
+base = AutoModelForCausalLM.from_pretrained(sys.argv[1], attn_implementation="eager", dtype=torch.float32).eval()
+model = PeftModel.from_pretrained(base, sys.argv[2]).eval()
+ids = load_file(sys.argv[1] + "/expected.safetensors")["input_ids"]
+with torch.no_grad():
+    print(json.dumps(model(input_ids=ids, use_cache=False).logits.flatten().tolist()))
+)",
+                                                     {golden::model_folder(base), dir / "adapter"});
+            auto want = Tensor<float>::empty(logits.shape());
+            for (index_t i = 0; i < want.numel(); ++i) want.mutable_data()[i] = static_cast<float>(got.at(static_cast<std::size_t>(i)).as_number());
+            CHECK(golden::deviation(logits, want) <= 3e-5);
+        }
+}
+
+TEST_CASE("make_lora: over quantised weights gradients reach the factors and nothing else") {
+    OneLayer module;
+    manual_seed(5);
+    const auto values = Tensor<float>::randn({3, 64});
+    auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(StorageType::q4_0, 3 * 64));
+    quantize(StorageType::q4_0, values.span(), *bytes);
+    module.layer.bias = Weight();
+    module.layer.weight.set(StorageType::q4_0, {3, 64}, *bytes, bytes);
+    for (const bool dora : {false, true}) {
+        auto adapter = make_lora(module, {.rank = 2, .alpha = 2, .targets = {"layer"}, .dora = dora});
+        attach_lora(module, adapter);
+        const auto x = Tensor<float>::randn({4, 64});
+        sum(module.layer(x)).backward();
+        CHECK(adapter.pairs[0].a.tensor().grad().storage() != nullptr);
+        CHECK(golden::deviation(adapter.pairs[0].b.tensor().grad(), Tensor<float>::zeros({3, 2})) > 0);
+        CHECK(module.layer.weight.type() == StorageType::q4_0);
+        CHECK(adapter.pairs[0].magnitude.wanted() == dora);
+        if (!dora) continue;
+        // Its norms are kept where nothing changes any more, and give the same.
+        const auto moving = module.layer(x).detach();
+        set_trainable(adapter, false);
+        attach_lora(module, adapter);
+        CHECK(module.layer.weight.low_rank()->norms.storage() != nullptr);
+        CHECK(golden::deviation(module.layer(x), moving) <= 1e-6);
+    }
+    CHECK_ERROR(make_lora(module, {.rank = 0, .targets = {"layer"}}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make_lora(module, {.targets = {"lay"}}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make_lora(module), ErrorCode::invalid_argument);
+    CHECK_ERROR(make_lora(load("llama"), {.targets = {"embed_tokens"}}), ErrorCode::unsupported);
+    CHECK_ERROR(make_lora(load("gpt2"), {.targets = {"wpe"}}), ErrorCode::unsupported);
+    const TempDir dir;
+    CHECK_ERROR(save_weights(module, dir / "x.safetensors"), ErrorCode::invalid_argument);  // an adapter is beside it
+    CHECK_ERROR(save_lora("x", LoraAdapter{}), ErrorCode::invalid_argument);
 }

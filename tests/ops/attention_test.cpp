@@ -482,3 +482,40 @@ TEST_CASE("attention: a bias that is trained gets its gradient, and the values s
         CHECK(gradcheck([&](Inputs& in) { return attention(in[0], in[1], in[2], options, in[3]); }, {q, k, v, bias}) <= 1e-6);
     }
 }
+
+TEST_CASE("attention: packed sequences each see themselves alone, with their gradients", "[ops]") {
+    const std::vector<index_t> lengths{3, 70, 1, 6};
+    const auto q = numbers({1, 4, 80, 3}, 1), k = numbers({1, 2, 80, 3}, 2), v = numbers({1, 2, 80, 3}, 3), bias = numbers({4, 70, 70}, 4);
+    const AttentionOptions cases[] = {
+        {}, {.causal = true}, {.window = 3}, {.scale = 1.0, .softcap = 0.9}, {.causal = true, .slopes = alibi_slopes(4)}};
+    for (const auto& options : cases)
+        for (const bool biased : {false, true}) {
+            auto packed = options;
+            packed.lengths = lengths;
+            const auto b = biased ? bias : D();
+            std::vector<D> alone;
+            index_t first = 0;
+            for (const index_t n : lengths) {
+                const auto part = [&](const D& x) { return x.slice(2, first, first + n); };
+                alone.push_back(attention(part(q), part(k), part(v), options, biased ? bias.slice(1, 0, n).slice(2, 0, n) : D()));
+                first += n;
+            }
+            const auto want = concatenate(alone, 2);
+            CHECK(distance(attention(q, k, v, packed, b), want) <= 1e-12);
+            if (biased) CHECK(distance(attention(q, k, v, packed, bias.clone().requires_grad()).detach(), want) <= 1e-12);
+        }
+    const AttentionOptions small{.causal = true, .lengths = {2, 4, 1}};
+    const auto a = numbers({1, 4, 7, 3}, 5), c = numbers({1, 2, 7, 3}, 6), d = numbers({1, 2, 7, 3}, 7), e = numbers({4, 4, 4}, 8),
+               x = numbers({1, 7, 24}, 9);
+    CHECK(gradcheck([&](Inputs& in) { return attention(in[0], in[1], in[2], small); }, {a, c, d}) <= 1e-6);
+    CHECK(gradcheck([&](Inputs& in) { return attention(in[0], in[1], in[2], small, in[3]); }, {a, c, d, e}) <= 1e-6);
+    CHECK(gradcheck([&](Inputs& in) { return self_attention(in[0], 4, small); }, {x}) <= 1e-6);
+    for (const auto& wrong : {std::vector<index_t>{2, 4}, {2, 4, 2}, {7, 0}, {8, -1}}) {
+        auto options = small;
+        options.lengths = wrong;
+        CHECK_ERROR(attention(a, c, d, options), ErrorCode::shape_mismatch);
+    }
+    CHECK_ERROR(attention(numbers({2, 4, 7, 3}, 1), numbers({2, 2, 7, 3}, 1), numbers({2, 2, 7, 3}, 1), small), ErrorCode::shape_mismatch);
+    CHECK_ERROR(attention(a, numbers({1, 2, 8, 3}, 1), numbers({1, 2, 8, 3}, 1), small), ErrorCode::shape_mismatch);
+    CHECK_ERROR(attention(a, c, d, small, numbers({4, 7, 7}, 1)), ErrorCode::shape_mismatch);
+}

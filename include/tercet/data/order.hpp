@@ -9,6 +9,7 @@
 
 #include "tercet/core/random.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -33,6 +34,9 @@ inline std::vector<index_t> epoch_permutation(index_t count, std::uint64_t seed,
     return order;
 }
 
+/// What becomes of the examples that are left over at the end of an epoch, fewer than a batch: they are passed over, or are a smaller batch.
+enum class EpochRest { passed_over, taken };
+
 /// Hands out the examples epoch by epoch. It keeps one epoch's order at hand; the position is the caller's.
 class ShuffledOrder {
 public:
@@ -40,13 +44,16 @@ public:
 
     index_t count() const { return count_; }
 
-    /// The next `batch` examples, and moves the position on. What an epoch has left over, fewer than a batch, is passed over.
-    /// Throws invalid_argument when there are fewer examples than a batch takes, or for a position outside the order.
-    std::span<const index_t> next(OrderPosition& position, index_t batch) {
-        require(batch > 0 && batch <= count_, ErrorCode::invalid_argument, "order: a batch of ", batch, " out of ", count_, " examples");
+    /// The next `batch` examples, and moves the position on. Throws invalid_argument when there are fewer examples than a batch takes, unless the
+    /// rest is taken, or for a position outside the order.
+    std::span<const index_t> next(OrderPosition& position, index_t batch, EpochRest rest = EpochRest::passed_over) {
+        const bool take_rest = rest == EpochRest::taken && count_ > 0;
+        require(batch > 0 && (batch <= count_ || take_rest), ErrorCode::invalid_argument, "order: a batch of ", batch, " out of ", count_,
+                " examples");
         require(position.epoch >= 0 && position.index >= 0 && position.index <= count_, ErrorCode::invalid_argument, "order: the position (epoch ",
                 position.epoch, ", example ", position.index, ") is outside ", count_, " examples");
-        if (batch > count_ - position.index) position = {position.epoch + 1, 0};
+        if (take_rest ? position.index == count_ : batch > count_ - position.index) position = {position.epoch + 1, 0};
+        batch = std::min(batch, count_ - position.index);
         if (position.epoch != epoch_) {
             order_ = epoch_permutation(count_, seed_, position.epoch);
             epoch_ = position.epoch;

@@ -123,7 +123,7 @@ public:
         const std::string one(text);
         return embed(std::span<const std::string>(&one, 1)).reshape({-1});
     }
-    /// The embeddings (B, C) of several, computed in batches of texts of about the same length.
+    /// The embeddings (B, C) of several, packed into passes of some thousand tokens without padding. A text without tokens has zeros.
     Tensor<float> embed(std::span<const std::string> texts) const;
 
 private:

@@ -27,6 +27,17 @@ inline Json read_json_file(const std::string& path) {
     return parse_json(read_text_file(path), path);
 }
 
+/// Reads a file of JSON lines: a value on each, lines of white space passed over. Errors name the file and the line. Throws io, bad_json.
+inline std::vector<Json> read_json_lines(const std::string& path) {
+    std::vector<Json> values;
+    std::size_t number = 0;
+    for (const auto& line : read_lines(path)) {
+        const std::string place = path + ":" + std::to_string(++number);
+        if (line.find_first_not_of(" \t") != std::string::npos) values.push_back(parse_json(line, place));
+    }
+    return values;
+}
+
 /// An opened model directory. The tensors are views that live as long as owner() is kept.
 class ModelFiles {
 public:

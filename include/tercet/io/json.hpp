@@ -15,10 +15,12 @@
 #include "tercet/core/error.hpp"
 #include "tercet/io/name_index.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -271,12 +273,15 @@ inline std::string Json::description() const {
     return (is_array() ? "an array of " : "an object of ") + std::to_string(size());
 }
 
-/// The value as JSON text on one line, members in their order.
+/// The value as JSON text on one line, members in their order; a number without a fraction that was written with one keeps it.
 inline std::string to_string(const Json& value) {
     if (value.is_null()) return "null";
     if (value.is_bool()) return value.as_bool() ? "true" : "false";
     if (value.is_integer()) return std::to_string(value.as_int());
-    if (value.is_number()) return detail::number_to_json(value.as_number());
+    if (value.is_number()) {  // "2.0" stays no integer
+        std::string text = detail::number_to_json(value.as_number());
+        return text.find_first_of(".enull") == std::string::npos ? text + ".0" : text;
+    }
     if (value.is_string()) return quote_json(value.as_string());
     std::string out;
     if (value.is_array()) {
@@ -285,6 +290,24 @@ inline std::string to_string(const Json& value) {
     }
     for (const auto& [key, member] : value.items()) ((out += out.empty() ? "{" : ", ") += quote_json(key) + ": ") += to_string(member);
     return out.empty() ? "{}" : out += '}';
+}
+
+/// An object with some members replaced, or added behind the others, as JSON text with a line for each. The new values are JSON text.
+inline std::string with_members(const Json& object, std::span<const std::pair<std::string, std::string>> changes) {
+    std::string out;
+    const auto add = [&](const std::string& key, const std::string& value) {
+        out += (out.empty() ? "{\n  " : ",\n  ") + quote_json(key) + ": " + value;
+    };
+    const auto change_of = [&](const std::string& key) {
+        return std::find_if(changes.begin(), changes.end(), [&](const auto& change) { return change.first == key; });
+    };
+    for (const auto& [key, value] : object.items()) {
+        const auto change = change_of(key);
+        add(key, change == changes.end() ? to_string(value) : change->second);
+    }
+    for (const auto& [key, value] : changes)
+        if (object.find(key) == nullptr) add(key, value);
+    return out.empty() ? "{}\n" : out + "\n}\n";
 }
 
 }  // namespace tercet::inline TERCET_ABI

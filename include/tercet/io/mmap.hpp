@@ -18,6 +18,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -160,6 +161,19 @@ inline std::string read_text_file(const std::string& path) {
         if (count == 0) return text;
         text.append(buffer, static_cast<std::size_t>(count));
     }
+}
+
+/// A file's lines, without what ends them: "\n" or "\r\n". Throws io.
+inline std::vector<std::string> read_lines(const std::string& path) {
+    const std::string text = read_text_file(path);
+    std::vector<std::string> lines;
+    for (std::string_view rest = text; !rest.empty();) {
+        const std::size_t end = std::min(rest.find('\n'), rest.size());
+        lines.emplace_back(rest.substr(0, end));
+        if (lines.back().ends_with('\r')) lines.back().pop_back();
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return lines;
 }
 
 /// Whether there is a file (or a directory) of that name that can be looked at.

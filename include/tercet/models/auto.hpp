@@ -10,9 +10,10 @@
 namespace tercet::inline TERCET_ABI {
 
 struct ModelOptions {
-    bool map = true;         // map the file; false reads it into memory, for files that may shrink meanwhile
-    bool trainable = false;  // all weights as dense f32 on the tape; otherwise they are packed, or stay as stored
-    std::stop_token stop{};  // cancels loading
+    bool map = true;                     // map the file; false reads it into memory, for files that may shrink meanwhile
+    bool trainable = false;              // weights as dense f32 on the tape; otherwise they are packed, or stay as stored
+    std::vector<std::string> trained{};  // with trainable: only those whose names match one of these ("classifier*"); the rest stays as it is
+    std::stop_token stop{};              // cancels loading
     // What activations become in matrix products. With int8, weights of block types (Q8_0, Q4_K, …) are met by bytes under a scale for each 32
     // activations: several times as fast, and the logits move by some hundredths. BF16 weights are met by bfloat16
     // where the machine multiplies that; F32 and F16 are unaffected.
@@ -35,6 +36,17 @@ TERCET_LINKAGE bool is_encoder(const ModelFiles& files);
 /// An encoder from an opened directory (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, DistilBERT, MPNet, ModernBERT) with the head that its architecture
 /// names. Throws unsupported for another model_type or architecture.
 TERCET_LINKAGE EncoderModel load_encoder(const ModelFiles& files, const ModelOptions& options = {});
+
+/// A head that is to be learnt: what for, and what its classes are called.
+struct NewHead {
+    EncoderTask task = EncoderTask::sequence_classification;
+    std::vector<std::string> labels{};  // of the classes, of texts or tokens; a single one: a number is learnt (regression)
+    std::uint64_t seed = 0;             // of its first values: normal, with the config's initializer_range as their deviation
+};
+
+/// An encoder from an opened directory with a new head, whatever head it was saved with (transfer learning; Howard & Ruder 2018). The head is on
+/// the tape; the rest is where options.trainable says so. Throws invalid_argument for classes without names, and what load_encoder() throws.
+TERCET_LINKAGE EncoderModel load_encoder(const ModelFiles& files, const NewHead& head, const ModelOptions& options = {.trainable = true});
 
 /// The encoder alone, whatever head it was saved with; the heads' tensors are left aside.
 TERCET_LINKAGE EncoderModel load_encoder_body(const ModelFiles& files, const ModelOptions& options = {});

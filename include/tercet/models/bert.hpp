@@ -6,7 +6,7 @@
 // al. 2019) is the same encoder with one segment, whose positions count the tokens that are not padding; its heads are in models/roberta.hpp.
 #pragma once
 
-#include "tercet/nn/attention.hpp"
+#include "tercet/models/encoder_inputs.hpp"
 #include "tercet/nn/relative_bias.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -15,6 +15,8 @@ struct BertConfig {
     index_t vocab_size = 0, hidden_size = 0, intermediate_size = 0, layers = 0, heads = 0, context = 512, types = 2, padding = 0,
             relative_buckets = 0;  // types 0: no segments; relative_buckets: MPNet's positions, besides the others
     float layer_norm_eps = 1e-12f;
+    double dropout = 0;             // in training: of the embeddings and of each branch
+    double classifier_dropout = 0;  // and before a classifier
     UnaryOp activation = UnaryOp::gelu;
     bool pooler = true;
     bool counted_positions = false;  // RoBERTa: a token's position is padding + how many tokens that are not padding there are up to it
@@ -30,8 +32,9 @@ struct BertSelfAttention {
     explicit BertSelfAttention(const BertConfig& c)
         : query(c.hidden_size, c.hidden_size), key(c.hidden_size, c.hidden_size), value(c.hidden_size, c.hidden_size), heads(c.heads) {}
 
-    Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& bias) const {  // x (B, T, C), bias as attention() takes it
-        return join_heads(attention(split_heads(query(x), heads), split_heads(key(x), heads), split_heads(value(x), heads), {}, bias));
+    Tensor<float> operator()(const Tensor<float>& x, const EncoderContext& context) const {  // x (B, T, C)
+        const auto part = [&](const Linear& layer) { return split_heads(layer(x), heads); };
+        return join_heads(attention(part(query), part(key), part(value), context.attention, context.bias));
     }
 
     template <class Self, class Visitor>
@@ -49,7 +52,9 @@ struct BertOutput {
 
     BertOutput(index_t in, index_t out, float eps) : dense(in, out), layer_norm(out, eps) {}
 
-    Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& residual) const { return layer_norm(dense(x, {.residual = &residual})); }
+    Tensor<float> operator()(const Tensor<float>& x, const Tensor<float>& residual, const EncoderContext& context) const {  // x (B, T, in)
+        return layer_norm(context.drops() ? context.drop(dense(x)) + residual : dense(x, {.residual = &residual}));
+    }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
@@ -72,9 +77,9 @@ struct BertBlock {
           output(c.intermediate_size, c.hidden_size, c.layer_norm_eps),
           activation(c.activation) {}
 
-    Tensor<float> operator()(Tensor<float> x, const Tensor<float>& bias) const {  // x (B, T, C)
-        x = attention_output(self(x, bias), x);
-        return output(intermediate(x, {.activation = activation}), x);
+    Tensor<float> operator()(Tensor<float> x, const EncoderContext& context) const {  // x (B, T, C)
+        x = attention_output(self(x, context), x, context);
+        return output(intermediate(x, {.activation = activation}), x, context);
     }
 
     template <class Self, class Visitor>
@@ -84,19 +89,6 @@ struct BertBlock {
         v("intermediate.dense", block.intermediate);
         v("output", block.output);
     }
-};
-
-struct BertOutputs {
-    Tensor<float> last_hidden_state;             // (B, T, C)
-    Tensor<float> pooler_output;                 // (B, C), empty without a pooler
-    std::vector<Tensor<float>> hidden_states{};  // the embeddings and each block's output, when asked for
-};
-
-/// What the encoder reads besides the ids.
-struct EncoderInputs {
-    const Tensor<std::uint8_t>* attention_mask = nullptr;  // (B, T), 0 for padding; all tokens when absent
-    const Tensor<std::int32_t>* type_ids = nullptr;        // (B, T), zeros when absent
-    bool hidden_states = false;
 };
 
 /// A BERT encoder. Names of its weights: embeddings.word_embeddings.weight, encoder.layer.0.attention.self.query.weight, …
@@ -121,32 +113,27 @@ struct Bert {
         if (c.pooler) pooler = Linear(c.hidden_size, c.hidden_size);
     }
 
-    /// ids (B, T). Throws context_overflow for more tokens than there are positions, shape_mismatch for a mask or types of another shape.
-    BertOutputs operator()(const Tensor<std::int32_t>& ids, const EncoderInputs& inputs = {}) const {
-        require(ids.rank() == 2, ErrorCode::shape_mismatch, "bert: ids must be (batch, tokens), not ", ids.shape());
-        const index_t T = ids.size(1);
-        require(T <= config.context, ErrorCode::context_overflow, "bert: ", T, " tokens, the model's context holds ", config.context);
-        require(inputs.attention_mask == nullptr || inputs.attention_mask->shape() == ids.shape(), ErrorCode::shape_mismatch,
-                "bert: the attention mask does not fit ids ", ids.shape());
-        require(inputs.type_ids == nullptr || inputs.type_ids->shape() == ids.shape(), ErrorCode::shape_mismatch,
-                "bert: the type ids do not fit ids ", ids.shape());
-        auto bias = inputs.attention_mask != nullptr ? padding_bias(*inputs.attention_mask) : Tensor<float>();
+    /// ids (B, T), or packed (1, N). Throws what check_inputs() throws.
+    EncoderOutputs operator()(const Tensor<std::int32_t>& ids, const EncoderInputs& inputs = {}) const {
+        check_inputs("bert", ids, inputs, config.context);
+        EncoderContext shared(inputs, config.dropout);
         if (config.relative_buckets > 0) {
+            const index_t T = inputs.lengths.empty() ? ids.size(1) : *std::max_element(inputs.lengths.begin(), inputs.lengths.end());
             const auto relative = relative_bias(relative_attention_bias, RelativeBuckets{}, 0, T, T);  // (H, T, T)
-            bias = bias.storage() != nullptr ? relative + bias : relative;
+            shared.bias = shared.bias.storage() != nullptr ? relative + shared.bias : relative;
         }
-        BertOutputs out;
+        EncoderOutputs out;
         auto x = word_embeddings(ids);
         if (config.types > 0) x = x + token_type_embeddings(inputs.type_ids != nullptr ? *inputs.type_ids : Tensor<std::int32_t>::zeros(ids.shape()));
-        x = x + position_embeddings(config.counted_positions ? counted(ids) : Tensor<std::int32_t>::arange(0, static_cast<double>(T)));
-        x = embedding_norm(x);  // (B, T, C)
+        x = x + position_embeddings(positions(ids, inputs));
+        x = shared.drop(embedding_norm(x));  // (B, T, C)
         for (const auto& block : blocks) {
             if (inputs.hidden_states) out.hidden_states.push_back(x);
-            x = block(x, bias);
+            x = block(x, shared);
         }
         if (inputs.hidden_states) out.hidden_states.push_back(x);
         out.last_hidden_state = x;
-        if (config.pooler && T > 0) out.pooler_output = tanh(pooler(select(x, 1, 0)));
+        if (config.pooler && ids.size(1) > 0) out.pooler_output = tanh(pooler(first_tokens(x, inputs)));
         return out;
     }
 
@@ -161,14 +148,20 @@ struct Bert {
     }
 
 private:
-    // The positions (B, T) of RoBERTa's tokens; padding is at the position `padding`.
-    Tensor<std::int32_t> counted(const Tensor<std::int32_t>& ids) const {
+    // The rows of the table of positions, (T) or (B, T). RoBERTa's count the tokens that are not padding, which is at the row `padding`.
+    Tensor<std::int32_t> positions(const Tensor<std::int32_t>& ids, const EncoderInputs& inputs) const {
+        const index_t T = ids.size(1);
+        const auto in_sequence = token_positions(inputs, T);
+        if (!config.counted_positions) return Tensor<index_t>::copy(in_sequence, {T}).to<std::int32_t>();
         auto out = Tensor<std::int32_t>::empty(ids.shape());
         const auto padding = static_cast<std::int32_t>(config.padding);
         std::int32_t* to = out.mutable_data();
         for (index_t b = 0; b < ids.size(0); ++b) {
             std::int32_t seen = 0;
-            for (index_t t = 0; t < ids.size(1); ++t) *to++ = ids(b, t) == padding ? padding : padding + ++seen;
+            for (index_t t = 0; t < T; ++t) {
+                if (in_sequence[static_cast<std::size_t>(t)] == 0) seen = 0;
+                *to++ = ids(b, t) == padding ? padding : padding + ++seen;
+            }
         }
         return out;
     }
@@ -188,7 +181,7 @@ struct BertMaskedHead {
         if (!tied) decoder = Linear(c.hidden_size, c.vocab_size, false);
     }
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight& words, const EncoderInputs&) const {
+    Tensor<float> operator()(const EncoderOutputs& out, const Weight& words, const EncoderInputs&) const {
         const auto x = layer_norm(transform(out.last_hidden_state, {.activation = activation}));
         return linear(x, decoder.weight.wanted() ? decoder.weight : words, bias);
     }
@@ -205,10 +198,13 @@ struct BertMaskedHead {
 /// Classes of a text, from the pooled first token: logits (B, classes).
 struct BertClassifier {
     Linear classifier;
+    double dropout;
 
-    BertClassifier(const BertConfig& c, index_t classes) : classifier(c.hidden_size, classes) {}
+    BertClassifier(const BertConfig& c, index_t classes) : classifier(c.hidden_size, classes), dropout(c.classifier_dropout) {}
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const { return classifier(out.pooler_output); }
+    Tensor<float> operator()(const EncoderOutputs& out, const Weight&, const EncoderInputs& inputs) const {
+        return classifier(EncoderContext(inputs, dropout).drop(out.pooler_output));
+    }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

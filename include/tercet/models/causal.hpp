@@ -5,11 +5,11 @@
 //   if (const Llama* llama = model.as<Llama>()) …     // the family's own struct
 #pragma once
 
-#include "tercet/nn/kv_cache.hpp"
-#include "tercet/nn/module.hpp"
-#include "tercet/ops/rope_scaling.hpp"
+#include "tercet/nn/attention.hpp"
 
+#include <algorithm>
 #include <functional>
+#include <numeric>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -18,6 +18,7 @@ struct ForwardOptions {
     KvCache* cache = nullptr;                              // tokens before these; they are added to it
     std::span<KvCache* const> rows{};                      // instead: a cache for each row of ids (B, 1), whose lengths may differ
     const Tensor<std::uint8_t>* attention_mask = nullptr;  // (B, T), 0 for padding; not with a cache
+    std::span<const index_t> lengths{};                    // packed: ids (1, N) are sequences of these lengths; no cache, mask, last_only
     index_t total = 0;                                    // tokens of the whole sequence, where these are a piece of it; positions may depend on that
     bool last_only = false;                               // logits of the last position alone
     std::vector<Tensor<float>>* hidden_states = nullptr;  // the embeddings, each block's output, the last after the final norm
@@ -30,17 +31,38 @@ namespace detail {
 struct TokensBefore {
     index_t most = 0, total = 0;  // tokens before these, in the longest row; those of the whole sequence
     std::vector<index_t> rows{};  // in each row, where they have a cache each
+    std::span<const index_t> lengths;
 
-    explicit TokensBefore(const ForwardOptions& options) : most(options.cache == nullptr ? 0 : options.cache->size()), total(options.total) {
+    explicit TokensBefore(const ForwardOptions& options)
+        : most(options.cache == nullptr ? 0 : options.cache->size()), total(options.total), lengths(options.lengths) {
         for (const KvCache* cache : options.rows) {
             rows.push_back(cache->size());
             most = std::max(most, cache->size());
         }
     }
     RopeAngles<float> angles(const Rotary& rotary, index_t count) const {
+        if (!lengths.empty()) return rotary.packed_angles(lengths);
         return rows.empty() ? rotary.angles(most, count, total) : rotary.angles(rows);
     }
+    // Throws context_overflow when the longest sequence, with `count` more tokens, outgrows the context; 0: there is no end to it. Throws
+    // shape_mismatch for packed sequences that are not these tokens.
+    void check(std::string_view what, index_t count, index_t context) const {
+        const bool packed = !lengths.empty();
+        const bool fits = !packed || (*std::min_element(lengths.begin(), lengths.end()) > 0 &&
+                                      std::accumulate(lengths.begin(), lengths.end(), index_t{0}) == count);
+        require(fits, ErrorCode::shape_mismatch, what, ": ", lengths.size(), " packed sequences are not the ", count, " tokens");
+        const index_t longest = most + (lengths.empty() ? count : *std::max_element(lengths.begin(), lengths.end()));
+        require(context == 0 || longest <= context, ErrorCode::context_overflow, what, ": ", longest, " tokens, the model's context holds ", context);
+    }
 };
+
+// What the layers share, as the options of the forward pass have it.
+inline DecoderContext decoder_context(const ForwardOptions& options) {
+    DecoderContext context{nullptr, options.cache, options.rows};
+    context.attention.lengths.assign(options.lengths.begin(), options.lengths.end());
+    if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
+    return context;
+}
 
 }  // namespace detail
 
@@ -72,6 +94,9 @@ public:
         require(
             options.rows.empty() || (options.cache == nullptr && ids.size(1) == 1 && options.rows.size() == static_cast<std::size_t>(ids.size(0))),
             ErrorCode::invalid_argument, "forward: ", options.rows.size(), " caches of rows for ids ", ids.shape());
+        require(
+            options.lengths.empty() || (options.cache == nullptr && options.rows.empty() && options.attention_mask == nullptr && !options.last_only),
+            ErrorCode::invalid_argument, "forward: packed sequences go without a cache, a mask and last_only");
         return held_->forward(ids, options);
     }
     /// Whether two handles are on one model.

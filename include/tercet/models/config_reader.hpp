@@ -75,6 +75,11 @@ struct ConfigReader {
         require(value > 0 && value < 1, ErrorCode::invalid_argument, source, ": ", key, " = ", value, " is not in (0, 1)");
         return static_cast<float>(value);
     }
+    double share(std::string_view key, double fallback) const {
+        const double value = number(key, fallback);
+        require(value >= 0 && value < 1, ErrorCode::invalid_argument, source, ": ", key, " = ", value, " is not in [0, 1)");
+        return value;
+    }
     std::string string(std::string_view key, std::string_view fallback) const { return config.get_or(key, fallback); }
     UnaryOp activation(std::string_view key, std::string_view fallback) const { return detail::activation(string(key, fallback), source); }
     // How far a layer with a window sees; 0 for null, and where nothing is said, unless there is a default.

@@ -1,14 +1,18 @@
-// From one file format to another: a Hugging Face directory as GGUF, and GGUF in another type.
+// From one file format to another: a Hugging Face directory as GGUF, GGUF in another type, and GGUF as a directory.
 //
 //   gguf_of(files)       names by the tables of models/gguf_names.hpp; q and k of Llama paired, Gemma's norms with their 1 added, as
 //                        llama.cpp's converter does
 //   requantized(file)    matrices unpacked and packed again; metadata and vectors as they are
+//   save_directory(…)    the same names and orders the other way round, in float32
 //
 // Source: llama.cpp, convert_hf_to_gguf.py (names, order of rows) and llama-quant.cpp (which matrices Q4_K_M keeps in six bits).
 #pragma once
 
 #include "tercet/models/auto.hpp"
+#include "tercet/models/config_json.hpp"
+#include "tercet/models/save.hpp"
 #include "tercet/models/save_gguf.hpp"
+#include "tercet/text/load_tokenizer.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -169,6 +173,23 @@ inline GgufWriter requantized(const Gguf& file, const GgufOptions& options) {
         else out.add(t.name, type, t.shape, detail::packed_as(type, detail::dense_from(t)));
     }
     return out;
+}
+
+/// A GGUF file's language model as a directory that the transformers library loads: config.json, model.safetensors in float32, and its tokenizer.
+/// Throws what loading throws, unsupported for what the family's config has no place for and for a tokenizer that a tokenizer.json cannot be; io.
+inline void save_directory(const std::string& directory, const Gguf& file, std::stop_token stop = {}) {
+    const std::string architecture = file.string("general.architecture");
+    const auto model = load_causal_model(file, {.stop = std::move(stop)});
+    if (const auto* gpt2 = model.as<Gpt2>()) {
+        save_model(directory, model, config_json(gpt2->config));
+    } else if (const auto* gemma = model.as<Gemma>()) {
+        save_model(directory, model, config_json(gemma->config, architecture == "gemma3" ? "gemma3_text" : architecture));
+    } else {
+        const auto& c = model.as<Llama>()->config;
+        const std::string type = architecture == "llama" && !c.windows.empty() ? "mistral" : architecture;
+        detail::save_model_as(directory, model, type, config_json(c, type));
+    }
+    if (file.has("tokenizer.ggml.model")) save_tokenizer(directory, tokenizer_from_gguf(file));
 }
 
 }  // namespace tercet::inline TERCET_ABI

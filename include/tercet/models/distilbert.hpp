@@ -60,11 +60,14 @@ struct DistilBertMaskedHead : BertMaskedHead {
 /// Classes of a text, from its first token: logits (B, classes) = classifier(relu(pre_classifier(x))).
 struct DistilBertClassifier {
     Linear pre_classifier, classifier;
+    double dropout;
 
-    DistilBertClassifier(const BertConfig& c, index_t classes) : pre_classifier(c.hidden_size, c.hidden_size), classifier(c.hidden_size, classes) {}
+    DistilBertClassifier(const BertConfig& c, index_t classes)
+        : pre_classifier(c.hidden_size, c.hidden_size), classifier(c.hidden_size, classes), dropout(c.classifier_dropout) {}
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const {
-        return classifier(pre_classifier(select(out.last_hidden_state, 1, 0), {.activation = UnaryOp::relu}));
+    Tensor<float> operator()(const EncoderOutputs& out, const Weight&, const EncoderInputs& inputs) const {
+        const auto x = pre_classifier(first_tokens(out.last_hidden_state, inputs), {.activation = UnaryOp::relu});
+        return classifier(EncoderContext(inputs, dropout).drop(x));
     }
 
     template <class Self, class Visitor>

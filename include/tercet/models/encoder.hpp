@@ -23,7 +23,7 @@ struct TokenHead {
     std::string name;  // "classifier", "qa_outputs"
     Linear layer;
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const { return layer(out.last_hidden_state); }
+    Tensor<float> operator()(const EncoderOutputs& out, const Weight&, const EncoderInputs&) const { return layer(out.last_hidden_state); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
@@ -41,6 +41,8 @@ struct EncoderModel {
     std::string prefix;  // of the body's names where there is a head: "bert", "roberta", "distilbert", "mpnet", "model"
     EncoderTask task = EncoderTask::hidden_states;
     std::vector<std::string> labels{};  // of the classes, in their order
+    std::string class_name{};           // the family in the transformers library's names of classes: "Bert", "XLMRoberta"
+    std::string problem_type{};         // of a classifier of texts, where it is said: regression, single_label_classification, multi_…
 
     index_t hidden_size() const {
         return std::visit([](const auto& b) { return b.config.hidden_size; }, body);
@@ -64,11 +66,7 @@ struct EncoderModel {
     }
 };
 
-struct EncoderOutputs : BertOutputs {
-    Tensor<float> logits{};  // of the head; empty without one
-};
-
-/// ids (B, T). Throws context_overflow for more tokens than there are positions, shape_mismatch for inputs of another shape, invalid_argument for no
+/// ids (B, T), or packed (1, N): then a classifier's logits are (sequences, classes). Throws what check_inputs() throws, and invalid_argument for no
 /// tokens.
 inline EncoderOutputs forward(const EncoderModel& model, const Tensor<std::int32_t>& ids, const EncoderInputs& inputs = {}) {
     require(ids.rank() == 2 && ids.numel() > 0, ErrorCode::invalid_argument, "forward: ids must be (batch, tokens) with at least one token, not ",
@@ -77,7 +75,7 @@ inline EncoderOutputs forward(const EncoderModel& model, const Tensor<std::int32
     const Weight* words = nullptr;
     std::visit(
         [&](const auto& b) {
-            static_cast<BertOutputs&>(out) = b(ids, inputs);
+            out = b(ids, inputs);
             words = &b.word_embeddings.weight;
         },
         model.body);

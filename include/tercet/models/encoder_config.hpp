@@ -26,6 +26,8 @@ inline BertConfig bert_config(const Json& config, const std::string& source) {
     if (c.counted_positions) c.context = detail::checked_extent(c.context - c.padding - 1, "max_position_embeddings without padding", source);
     c.layer_norm_eps = r.epsilon("layer_norm_eps", 1e-12);
     c.activation = r.activation("hidden_act", "gelu");
+    c.dropout = r.share("hidden_dropout_prob", 0.1);
+    c.classifier_dropout = r.share("classifier_dropout", c.dropout);
     require(r.string("position_embedding_type", "absolute") == "absolute" && !r.flag("is_decoder", false), ErrorCode::unsupported, source,
             ": relative positions and BERT as a decoder are not supported");
     detail::check_divides(c.hidden_size, c.heads, source);
@@ -46,6 +48,8 @@ inline BertConfig distilbert_config(const Json& config, const std::string& sourc
     c.context = r.extent_or("max_position_embeddings", 512);
     c.padding = r.padding_row(0, c.vocab_size);
     c.activation = r.activation("activation", "gelu");
+    c.dropout = r.share("dropout", 0.1);
+    c.classifier_dropout = r.share("seq_classif_dropout", 0.2);
     detail::check_divides(c.hidden_size, c.heads, source);
     return c;
 }

@@ -91,13 +91,11 @@ struct Gemma {
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         const index_t T = ids.size(1);
         const detail::TokensBefore before(options);
-        require(config.context == 0 || before.most + T <= config.context, ErrorCode::context_overflow, "gemma: ", before.most + T,
-                " tokens, the model's context holds ", config.context);
+        before.check("gemma", T, config.context);
         const auto angles = before.angles(rotary, T), local_angles = before.angles(local_rotary, T);
-        DecoderContext context{nullptr, options.cache, options.rows};
+        auto context = detail::decoder_context(options);
         context.attention.scale = config.score_scale;
         context.attention.softcap = config.attention_softcap;
-        if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
 
         auto x = embed_tokens(ids) * std::sqrt(static_cast<float>(config.hidden_size));  // (B, T, C)
         for (index_t i = 0; i < config.layers; ++i) {

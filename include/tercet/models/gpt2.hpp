@@ -116,16 +116,15 @@ struct Gpt2 {
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}, Generator* training = nullptr) const {
         const index_t T = ids.size(1);
         const detail::TokensBefore before(options);
-        require(before.most + T <= config.context, ErrorCode::context_overflow, "gpt2: ", before.most + T, " tokens, the model's context holds ",
-                config.context);
+        before.check("gpt2", T, config.context);
         const auto drop = [p = config.dropout, training](const Tensor<float>& x) {
             return training != nullptr && p > 0 ? dropout(x, p, *training) : x;
         };
-        DecoderContext context{nullptr, options.cache, options.rows};
-        if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
+        auto context = detail::decoder_context(options);
 
         auto positions = Tensor<std::int32_t>::arange(static_cast<double>(before.most), static_cast<double>(before.most + T));
         if (!before.rows.empty()) positions = Tensor<index_t>::copy(before.rows, {ids.size(0), 1}).to<std::int32_t>();
+        if (!options.lengths.empty()) positions = Tensor<index_t>::copy(packed_positions(options.lengths), {T}).to<std::int32_t>();
         auto x = drop(wte(ids) + wpe(positions));  // (B, T, C)
         for (index_t i = 0; i < config.layers; ++i) {
             if (options.hidden_states != nullptr) options.hidden_states->push_back(x);

@@ -71,11 +71,9 @@ struct Llama {
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         const index_t T = ids.size(1);
         const detail::TokensBefore before(options);
-        require(config.context == 0 || before.most + T <= config.context, ErrorCode::context_overflow, "llama: ", before.most + T,
-                " tokens, the model's context holds ", config.context);
+        before.check("llama", T, config.context);
         const auto angles = before.angles(rotary, T);
-        DecoderContext context{nullptr, options.cache, options.rows};
-        if (options.attention_mask != nullptr) context.bias = padding_bias(*options.attention_mask);
+        auto context = detail::decoder_context(options);
 
         auto x = embed_tokens(ids);  // (B, T, C)
         for (index_t i = 0; i < config.layers; ++i) {

@@ -6,8 +6,7 @@
 // has no norm before it: the embeddings have one.
 #pragma once
 
-#include "tercet/models/bert.hpp"
-#include "tercet/ops/reduce.hpp"
+#include "tercet/models/encoder_inputs.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -27,12 +26,12 @@ struct ModernBertAttention {
     explicit ModernBertAttention(const ModernBertConfig& c)
         : Wqkv(c.hidden_size, 3 * c.hidden_size, c.attention_bias), Wo(c.hidden_size, c.hidden_size, c.attention_bias), heads(c.heads) {}
 
-    Tensor<float> operator()(const Tensor<float>& x, const RopeAngles<float>& angles, index_t window, const Tensor<float>& bias) const {  // (B, T, C)
+    Tensor<float> operator()(const Tensor<float>& x, const RopeAngles<float>& angles, const EncoderContext& context) const {  // (B, T, C)
         const index_t C = x.size(2);
         const auto qkv = Wqkv(x);
         const auto part = [&](index_t i) { return reshape(slice(qkv, 2, i * C, (i + 1) * C), {x.size(0), x.size(1), heads, C / heads}); };
         const auto turned = [&](index_t i) { return permute(rotate(part(i), angles), {0, 2, 1, 3}); };  // (B, H, T, D)
-        return Wo(join_heads(attention(turned(0), turned(1), permute(part(2), {0, 2, 1, 3}), {.window = window}, bias)));
+        return Wo(join_heads(attention(turned(0), turned(1), permute(part(2), {0, 2, 1, 3}), context.attention, context.bias)));
     }
 
     template <class Self, class Visitor>
@@ -72,8 +71,8 @@ struct ModernBertBlock {
         if (!first) attn_norm = mlp_norm;
     }
 
-    Tensor<float> operator()(Tensor<float> x, const RopeAngles<float>& angles, index_t window, const Tensor<float>& bias) const {  // (B, T, C)
-        x = x + attn(first ? x : attn_norm(x), angles, window, bias);
+    Tensor<float> operator()(Tensor<float> x, const RopeAngles<float>& angles, const EncoderContext& context) const {  // (B, T, C)
+        x = x + attn(first ? x : attn_norm(x), angles, context);
         return x + mlp(mlp_norm(x));
     }
 
@@ -104,22 +103,18 @@ struct ModernBert {
         for (index_t i = 0; i < c.layers; ++i) blocks.emplace_back(c, i == 0);
     }
 
-    /// ids (B, T). There are no segments. Throws context_overflow for more tokens than there are positions, shape_mismatch for a mask of another
-    /// shape.
-    BertOutputs operator()(const Tensor<std::int32_t>& ids, const EncoderInputs& inputs = {}) const {
-        require(ids.rank() == 2, ErrorCode::shape_mismatch, "modernbert: ids must be (batch, tokens), not ", ids.shape());
-        const index_t T = ids.size(1);
-        require(T <= config.context, ErrorCode::context_overflow, "modernbert: ", T, " tokens, the model's context holds ", config.context);
-        require(inputs.attention_mask == nullptr || inputs.attention_mask->shape() == ids.shape(), ErrorCode::shape_mismatch,
-                "modernbert: the attention mask does not fit ids ", ids.shape());
-        const auto bias = inputs.attention_mask != nullptr ? padding_bias(*inputs.attention_mask) : Tensor<float>();
-        const auto angles = rotary.angles(0, T), local_angles = local_rotary.angles(0, T);
-        BertOutputs out;
+    /// ids (B, T), or packed (1, N). There are no segments. Throws what check_inputs() throws.
+    EncoderOutputs operator()(const Tensor<std::int32_t>& ids, const EncoderInputs& inputs = {}) const {
+        check_inputs("modernbert", ids, inputs, config.context);
+        EncoderContext shared(inputs, 0);
+        const auto angles_of = [&](const Rotary& r) { return inputs.lengths.empty() ? r.angles(0, ids.size(1)) : r.packed_angles(inputs.lengths); };
+        const auto angles = angles_of(rotary), local_angles = angles_of(local_rotary);
+        EncoderOutputs out;
         auto x = embedding_norm(word_embeddings(ids));
         for (std::size_t i = 0; i < blocks.size(); ++i) {
             if (inputs.hidden_states) out.hidden_states.push_back(x);
-            const index_t window = config.windows.empty() ? 0 : config.windows[i];
-            x = blocks[i](x, window > 0 ? local_angles : angles, window, bias);
+            shared.attention.window = config.windows.empty() ? 0 : config.windows[i];
+            x = blocks[i](x, shared.attention.window > 0 ? local_angles : angles, shared);
         }
         x = final_norm(x);
         if (inputs.hidden_states) out.hidden_states.push_back(x);
@@ -163,7 +158,7 @@ struct ModernBertMaskedHead {
         if (tied) decoder.weight = Weight();
     }
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight& words, const EncoderInputs&) const {
+    Tensor<float> operator()(const EncoderOutputs& out, const Weight& words, const EncoderInputs&) const {
         return linear(head(out.last_hidden_state), decoder.weight.wanted() ? decoder.weight : words, decoder.bias);
     }
 
@@ -183,13 +178,10 @@ struct ModernBertClassifier {
     ModernBertClassifier(const ModernBertConfig& c, index_t classes, bool of_tokens)
         : head(c), classifier(c.hidden_size, classes), tokens(of_tokens), mean_pooling(c.mean_pooling) {}
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs& inputs) const {
+    Tensor<float> operator()(const EncoderOutputs& out, const Weight&, const EncoderInputs& inputs) const {
         const auto& x = out.last_hidden_state;
         if (tokens) return classifier(head(x));
-        if (!mean_pooling) return classifier(head(select(x, 1, 0)));
-        if (inputs.attention_mask == nullptr) return classifier(head(mean(x, {1})));
-        const auto mask = inputs.attention_mask->to<float>();  // (B, T)
-        return classifier(head(sum(x * unsqueeze(mask, 2), {1}) / sum(mask, {1}, true)));
+        return classifier(head(mean_pooling ? mean_of_tokens(x, inputs) : first_tokens(x, inputs)));
     }
 
     template <class Self, class Visitor>

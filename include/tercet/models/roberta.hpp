@@ -21,11 +21,14 @@ struct RobertaMaskedHead : BertMaskedHead {
 /// Classes of a text, from its first token: logits (B, classes) = out_proj(tanh(dense(x))).
 struct RobertaClassifier {
     Linear dense, out_proj;
+    double dropout;
 
-    RobertaClassifier(const BertConfig& c, index_t classes) : dense(c.hidden_size, c.hidden_size), out_proj(c.hidden_size, classes) {}
+    RobertaClassifier(const BertConfig& c, index_t classes)
+        : dense(c.hidden_size, c.hidden_size), out_proj(c.hidden_size, classes), dropout(c.classifier_dropout) {}
 
-    Tensor<float> operator()(const BertOutputs& out, const Weight&, const EncoderInputs&) const {
-        return out_proj(tanh(dense(select(out.last_hidden_state, 1, 0))));
+    Tensor<float> operator()(const EncoderOutputs& out, const Weight&, const EncoderInputs& inputs) const {
+        const EncoderContext context(inputs, dropout);
+        return out_proj(context.drop(tanh(dense(context.drop(first_tokens(out.last_hidden_state, inputs))))));
     }
 
     template <class Self, class Visitor>

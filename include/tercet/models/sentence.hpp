@@ -50,6 +50,34 @@ inline SentenceConfig sentence_config(const ModelFiles& files) {
     return c;
 }
 
+namespace detail {
+
+// One sequence's tokens, pooled into `to` (C), which is zeros.
+class TokenPool {
+public:
+    TokenPool(float* to, index_t channels, Pooling pooling) : to_(to), channels_(channels), pooling_(pooling) {}
+
+    void add(const float* token) {
+        if (count_++ == 0) std::copy_n(token, channels_, to_);
+        else if (pooling_ == Pooling::max)
+            for (index_t i = 0; i < channels_; ++i) to_[i] = std::max(to_[i], token[i]);
+        else if (pooling_ != Pooling::cls)
+            for (index_t i = 0; i < channels_; ++i) to_[i] += token[i];
+    }
+    void finish() {
+        const auto n = static_cast<float>(std::max<index_t>(count_, 1));
+        if (pooling_ == Pooling::mean || pooling_ == Pooling::mean_sqrt_length)
+            for (index_t i = 0; i < channels_; ++i) to_[i] /= pooling_ == Pooling::mean ? n : std::sqrt(n);
+    }
+
+private:
+    float* to_;
+    index_t channels_, count_ = 0;
+    Pooling pooling_;
+};
+
+}  // namespace detail
+
 /// Hidden states (B, T, C) with mask (B, T) -> (B, C). A row whose mask is empty gives zeros.
 inline Tensor<float> pool(const Tensor<float>& hidden, const Tensor<std::uint8_t>& mask, Pooling pooling) {
     require(hidden.rank() == 3 && mask.shape() == Shape{hidden.size(0), hidden.size(1)}, ErrorCode::shape_mismatch, "pool: hidden states ",
@@ -57,22 +85,27 @@ inline Tensor<float> pool(const Tensor<float>& hidden, const Tensor<std::uint8_t
     const index_t B = hidden.size(0), T = hidden.size(1), C = hidden.size(2);
     const auto x = hidden.detach().contiguous();
     auto y = Tensor<float>::zeros({B, C});
-    float* out = y.mutable_data();
     for (index_t b = 0; b < B; ++b) {
-        float* to = out + b * C;
-        index_t count = 0;
-        for (index_t t = 0; t < T; ++t) {
-            if (mask(b, t) == 0) continue;
-            const float* from = x.data() + (b * T + t) * C;
-            if (count++ == 0) std::copy_n(from, C, to);
-            else if (pooling == Pooling::max)
-                for (index_t i = 0; i < C; ++i) to[i] = std::max(to[i], from[i]);
-            else if (pooling != Pooling::cls)
-                for (index_t i = 0; i < C; ++i) to[i] += from[i];
-        }
-        const auto n = static_cast<float>(std::max<index_t>(count, 1));
-        if (pooling == Pooling::mean || pooling == Pooling::mean_sqrt_length)
-            for (index_t i = 0; i < C; ++i) to[i] /= pooling == Pooling::mean ? n : std::sqrt(n);
+        detail::TokenPool tokens(y.mutable_data() + b * C, C, pooling);
+        for (index_t t = 0; t < T; ++t)
+            if (mask(b, t) != 0) tokens.add(x.data() + (b * T + t) * C);
+        tokens.finish();
+    }
+    return y;
+}
+
+/// Hidden states (1, N, C) of packed sequences of these lengths -> (sequences, C). Throws shape_mismatch.
+inline Tensor<float> pool(const Tensor<float>& hidden, std::span<const index_t> lengths, Pooling pooling) {
+    require(hidden.rank() == 3 && hidden.size(0) == 1 && std::accumulate(lengths.begin(), lengths.end(), index_t{0}) == hidden.size(1),
+            ErrorCode::shape_mismatch, "pool: hidden states ", hidden.shape(), " of ", lengths.size(), " packed sequences");
+    const index_t C = hidden.size(2);
+    const auto x = hidden.detach().contiguous();
+    auto y = Tensor<float>::zeros({static_cast<index_t>(lengths.size()), C});
+    const float* token = x.data();
+    for (std::size_t b = 0; b < lengths.size(); ++b) {
+        detail::TokenPool tokens(y.mutable_data() + static_cast<index_t>(b) * C, C, pooling);
+        for (index_t t = 0; t < lengths[b]; ++t, token += C) tokens.add(token);
+        tokens.finish();
     }
     return y;
 }

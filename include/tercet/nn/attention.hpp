@@ -36,6 +36,14 @@ Tensor<float> padding_bias(const Tensor<M>& mask) {
     return bias;
 }
 
+/// The positions of tokens in sequences that are packed, one behind the other: 0 … n − 1 for each length n.
+inline std::vector<index_t> packed_positions(std::span<const index_t> lengths) {
+    std::vector<index_t> positions;
+    for (const index_t length : lengths)
+        for (index_t t = 0; t < length; ++t) positions.push_back(t);
+    return positions;
+}
+
 /// Heads (B, T, H, D) turned to their positions: all channels, or the first ones that the angles are for (Wang & Komatsuzaki 2021, GPT-J). The angles
 /// are those of T positions, or of one for each row of the batch where T is 1.
 inline Tensor<float> rotate(const Tensor<float>& x, const RopeAngles<float>& angles) {

@@ -81,21 +81,23 @@ struct GptInit {
     std::span<const std::string_view> residual_endings = residual_projections;
 };
 
+/// Gives one weight its first values, and puts it on the tape: a matrix normal ones, a bias 0, the weight of a norm 1.
+inline void init_weight(Weight& w, std::string_view name, Generator& generator, double std = 0.02) {
+    auto value = Tensor<float>::empty(w.shape());
+    if (w.shape().rank() >= 2) init_normal(value, generator, std);
+    else value.fill(name.ends_with("bias") ? 0.f : 1.f);
+    w.set(std::move(value));
+    w.tensor().requires_grad();
+}
+
 /// Gives every weight of a module its first values, as GPT-2 does, and puts it on the tape: ready for training.
 template <class Module>
 void init_gpt(Module& module, Generator& generator, const GptInit& how = {}) {
     require(how.std >= 0 && how.layers >= 0, ErrorCode::invalid_argument, "init_gpt: std ", how.std, ", ", how.layers, " layers");
     for_each_weight(module, [&](const std::string& name, Weight& w) {
-        auto value = Tensor<float>::empty(w.shape());
-        if (w.shape().rank() >= 2) {
-            const auto ends = [&](std::string_view ending) { return name.ends_with(ending); };
-            const bool residual = how.layers > 0 && std::any_of(how.residual_endings.begin(), how.residual_endings.end(), ends);
-            init_normal(value, generator, residual ? how.std / std::sqrt(2.0 * static_cast<double>(how.layers)) : how.std);
-        } else {
-            value.fill(name.ends_with("bias") ? 0.f : 1.f);
-        }
-        w.set(std::move(value));
-        w.tensor().requires_grad();
+        const auto ends = [&](std::string_view ending) { return name.ends_with(ending); };
+        const bool residual = how.layers > 0 && std::any_of(how.residual_endings.begin(), how.residual_endings.end(), ends);
+        init_weight(w, name, generator, residual ? how.std / std::sqrt(2.0 * static_cast<double>(how.layers)) : how.std);
     });
 }
 

@@ -5,6 +5,7 @@
 #include "tercet/nn/module.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -44,11 +45,14 @@ inline void drop_prefix(Checkpoint& checkpoint, std::string_view prefix) {
 }  // namespace detail
 
 struct WeightLoading {
-    bool trainable = false;                      // all weights as dense f32 on the tape; otherwise packed, or as stored
+    bool trainable = false;                      // weights as dense f32 on the tape; otherwise packed, or as stored
+    std::vector<std::string> trained{};          // with trainable: only those whose names match one of these patterns; all when empty
     std::vector<std::string> ignored_endings{};  // tensors that may be there and are not needed: buffers, the other heads
     std::stop_token stop{};                      // cancels between two tensors
     std::optional<StorageType> weights{};        // what matrices that the file has in float32 become, unless trained; packed float32 without
     Activations activations = Activations::f32;  // what activations become where they meet these weights
+    // Fills a weight that the checkpoint lacks, and says that it did; without, or where it says no, the weight is missing.
+    std::function<bool(const std::string& name, Weight& weight)> fresh{};
 };
 
 namespace detail {
@@ -60,8 +64,7 @@ inline Tensor<float> dense_from(const StoredTensor& t) {
 }
 
 // One weight from its stored tensor.
-inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, const WeightLoading& how) {
-    const bool trainable = how.trainable;
+inline void fill_weight(Weight& w, const StoredTensor& t, const Checkpoint& checkpoint, const WeightLoading& how, bool trainable) {
     w.set_activations(how.activations);
     const bool matrix = w.shape().rank() == 2, plain = t.type == StorageType::f32,
                out_first = matrix && w.order() == WeightOrder::in_out && checkpoint.out_first;
@@ -93,17 +96,23 @@ void load_weights(Module& module, const Checkpoint& checkpoint, const WeightLoad
     for (const auto& t : checkpoint.tensors) left.emplace(t.name, &t);
     std::string missing;
     index_t missing_count = 0;
+    bool any_trained = false;
     for_each_weight(module, [&](const std::string& name, Weight& w) {
         require(!how.stop.stop_requested(), ErrorCode::cancelled, checkpoint.source, ": loading was cancelled");
         const auto found = left.find(name);
+        const bool trained = how.trainable && (how.trained.empty() || matches_pattern(how.trained, name));
+        any_trained = any_trained || trained;
         if (found == left.end()) {
+            if (how.fresh && how.fresh(name, w)) return;
             if (++missing_count <= 3) missing += (missing.empty() ? "'" : ", '") + name + "'";
             return;
         }
-        detail::fill_weight(w, *found->second, checkpoint, how);
+        detail::fill_weight(w, *found->second, checkpoint, how, trained);
         left.erase(found);
     });
     trim_memory();
+    require(!how.trainable || any_trained || how.trained.empty(), ErrorCode::invalid_argument, checkpoint.source,
+            ": no weight of the model has a name as '", how.trained.empty() ? "" : how.trained[0], "', which was to be trained");
     require(missing_count == 0, ErrorCode::missing_tensor, checkpoint.source, ": ", missing_count,
             " tensors that the model needs are not there: ", missing, missing_count > 3 ? ", …" : "");
     for (const auto& t : checkpoint.tensors) {  // in the file's order, so that the message is always the same
@@ -125,13 +134,16 @@ void check_weights(const Module& module, const Checkpoint& checkpoint) {
     });
 }
 
-/// The module's weights as a safetensors file, in float32. Writes beside the file and renames, so a file is whole or not there.
+/// The module's weights as a safetensors file, in float32. Writes beside the file and renames, so a file is whole or not there. Throws io, and
+/// invalid_argument for a module with adapters that are not merged.
 template <class Module>
 void save_weights(const Module& module, const std::string& path, const std::map<std::string, std::string>& metadata = {{"format", "pt"}},
                   const SafetensorsOptions& options = {}) {
     std::vector<Tensor<float>> kept;
     std::vector<StoredTensor> tensors;
     for_each_weight(module, [&](const std::string& name, const Weight& w) {
+        require(w.low_rank() == nullptr, ErrorCode::invalid_argument, path, ": '", name,
+                "' has an adapter beside it; merge it first (merge_lora), or save it alone (save_lora)");
         kept.push_back(w.is_dense() ? w.tensor().detach().contiguous() : w.to_dense());
         const auto values = kept.back().span();
         tensors.push_back({name, StorageType::f32, kept.back().shape(), std::as_bytes(values)});

@@ -9,6 +9,7 @@
 
 #include "tercet/nn/weight.hpp"
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 
@@ -63,10 +64,47 @@ void set_trainable(Module& module, bool on = true) {
     for_each_weight(module, [&](const std::string&, Weight& w) { w.tensor().requires_grad(on); });
 }
 
+/// Whether a name is as the pattern says, in which each "*" stands for any characters: "encoder.layer.1*.bias".
+inline bool matches_pattern(std::string_view pattern, std::string_view name) {
+    std::size_t p = 0, n = 0, star = std::string_view::npos, from = 0;  // the last star, and where in the name what it stands for ends
+    while (n < name.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            from = n;
+        } else if (p < pattern.size() && pattern[p] == name[n]) {
+            ++p, ++n;
+        } else if (star != std::string_view::npos) {
+            p = star + 1;
+            n = ++from;
+        } else {
+            return false;
+        }
+    }
+    return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+inline bool matches_pattern(std::span<const std::string> patterns, std::string_view name) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return matches_pattern(pattern, name); });
+}
+
+/// Puts the dense weights whose names match one of the patterns on the tape, and takes all others off: what is not trained is frozen. Throws
+/// invalid_argument when no name matches.
+template <class Module>
+void train_only(Module& module, std::span<const std::string> patterns) {
+    bool any = false;
+    for_each_weight(module, [&](const std::string& name, Weight& w) {
+        const bool on = matches_pattern(patterns, name);
+        if (on || w.is_dense()) w.tensor().requires_grad(on);
+        any = any || on;
+    });
+    require(any, ErrorCode::invalid_argument, "train_only: no weight of the model has a name as '", patterns.empty() ? "" : patterns[0], "'");
+}
+
 /// Forgets all gradients.
 template <class Module>
 void zero_grad(Module& module) {
-    for_each_weight(module, [](const std::string&, Weight& w) { w.tensor().zero_grad(); });
+    for_each_weight(module, [](const std::string&, Weight& w) {
+        if (w.is_dense()) w.tensor().zero_grad();
+    });
 }
 
 /// Sets what activations are rounded to before they meet each weight (see Activations). With bf16 a model trains in mixed precision

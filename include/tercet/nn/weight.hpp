@@ -18,11 +18,14 @@ namespace tercet::inline TERCET_ABI {
 /// Which way a matrix is written: (out, in), as Linear has it, or (in, out), as GPT-2's Conv1D.
 enum class WeightOrder { out_in, in_out };
 
-/// scaling · B A, added to a weight (out, in): what an adapter has learnt (Hu et al. 2021, section 4.1).
+/// What an adapter has learnt beside a weight W (out, in): W + s · B A (LoRA; Hu et al. 2021, section 4.1). With magnitudes m (DoRA; Liu et al. 2024,
+/// eq. 5), each row of that has the length m says: m · (W + s · B A) / ‖W + s · B A‖.
 struct LowRank {
     Tensor<float> a;  // (r, in)
     Tensor<float> b;  // (out, r)
     float scaling = 1;
+    Tensor<float> magnitude{};  // (out), or none
+    Tensor<float> norms{};      // (out): the rows' lengths, where nothing that they depend on changes any more; else they are computed each time
 };
 
 class Weight {
@@ -134,6 +137,9 @@ public:
             require(a.rank() == 2 && b.rank() == 2 && a[0] == b[1] && a[1] == in_features() && b[0] == out_features(), ErrorCode::shape_mismatch,
                     "weight: low-rank factors A ", a, " and B ", b, " do not fit a weight of ", in_features(), " inputs and ", out_features(),
                     " outputs");
+            for (const auto* rows : {&term->magnitude, &term->norms})
+                require(rows->storage() == nullptr || rows->shape() == Shape{out_features()}, ErrorCode::shape_mismatch, "weight: magnitudes ",
+                        rows->shape(), " for ", out_features(), " outputs");
         }
         low_rank_ = std::move(term);
     }
@@ -260,6 +266,36 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
         x, bias.tensor());
 }
 
+// The rows' lengths ‖W + s · B A‖, (out): a constant where gradients are concerned (Liu et al. 2024, section 4.3).
+inline Tensor<float> adapted_norms(const Weight& weight, const LowRank& term) {
+    const NoGrad guard;
+    const index_t out = weight.out_features(), in = weight.in_features();
+    const auto change = matmul(term.b, term.a) * term.scaling;  // (out, in)
+    auto norms = Tensor<float>::empty({out});
+    float* to = norms.mutable_data();
+    Device::for_rows(out, in, [&](index_t r) {
+        const Scratch<float> row(in);
+        weight.copy_row(row.data(), r);
+        double sum = 0;
+        for (index_t i = 0; i < in; ++i) {
+            const double w = static_cast<double>(row.data()[i]) + static_cast<double>(change.data()[r * in + i]);
+            sum += w * w;
+        }
+        to[r] = static_cast<float>(std::sqrt(sum));
+    });
+    return norms;
+}
+
+// x (W + …)ᵀ + b, with the low-rank term.
+inline Tensor<float> linear_adapted(const Tensor<float>& x, const Weight& weight, const Weight& bias) {
+    const auto& term = *weight.low_rank();
+    const auto change = linear(linear(x, term.a) * term.scaling, term.b);
+    if (term.magnitude.storage() == nullptr) return linear_alone(x, weight, bias, {}) + change;
+    const auto norms = term.norms.storage() != nullptr ? term.norms : adapted_norms(weight, term);
+    const auto y = (linear_alone(x, weight, {}, {}) + change) * (term.magnitude / norms);
+    return bias.wanted() ? y + bias.tensor() : y;
+}
+
 }  // namespace detail
 
 /// f(x (..., in) · Wᵀ + b) + residual -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
@@ -269,12 +305,8 @@ inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const 
         !records(x, weight.is_dense() ? weight.tensor() : no_residual, bias.tensor(), then.residual != nullptr ? *then.residual : no_residual))
         return detail::linear_values(x, weight, bias, then);
     const bool plain = weight.low_rank() == nullptr;
-    auto y = detail::linear_alone(x, weight, bias, plain ? then.activation : std::nullopt);
-    if (!plain) {
-        const auto& term = *weight.low_rank();
-        y = y + linear(linear(x, term.a) * term.scaling, term.b);
-        if (then.activation) y = detail::unary(*then.activation, y);
-    }
+    auto y = plain ? detail::linear_alone(x, weight, bias, then.activation) : detail::linear_adapted(x, weight, bias);
+    if (!plain && then.activation) y = detail::unary(*then.activation, y);
     return then.residual != nullptr ? y + *then.residual : y;
 }
 

@@ -10,11 +10,12 @@
 namespace tercet::inline TERCET_ABI {
 
 struct AttentionOptions {
-    bool causal = false;            // query at position p sees keys up to p
-    index_t window = 0;             // > 0: only keys less than `window` away, before it or, unless causal, on either side
-    std::optional<double> scale{};  // of the scores; 1/√D when not given
-    double softcap = 0;             // c > 0: a score becomes c · tanh(score / c), within ±c
-    std::vector<double> slopes{};   // one a head: score −= slope · (position − key), ALiBi; see alibi_slopes
+    bool causal = false;             // query at position p sees keys up to p
+    index_t window = 0;              // > 0: only keys less than `window` away, before it or, unless causal, on either side
+    std::optional<double> scale{};   // of the scores; 1/√D when not given
+    double softcap = 0;              // c > 0: a score becomes c · tanh(score / c), within ±c
+    std::vector<double> slopes{};    // one a head: score −= slope · (position − key), ALiBi; see alibi_slopes
+    std::vector<index_t> lengths{};  // packed: the one row of the batch is sequences of these lengths, one behind the other; each sees itself alone
 };
 
 /// The slopes of ALiBi (Press et al. 2022, section 3): 2^(−8/n), 2^(−16/n), … for n heads; where n is no power of two, those of the power
@@ -42,7 +43,7 @@ template <Real T, class S>
 class Attending {
 public:
     Attending(const Tensor<T>& query, const Tensor<S>& key, const Tensor<S>& value, const AttentionOptions& options, const Tensor<T>& bias)
-        : query_(query), key_(key), value_(value), bias_(bias.detach()), shape_(shape_of(query, key, options)) {
+        : query_(query), key_(key), value_(value), bias_(bias.detach()), shape_(shape_of(query, key, options)), lengths_(options.lengths) {
         require(query.rank() == 4 && key.rank() == 4 && value.shape() == key.shape() && key.size(0) == query.size(0) &&
                     key.size(3) == query.size(3) && key.size(1) > 0 && query.size(1) % key.size(1) == 0,
                 ErrorCode::shape_mismatch, "attention: query ", query.shape(), ", key ", key.shape(), " and value ", value.shape(), " do not fit");
@@ -50,8 +51,11 @@ public:
         require(options.softcap >= 0, ErrorCode::invalid_argument, "attention: softcap ", options.softcap, " is negative");
         require(options.slopes.empty() || options.slopes.size() == static_cast<std::size_t>(query.size(1)), ErrorCode::shape_mismatch,
                 "attention: ", options.slopes.size(), " slopes for ", query.size(1), " heads");
+        check_lengths();
         if (bias.storage() != nullptr) {
-            const Shape scores{shape_.batch, shape_.heads, shape_.query_tokens, shape_.key_tokens};
+            const index_t longest = lengths_.empty() ? 0 : *std::max_element(lengths_.begin(), lengths_.end());
+            const Shape scores{shape_.batch, shape_.heads, lengths_.empty() ? shape_.query_tokens : longest,
+                               lengths_.empty() ? shape_.key_tokens : longest};
             const Shape steps = broadcast_strides(bias.shape(), bias.strides(), scores, "attention: bias");
             shape_.bias_batch = steps[0], shape_.bias_head = steps[1], shape_.bias_query = steps[2], shape_.bias_key = steps[3];
         }
@@ -64,13 +68,17 @@ public:
 
     /// The result (B, H, Tq, D), in memory (B, Tq, H, D). With `recorded`, what backward needs is kept.
     Tensor<T> forward(bool recorded) {
-        shape_.bias = bias_->data();
         auto y = Tensor<T>::empty({shape_.batch, shape_.query_tokens, shape_.heads, shape_.head_dim}).permute({0, 2, 1, 3});
         if (recorded) log_sums_ = Tensor<T>::empty({shape_.batch, shape_.heads, shape_.query_tokens});
         if (y.numel() > 0 && shape_.key_tokens == 0) y.fill(T(0));
-        else if (y.numel() > 0)
-            Device::attention(heads_view(y.mutable_data(), y), log_sums_.mutable_data(), heads_view(query_->data(), *query_),
-                              heads_view(key_->data(), *key_), heads_view(value_->data(), *value_), shape_);
+        else if (y.numel() > 0) {
+            T* log_sums = log_sums_.mutable_data();
+            const auto out = heads_view(y.mutable_data(), y);
+            for_each_sequence([&](index_t first, const AttentionShape<T>& s) {
+                Device::attention(from(out, first), log_sums == nullptr ? nullptr : log_sums + first * s.heads, from(query(), first),
+                                  from(key(), first), from(value(), first), s);
+            });
+        }
         if (recorded) y_.emplace(y);
         return y;
     }
@@ -78,10 +86,11 @@ public:
     /// Adds to the gradients, each of which may be null; dy (B, H, Tq, D).
     void backward(const Tensor<T>& dy, const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv) const {
         if (shape_.key_tokens == 0 || dy.numel() == 0) return;
-        auto shape = shape_;
-        shape.bias = bias_->data();  // the same place: asked for again, so that a write to it is noticed
-        Device::attention_backward(dq, dk, dv, heads_view(dy.data(), dy), heads_view((*y_)->data(), **y_), log_sums_.data(),
-                                   heads_view(query_->data(), *query_), heads_view(key_->data(), *key_), heads_view(value_->data(), *value_), shape);
+        const auto dout = heads_view(dy.data(), dy), out = heads_view((*y_)->data(), **y_);
+        for_each_sequence([&](index_t first, const AttentionShape<T>& s) {
+            Device::attention_backward(from(dq, first), from(dk, first), from(dv, first), from(dout, first), from(out, first),
+                                       log_sums_.data() + first * s.heads, from(query(), first), from(key(), first), from(value(), first), s);
+        });
     }
 
 private:
@@ -93,12 +102,48 @@ private:
         shape.softcap = static_cast<T>(options.softcap);
         return shape;
     }
+    void check_lengths() const {
+        if (lengths_.empty()) return;
+        index_t sum = 0;
+        for (const index_t length : lengths_) {
+            require(length > 0 && length <= shape_.query_tokens - sum, ErrorCode::shape_mismatch, "attention: ", lengths_.size(),
+                    " packed sequences, one of ", length, " tokens, do not add up to ", shape_.query_tokens, " tokens");
+            sum += length;
+        }
+        require(sum == shape_.query_tokens && shape_.key_tokens == sum && shape_.batch == 1, ErrorCode::shape_mismatch,
+                "attention: packed sequences of ", sum, " tokens for a query of shape (", shape_.batch, ", ", shape_.heads, ", ", shape_.query_tokens,
+                ", ", shape_.head_dim, ") and ", shape_.key_tokens, " keys");
+    }
+
+    // f(where it begins, its extents) for each sequence that attends to itself: one, unless they are packed.
+    template <class F>
+    void for_each_sequence(const F& f) const {
+        auto shape = shape_;
+        shape.bias = bias_->data();  // asked for anew each time, so that a write to it is noticed
+        if (lengths_.empty()) return f(index_t{0}, shape);
+        index_t first = 0;
+        for (const index_t length : lengths_) {
+            shape.query_tokens = shape.key_tokens = length;
+            f(first, shape);
+            first += length;
+        }
+    }
+    // The same heads from a token on.
+    template <class P>
+    static HeadsView<P> from(HeadsView<P> heads, index_t token) {
+        if (heads.data != nullptr) heads.data += token * heads.token_stride;
+        return heads;
+    }
+    HeadsView<const T> query() const { return heads_view(query_->data(), *query_); }
+    HeadsView<const S> key() const { return heads_view(key_->data(), *key_); }
+    HeadsView<const S> value() const { return heads_view(value_->data(), *value_); }
 
     Saved<T> query_;
     Saved<S> key_, value_;
     Saved<T> bias_;
     AttentionShape<T> shape_;
-    Tensor<T> slopes_, log_sums_;  // (H); (B, H, Tq)
+    std::vector<index_t> lengths_;
+    Tensor<T> slopes_, log_sums_;  // (H); (B, H, Tq), or (H, T) of one packed sequence after the other
     std::optional<Saved<T>> y_;
 };
 
@@ -110,6 +155,21 @@ namespace detail {
 template <Real T>
 Tensor<T> attention_by_parts(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T>& value, const AttentionOptions& options,
                              const Tensor<T>& bias) {
+    if (!options.lengths.empty()) {  // one sequence after the other
+        auto alone = options;
+        alone.lengths.clear();
+        std::vector<Tensor<T>> parts;
+        index_t first = 0;
+        for (const index_t length : options.lengths) {
+            const auto part = [&](const Tensor<T>& x) { return slice(x, 2, first, first + length); };
+            auto own = bias;
+            for (const index_t d : {-2, -1})
+                if (own.rank() >= -d && own.size(d) > 1) own = slice(own, d, 0, length);
+            parts.push_back(attention_by_parts(part(query), part(key), part(value), alone, own));
+            first += length;
+        }
+        return concatenate(parts, 2);
+    }
     const index_t H = query.size(1), Tq = query.size(2), Tk = key.size(2), group = H / key.size(1);
     auto seen = Tensor<T>::zeros({Tq, Tk});
     auto slopes = Tensor<T>::zeros({static_cast<index_t>(options.slopes.size()), Tq, Tk});
@@ -132,9 +192,10 @@ Tensor<T> attention_by_parts(const Tensor<T>& query, const Tensor<T>& key, const
 }  // namespace detail
 
 /// query (B, H, Tq, D), key and value (B, Hkv, Tk, D) with Hkv a divisor of H -> (B, H, Tq, D), whose memory lies as (B, Tq, H, D) so that
-/// joining the heads is a view. The last query stands at the last key. bias, if any, is added to the scores and broadcasts to
-/// (B, H, Tq, Tk); −∞ in it masks. One that needs a gradient gets it, and costs memory for all scores. A row with nothing to see gives zeros. Key and
-/// value may be bf16 beside a query in float, as a cache holds them: then nothing gets a gradient. Throws shape_mismatch, invalid_argument, autograd.
+/// joining the heads is a view. The last query stands at the last key. bias, if any, is added to the scores and broadcasts to (B, H, Tq, Tk), or to
+/// (1, H, n, n) of the longest of packed sequences; −∞ in it masks. One that needs a gradient gets it, and costs memory for all scores. A row with
+/// nothing to see gives zeros. Key and value may be bf16 beside a query in float, as a cache holds them: then nothing gets a gradient. Throws
+/// shape_mismatch, invalid_argument, autograd.
 template <Real T, class S>
 requires std::is_same_v<S, T> ||
     (std::is_same_v<S, bf16>&& std::is_same_v<T, float>)Tensor<T> attention(const Tensor<T>& query, const Tensor<S>& key, const Tensor<S>& value,

@@ -9,6 +9,7 @@
 
 #include "tercet/ops/rope.hpp"
 
+#include <numeric>
 #include <variant>
 
 namespace tercet::inline TERCET_ABI {
@@ -142,6 +143,16 @@ public:
         RopeAngles<float> all(static_cast<index_t>(before.size()), static_cast<index_t>(table_.frequencies.size()));
         for (std::size_t r = 0; r < before.size(); ++r)
             all.set(static_cast<index_t>(r), grows_ ? rope_table(config_, before[r] + 1) : table_, before[r]);
+        return all;
+    }
+    /// The same for whole sequences of these lengths that are packed, one behind the other: (N, D/2).
+    RopeAngles<float> packed_angles(std::span<const index_t> lengths) const {
+        RopeAngles<float> all(std::accumulate(lengths.begin(), lengths.end(), index_t{0}), static_cast<index_t>(table_.frequencies.size()));
+        index_t row = 0;
+        for (const index_t length : lengths) {
+            const auto table = grows_ ? rope_table(config_, length) : table_;
+            for (index_t t = 0; t < length; ++t) all.set(row++, table, t);
+        }
         return all;
     }
 

@@ -11,12 +11,11 @@
 #pragma once
 
 #include "tercet/data/order.hpp"
-#include "tercet/models/gpt2.hpp"
-#include "tercet/nn/load.hpp"
+#include "tercet/models/config_json.hpp"
+#include "tercet/nn/save.hpp"
 #include "tercet/train/optimizer.hpp"
 
 #include <charconv>
-#include <filesystem>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -30,40 +29,7 @@ struct TrainingState {
     std::vector<NamedTensor<float>> tensors{};   // more that the run changes, beside what the optimiser holds: averages, running statistics
 };
 
-/// A config.json for a GPT-2, in the Hugging Face form.
-inline std::string config_json(const Gpt2Config& c) {
-    const auto number = [](double value) { return detail::number_to_json(value); };
-    std::string out = "{\n  \"architectures\": [\"GPT2LMHeadModel\"],\n  \"model_type\": \"gpt2\",\n  \"activation_function\": \"gelu_new\",\n";
-    const auto member = [&](std::string_view key, const std::string& value, bool last = false) {
-        ((((out += "  \"") += key) += "\": ") += value) += last ? "\n}\n" : ",\n";
-    };
-    member("vocab_size", std::to_string(c.vocab_size));
-    member("n_positions", std::to_string(c.context));
-    member("n_embd", std::to_string(c.hidden_size));
-    member("n_layer", std::to_string(c.layers));
-    member("n_head", std::to_string(c.heads));
-    member("n_inner", c.inner_size > 0 ? std::to_string(c.inner_size) : "null");
-    member("layer_norm_epsilon", number(static_cast<double>(c.layer_norm_eps)));
-    member("embd_pdrop", number(c.dropout));
-    member("resid_pdrop", number(c.dropout));
-    member("attn_pdrop", "0.0");
-    member("bos_token_id", "null");
-    member("eos_token_id", "null");
-    member("tie_word_embeddings", c.tied ? "true" : "false", true);
-    return out;
-}
-
 namespace detail {
-
-inline std::string join_path(const std::string& directory, std::string_view name) {
-    return (std::filesystem::path(directory) / name).string();
-}
-
-inline void make_directory(const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    require(!error, ErrorCode::io, path, ": cannot make the directory: ", error.message());
-}
 
 // The names and elements of everything a run consists of, in one order for writing and reading.
 template <class Rule, Real T>
@@ -116,14 +82,6 @@ void copy_bytes(Tensor<T>& to, const StoredTensor& from) {
 }
 
 }  // namespace detail
-
-/// Writes a model directory: model.safetensors and config.json, each whole or not at all. Makes the directory where it is missing. Throws io.
-template <class Module>
-void save_model(const std::string& directory, const Module& model, std::string_view config) {
-    detail::make_directory(directory);
-    write_file_atomically(detail::join_path(directory, "config.json"), config, {.durable = true});
-    save_weights(model, detail::join_path(directory, "model.safetensors"), {{"format", "pt"}}, {.durable = true});
-}
 
 /// Writes where a run stands as `path`, whole or not at all, and on the disk when it returns; the file that was there stays until then.
 /// `measure` is the run's score at this step, for those who choose among its checkpoints. Throws io, when the disk is full too.

@@ -32,7 +32,7 @@ public:
     /// Makes the directory where it is missing. Throws io, and invalid_argument unless options.keep is positive.
     explicit CheckpointStore(std::string directory, const StoreOptions& options = {}) : directory_(std::move(directory)), options_(options) {
         require(options.keep > 0, ErrorCode::invalid_argument, directory_, ": a store that keeps ", options.keep, " checkpoints");
-        detail::make_directory(directory_);
+        make_directory(directory_);
     }
 
     const std::string& directory() const { return directory_; }
@@ -50,10 +50,10 @@ public:
     template <class Rule>
     std::string save(const Optimizer<Rule, float>& optimizer, const TrainingState& state, std::optional<double> measure = std::nullopt) {
         for (const auto& name : names())
-            if (name.starts_with("step-") && name.ends_with(".partial")) remove(detail::join_path(directory_, name));
+            if (name.starts_with("step-") && name.ends_with(".partial")) remove(join_path(directory_, name));
         std::string digits = std::to_string(state.step);
         digits.insert(0, digits.size() < 8 ? 8 - digits.size() : 0, '0');
-        const std::string path = detail::join_path(directory_, "step-" + digits + ".safetensors");
+        const std::string path = join_path(directory_, "step-" + digits + ".safetensors");
         save_training(path, optimizer, state, measure);
 
         for (const auto& checkpoint : by_step())
@@ -92,8 +92,7 @@ private:
     std::vector<StoredCheckpoint> by_step() const {
         std::vector<StoredCheckpoint> found;
         for (const auto& name : names())
-            if (const auto step = step_of(name))
-                found.push_back({*step, detail::join_path(directory_, name), std::numeric_limits<double>::quiet_NaN()});
+            if (const auto step = step_of(name)) found.push_back({*step, join_path(directory_, name), std::numeric_limits<double>::quiet_NaN()});
         std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
         return found;
     }

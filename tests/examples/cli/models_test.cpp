@@ -324,8 +324,13 @@ TEST_CASE("tercet quantize and convert: a directory as GGUF, and GGUF in another
     CHECK(golden::deviation(logits(q8), logits(direct)) == 0);
     CHECK(std::filesystem::file_size(q8) < std::filesystem::file_size(f32) / 2);
     check_failure({"quantize", f32, q8, "--type", "q9"}, 2, "q9");
-    check_failure({"quantize", f32, dir.path() + "/x.bin", "--type", "q8_0"}, 1, ".gguf");
+    check_failure({"quantize", f32, dir.path() + "/x.bin", "--type", "q8_0"}, 2, ".gguf");
     check_failure({"convert", model("bert-base"), f32}, 1, "bert");
+    for (const std::string& from : {f32, model("llama"), model("bert-seqcls"), model("t5")}) {
+        const std::string out = dir.path() + "/directory";
+        CHECK(tercet_command({"convert", from, out, "--json"}).json().at("bytes").as_int() > 1000);
+        CHECK(tercet_command({"info", out}).status == 0);
+    }
     check_failure({"convert", dir.path() + "/nothing.gguf", q8}, 1, "nothing.gguf");
 }
 

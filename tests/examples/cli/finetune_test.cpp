@@ -1,0 +1,166 @@
+// tercet finetune and eval as a user runs them, and the examples that teach encoders.
+#include "../run_program.hpp"
+#include "support/model_golden.hpp"
+
+using namespace tercet;
+using Catch::Matchers::ContainsSubstring;
+using tercet_test::check_failure;
+using tercet_test::run_program;
+using tercet_test::tercet_command;
+
+namespace {
+
+// A directory with the smallest BERT and a vocabulary of some words.
+std::string small_bert(const TempDir& dir) {
+    std::filesystem::create_directories(dir / "bert");
+    for (const char* name : {"config.json", "model.safetensors"})
+        std::filesystem::copy_file(golden::model_folder("bert-base") + "/" + name, dir / ("bert/" + std::string(name)));
+    dir.write("bert/vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ngood\nbad\nfilm\nplot\na\nthe\nwas\nvery\nand\nwhere\nis\nit\nin\n?\nx\ny\nz\n");
+    return dir / "bert";
+}
+
+std::string reviews(int count) {
+    const char* fillers[] = {"the film was", "a plot and a film", "very", "the plot is"};
+    std::string out;
+    for (int i = 0; i < count; ++i)
+        out += i % 3 == 0 ? std::string("neg\t") + fillers[i % 4] + " bad\n" : std::string("pos\t") + fillers[i % 4] + " good\n";
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("tercet finetune --task classify: learns, saves a directory, and eval measures it") {
+    const TempDir dir;
+    const std::string model = small_bert(dir), train = dir.write("train.tsv", reviews(90)), test = dir.write("test.tsv", reviews(12));
+    const auto learn = [&](const std::string& out, std::vector<std::string> more) {
+        std::vector<std::string> all{"finetune", "--task", "classify", "--model",  model, "--train", train, "--out",
+                                     out,        "--lr",   "3e-3",     "--epochs", "5",   "--batch", "16",  "--json"};
+        all.insert(all.end(), more.begin(), more.end());
+        return tercet_command(all);
+    };
+    const auto result = learn(dir / "tuned", {"--test", test});
+    CHECK(result.json().at("steps").as_int() == 30);
+    CHECK(result.json().at("accuracy").as_number() == 1);
+    CHECK_THAT(result.err, ContainsSubstring("90 examples") && ContainsSubstring("step 30  held out 1"));
+    const auto measured = tercet_command({"eval", "--task", "classify", "--model", dir / "tuned", "--file", test, "--json"}).json();
+    CHECK(measured.at("accuracy").as_number() == 1);
+    CHECK(measured.at("labels").at(0).as_string() == "neg");
+    CHECK(measured.at("confusion").at(1).at(1).as_int() == 8);
+    CHECK(measured.at("classes").at("pos").at("support").as_int() == 8);
+    CHECK(tercet_command({"eval", "--task", "classify", "--model", dir / "tuned", "--file", test}).out.starts_with("accuracy  1"));
+
+    // The head alone: the body's weights are as they were.
+    CHECK(learn(dir / "head", {"--hold-out", "10", "--train-only", "classifier*", "--no-dropout"}).status == 0);
+    const auto before = Safetensors::open(model + "/model.safetensors"), after = Safetensors::open(dir / "head/model.safetensors");
+    const std::string name = "encoder.layer.0.attention.self.query.weight";
+    const auto *was = before.find(name), *is = after.find("bert." + name);
+    REQUIRE((was != nullptr && is != nullptr));
+    CHECK(std::ranges::equal(was->bytes, is->bytes));
+
+    const std::vector<std::string> common{"finetune", "--task", "classify", "--model", model, "--out", dir / "x", "--train"};
+    const auto with = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), common.begin(), common.end());
+        return more;
+    };
+    check_failure(with({dir.write("bad.tsv", "no tab\n")}), 1, "bad.tsv:1");
+    check_failure(with({dir / "none.tsv"}), 1, "none.tsv");
+    check_failure(with({train, "--test", test, "--hold-out", "3"}), 2, "exclude");
+    check_failure(with({train, "--train-only", "nothing*"}), 1, "nothing*");
+    check_failure(with({train, "--lora", "4"}), 2, "--task lm");
+    check_failure({"eval", "--task", "classify", "--model", model, "--file", test}, 1, "no classifier");
+    check_failure({"eval", "--task", "classify", "--model", dir / "tuned", "--file", dir.write("other.tsv", "odd\tx\n")}, 1, "odd");
+}
+
+TEST_CASE("tercet finetune --task lm: answers are learnt, by all weights or by an adapter") {
+    const TempDir dir;
+    std::string rhyme;
+    for (int i = 0; i < 60; ++i) rhyme += "one for sorrow, two for joy;\n";
+    REQUIRE(tercet_command({"train", "--file", dir.write("rhyme.txt", rhyme), "--out", dir / "gpt", "--steps", "30", "--layers", "1", "--heads", "2",
+                            "--width", "32", "--context", "32"})
+                .status == 0);
+    std::string pairs;
+    for (int i = 0; i < 40; ++i)
+        pairs += i % 2 == 0 ? "{\"prompt\": \"one for \", \"completion\": \"joy\"}\n" : "{\"prompt\": \"two for \", \"completion\": \"sorrow\"}\n";
+    const std::string train = dir.write("pairs.jsonl", pairs);
+    const auto loss = [&](std::vector<std::string> more) {
+        std::vector<std::string> all{"eval", "--task", "lm", "--file", train, "--json"};
+        all.insert(all.end(), more.begin(), more.end());
+        return tercet_command(all).json().at("nll").as_number();
+    };
+    const double before = loss({"--model", dir / "gpt"});
+    const auto learn = [&](const std::string& out, std::vector<std::string> more) {
+        std::vector<std::string> all{"finetune", "--task", "lm",       "--model", dir / "gpt", "--train", train,
+                                     "--out",    out,      "--epochs", "8",       "--batch",   "8",       "--json"};
+        all.insert(all.end(), more.begin(), more.end());
+        return tercet_command(all);
+    };
+    CHECK(learn(dir / "full", {"--lr", "3e-3", "--hold-out", "10"}).json().at("validation_loss").as_number() < before);
+    CHECK(loss({"--model", dir / "full"}) < 0.5 * before);
+    for (const char* kind : {"--rslora", "--dora", "--recompute"}) {
+        INFO(kind);
+        CHECK(learn(dir / "adapter", {"--lora", "4", "--lora-target", "c_attn", "--lora-target", "c_fc", "--lr", "2e-2", kind}).status == 0);
+        const Json config = parse_json(read_text_file(dir / "adapter/adapter_config.json"), "adapter_config.json");
+        CHECK(config.at("use_rslora").as_bool() == (kind == std::string("--rslora")));
+        CHECK(config.at("use_dora").as_bool() == (kind == std::string("--dora")));
+        CHECK(loss({"--model", dir / "gpt", "--adapter", dir / "adapter"}) < 0.9 * before);
+    }
+    // Any text, in windows.
+    CHECK(tercet_command({"finetune", "--task", "lm", "--model", dir / "gpt", "--train", dir / "rhyme.txt", "--out", dir / "more", "--epochs", "1",
+                          "--max-length", "16"})
+              .status == 0);
+    check_failure({"finetune", "--task", "lm", "--model", "x.gguf", "--train", train, "--out", dir / "y"}, 2, "--lora");
+    check_failure({"finetune", "--task", "lm", "--model", dir / "gpt", "--train", dir.write("e.jsonl", "{\"prompt\": \"x\"}"), "--out", dir / "y"}, 1,
+                  "completion");
+    check_failure(
+        {"finetune", "--task", "lm", "--model", dir / "gpt", "--train", train, "--out", dir / "y", "--lora", "2", "--lora-target", "k_proj"}, 1,
+        "k_proj");
+    check_failure({"eval", "--task", "embed", "--model", dir / "gpt", "--file", train, "--adapter", dir / "adapter"}, 2, "--adapter");
+}
+
+TEST_CASE("tercet finetune --task embed: pairs come near, and eval ranks them") {
+    const TempDir dir;
+    const std::string model = small_bert(dir);
+    std::string pairs;
+    const char* topics[] = {"x", "y", "z", "good", "bad", "film"};
+    for (int i = 0; i < 60; ++i) pairs += std::string("the ") + topics[i % 6] + "\twhere is " + topics[i % 6] + "\n";
+    const std::string train = dir.write("pairs.tsv", pairs), test = dir.write("test.tsv", pairs.substr(0, 6 * 17));
+    const auto accuracy = [&](const std::string& path) {
+        return tercet_command({"eval", "--task", "embed", "--model", path, "--file", test, "--json"}).json().at("accuracy").as_number();
+    };
+    const auto result = tercet_command({"finetune", "--task", "embed", "--model", model, "--train", train, "--test", test, "--out", dir / "near",
+                                        "--lr", "3e-3", "--batch", "6", "--epochs", "8", "--json"});
+    CHECK(result.json().at("validation_loss").as_number() < 1);
+    CHECK(accuracy(dir / "near") > accuracy(model));
+    check_failure({"eval", "--task", "embed", "--model", model, "--file", dir.write("none.tsv", "\n")}, 1, "no pairs");
+}
+
+TEST_CASE("examples: sentiment, question_types and answer_questions learn and save what loads again") {
+    const TempDir dir;
+    const std::string model = small_bert(dir);
+    std::string good, bad, questions, answered;
+    for (int i = 0; i < 30; ++i) {
+        good += "the film was good\n";
+        bad += "a bad plot\n";
+        questions += i % 2 == 0 ? "LOC:other where is it ?\n" : "DESC:def what is \xe9 x ?\n";
+        answered +=
+            std::string("{\"question\": \"where is it ?\", \"context\": \"it is in ") + "xyz"[i % 3] + "\", \"answer\": \"" + "xyz"[i % 3] + "\"}\n";
+    }
+    const auto sentiment = run_program("sentiment", {model, dir.write("neg", bad), dir.write("pos", good), dir / "sentiment", "1"});
+    CHECK(sentiment.status == 0);
+    CHECK_THAT(sentiment.out, ContainsSubstring("accuracy held out") && ContainsSubstring("s an epoch"));
+    CHECK(tercet_command({"info", dir / "sentiment"}).status == 0);
+    const std::string file = dir.write("questions", questions);
+    const auto types = run_program("question_types", {model, file, file, dir / "types", "1"});
+    CHECK(types.status == 0);
+    CHECK_THAT(types.out, ContainsSubstring("macro-averaged F1"));
+    const auto learnt = run_program("answer_questions", {model, dir.write("answered", answered), dir / "answers", "2"});
+    CHECK(learnt.status == 0);
+    CHECK_THAT(learnt.out, ContainsSubstring("3 questions held out"));
+    const auto asked = run_program("answer_questions", {dir / "answers", dir.write("text", "it is in y")}, "where is it ?\n");
+    CHECK(asked.status == 0);
+    CHECK_THAT(asked.out, ContainsSubstring("score"));
+    for (const char* name : {"sentiment", "question_types", "answer_questions", "chat", "semantic_search", "complete_code"}) {
+        CHECK(run_program(name, {}).status == 2);
+        CHECK(run_program(name, {dir / "none", dir / "none", dir / "none", dir / "none"}).status == 1);
+    }
+}
