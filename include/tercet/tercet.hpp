@@ -11,6 +11,8 @@
 #include "tercet/generate/load.hpp"
 #include "tercet/metrics/answers.hpp"
 #include "tercet/metrics/language_model.hpp"
+#include "tercet/models/question_answering.hpp"
+#include "tercet/models/rerank.hpp"
 #include "tercet/models/save.hpp"
 #include "tercet/models/save_gguf.hpp"
 #include "tercet/nn/init.hpp"

@@ -129,3 +129,31 @@ TEST_CASE("save_model: encoder-decoders keep all that their outputs depend on, M
         CHECK(golden::deviation(forward(again, ids, ids), forward(model, ids, ids)) <= 1e-6);
     }
 }
+
+TEST_CASE("save_encoder: heads for answers and for tokens give transformers' logits") {
+    const auto python = python_with("transformers");
+    if (!python) SKIP_TEST("no Python with the transformers package");
+    for (const char* name : {"bert-base", "roberta-base", "distilbert", "modernbert"})
+        for (const auto task : {EncoderTask::question_answering, EncoderTask::token_classification}) {
+            INFO(name);
+            const TempDir dir;
+            NewHead head{.task = task, .seed = 5};
+            if (task == EncoderTask::token_classification) head.labels = {"O", "PER"};
+            const auto model = load_encoder(files_of(name), head);
+            save_encoder(dir / "x", model, files_of(name));
+            const Json got = run_python(*python, R"(
+import json, sys, torch, transformers
+config = transformers.AutoConfig.from_pretrained(sys.argv[1])
+model, info = getattr(transformers, config.architectures[0]).from_pretrained(sys.argv[1], output_loading_info=True)
+assert not info["missing_keys"] and not info["unexpected_keys"], info
+with torch.no_grad():
+    out = model.eval()(input_ids=torch.tensor([[2, 7, 9, 11], [3, 2, 8, 5]]))
+logits = out.logits if "logits" in out else torch.stack([out.start_logits, out.end_logits], -1)
+print(json.dumps(logits.flatten().tolist()))
+)",
+                                        {dir / "x"});
+            const auto values = forward(model, ids).logits.to_vector();  // (2, 4, 2)
+            REQUIRE(got.size() == values.size());
+            for (std::size_t i = 0; i < values.size(); ++i) CHECK(std::abs(got.at(i).as_number() - static_cast<double>(values[i])) <= 2e-5);
+        }
+}

@@ -31,7 +31,7 @@ inline constexpr const char* companion_files[] = {"generation_config.json",
                                                   "sentence_bert_config.json",
                                                   "config_sentence_transformers.json"};
 
-// Those that there are, and the configs of sentence-transformers' modules.
+// Those that there are, and the files of sentence-transformers' modules.
 inline std::vector<std::string> companions_of(const ModelFiles& from) {
     std::vector<std::string> names;
     for (const char* name : companion_files)
@@ -42,7 +42,8 @@ inline std::vector<std::string> companions_of(const ModelFiles& from) {
         for (const auto& module : list->elements()) modules.push_back(module.get_or("path", ""));
     }
     for (const auto& module : modules)
-        if (!module.empty() && from.has(module + "/config.json")) names.push_back(module + "/config.json");
+        for (const char* name : {"/config.json", "/model.safetensors"})
+            if (!module.empty() && from.has(module + name)) names.push_back(module + name);
     return names;
 }
 

@@ -1,4 +1,5 @@
-// Sentence embeddings (Reimers & Gurevych 2019): a BERT encoder's last hidden states, pooled over the tokens and normalised.
+// Sentence embeddings (Reimers & Gurevych 2019): an encoder's last hidden states, pooled over the tokens, led through layers where a model has any,
+// and normalised.
 #pragma once
 
 #include "tercet/models/auto.hpp"
@@ -7,22 +8,74 @@ namespace tercet::inline TERCET_ABI {
 
 enum class Pooling { mean, cls, max, mean_sqrt_length };
 
+/// The module Dense of the sentence-transformers library: f(W x + b) of a pooled embedding, (..., in) -> (..., out).
+struct SentenceDense {
+    Linear linear;
+    std::optional<UnaryOp> activation{};
+
+    Tensor<float> operator()(const Tensor<float>& x) const { return linear(x, {.activation = activation}); }
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        v("linear", self.linear);
+    }
+};
+
 /// How a sentence-transformers directory says its embeddings are made.
 struct SentenceConfig {
     Pooling pooling = Pooling::mean;
+    std::vector<SentenceDense> dense{};  // after pooling, one after the other
     bool normalise = false;
     index_t max_length = 0;  // tokens; 0: as many as the model has positions
+
+    /// What follows pooling, but for normalising: (B, C) -> (B, width).
+    Tensor<float> after_pooling(Tensor<float> pooled) const {
+        for (const auto& layer : dense) pooled = layer(pooled);
+        return pooled;
+    }
+    /// How wide an embedding is, of hidden states so wide.
+    index_t width(index_t hidden_size) const { return dense.empty() ? hidden_size : dense.back().linear.weight.out_features(); }
 };
 
-/// Reads modules.json, the pooling config and sentence_bert_config.json. Without modules.json: the mean, not normalised, as the
-/// sentence-transformers library does. Throws unsupported for other modules or ways of pooling.
+namespace detail {
+
+// A Dense module's folder: config.json and model.safetensors.
+inline SentenceDense sentence_dense(const ModelFiles& files, const std::string& folder) {
+    const auto config = files.json(folder + "/config.json");
+    const std::string source = files.path_of(folder + "/model.safetensors"), where = files.directory() + "/" + folder + "/config.json";
+    require(config.has_value(), ErrorCode::io, where, ": no such file or directory");
+    const auto extent = [&](const char* key) {
+        const auto value = config->at(key).as_int();
+        require(value > 0 && value <= (1 << 20), ErrorCode::invalid_argument, where, ": ", key, " = ", value, " is out of range");
+        return static_cast<index_t>(value);
+    };
+    SentenceDense layer{Linear(extent("in_features"), extent("out_features"), config->get_or("bias", true))};
+    const std::string activation = config->get_or("activation_function", "torch.nn.modules.activation.Tanh"),
+                      name = activation.substr(activation.rfind('.') + 1);
+    constexpr std::pair<std::string_view, UnaryOp> known[] = {
+        {"Tanh", UnaryOp::tanh}, {"ReLU", UnaryOp::relu}, {"GELU", UnaryOp::gelu}, {"SiLU", UnaryOp::silu}};
+    for (const auto& [text, op] : known)
+        if (name == text) layer.activation = op;
+    require(layer.activation.has_value() || name == "Identity", ErrorCode::unsupported, where, ": the activation ", excerpt(activation),
+            " is not supported (Tanh, ReLU, GELU, SiLU, Identity)");
+    const auto file = Safetensors::open(source);
+    load_weights(layer, {source, file.tensors(), file.owner()});
+    return layer;
+}
+
+}  // namespace detail
+
+/// Reads modules.json, the pooling config, Dense modules and sentence_bert_config.json. Without modules.json: the mean, not normalised, as the
+/// sentence-transformers library does. Throws unsupported for other modules, ways of pooling or an order of them, and what loading weights throws.
 inline SentenceConfig sentence_config(const ModelFiles& files) {
     SentenceConfig c;
     const std::string& where = files.directory();
     if (const auto modules = files.modules()) {
         for (const auto& module : modules->elements()) {
             const std::string type = module.at("type").as_string();
+            require(!c.normalise, ErrorCode::unsupported, where, "/modules.json: the module '", type, "' behind Normalize is not supported");
             if (type.ends_with("Normalize")) c.normalise = true;
+            else if (type.ends_with("Dense")) c.dense.push_back(detail::sentence_dense(files, module.at("path").as_string()));
             else
                 require(type.ends_with("Transformer") || type.ends_with("Pooling"), ErrorCode::unsupported, where, "/modules.json: the module '",
                         type, "' is not supported");

@@ -26,7 +26,8 @@ inline Tensor<float> embed_for_training(const EncoderModel& model, const Sentenc
     const EncoderInputs inputs{.type_ids = &packed.type_ids, .lengths = packed.lengths, .training = training};
     const auto hidden = forward(model, packed.ids, inputs).last_hidden_state;
     const auto pooled = config.pooling == Pooling::mean ? mean_of_tokens(hidden, inputs) : first_tokens(hidden, inputs);
-    return config.normalise ? normalize(pooled) : pooled;
+    const auto led = config.after_pooling(pooled);  // what Dense layers do to it is learnt through; they themselves stay
+    return config.normalise ? normalize(led) : led;
 }
 
 struct EmbeddingTraining : FineTuning {
