@@ -75,6 +75,30 @@ TEST_CASE("MiniLM: with weights in bf16 or q8_0 and narrow activations the embed
     }
 }
 
+TEST_CASE("Gemma 3 270M in Q4_K_M: the likeliest tokens and a greedy continuation equal the reference's, beyond the window too", "[real]") {
+    const auto path = real_model("gemma3");
+    if (path.empty()) SKIP_TEST("scripts/fetch_model.sh gemma3 has not been run");
+    const auto llm = load_causal_lm(path);
+    const auto json = read_json_file(data + "gemma3.json");
+    CHECK(llm.tokenizer().encode("The capital of France is").ids.front() == 2);  // <bos>
+    double worst = 0;
+    for (const auto& c : json.at("cases").elements()) {
+        INFO(c.at("name").as_string());
+        const auto ids = list_of<std::int32_t>(c.at("ids"));
+        const auto logits = Session(llm.model()).feed(ids);
+        const auto top_ids = list_of<index_t>(c.at("top_ids"));
+        const auto top_logits = list_of<double>(c.at("top_logits"));
+        for (std::size_t k = 0; k < top_ids.size(); ++k) worst = std::max(worst, std::abs(static_cast<double>(logits(top_ids[k])) - top_logits[k]));
+        if (c.find("greedy") == nullptr) continue;
+        const auto want = list_of<std::int32_t>(c.at("greedy"));
+        auto generation = llm.generate(ids, {.max_tokens = static_cast<index_t>(want.size()), .temperature = 0, .ignore_eos = true});
+        generation.finish_text();
+        CHECK(std::vector<std::int32_t>(generation.ids().begin(), generation.ids().end()) == want);
+    }
+    CHECK(worst <= 1e-3);
+    WARN("Gemma 3 logits deviate by " << worst);
+}
+
 TEST_CASE("SmolLM2: int8 activations move the perplexity of a short passage by less than 2 %", "[real]") {
     const auto path = real_model("smollm2");
     if (path.empty()) SKIP_TEST("scripts/fetch_model.sh smollm2 has not been run");
