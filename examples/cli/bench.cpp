@@ -160,6 +160,7 @@ void add_bench(CLI::App& app) {
     add_bench_rows(*bench);
     add_bench_attention(*bench);
     add_bench_embed(*bench);
+    add_bench_sentences(*bench);
     add_bench_generate(*bench);
     add_bench_train(*bench);
     add_bench_tokenize(*bench);

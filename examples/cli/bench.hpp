@@ -18,6 +18,7 @@ void add_bench_gemm(CLI::App& bench);
 void add_bench_rows(CLI::App& bench);
 void add_bench_attention(CLI::App& bench);
 void add_bench_embed(CLI::App& bench);
+void add_bench_sentences(CLI::App& bench);
 void add_bench_generate(CLI::App& bench);
 void add_bench_train(CLI::App& bench);
 void add_bench_tokenize(CLI::App& bench);

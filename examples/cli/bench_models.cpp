@@ -1,6 +1,7 @@
-// tercet bench embed, bench generate: whole models on ids drawn at random, without a tokenizer's work.
+// tercet bench embed, bench generate: whole models on ids drawn at random, without a tokenizer's work. bench sentences: texts, with it.
 //
 // embed      an encoder's forward pass on (batch, sequence) ids, none of them padding
+// sentences  a file's lines to embeddings, once: {"seconds", "texts"}
 // generate   a language model: the prompt in one go, then --tokens single steps after a prompt of eight; nothing is sampled
 #include "bench.hpp"
 #include "ids.hpp"
@@ -17,20 +18,39 @@ Tensor<std::int32_t> random_ids(const Shape& shape, index_t vocabulary) {
 }
 
 struct EmbedSettings : Common {
-    std::string model, type = "f32";
+    std::string model, type = "f32", file;
     index_t batch = 1, sequence = 128;
 };
+
+// Weights of the type that --type names, and activations to go with them.
+ModelOptions narrowed(const std::string& type) {
+    ModelOptions options;
+    if (type != "f32") {
+        options.weights = type == "bf16" ? StorageType::bf16 : StorageType::q8_0;
+        options.activations = Activations::int8;
+    }
+    return options;
+}
+
+void add_type(CLI::App& command, std::string& type) {
+    command.add_option("--type", type, "Type of the weights in matrix products")
+        ->check(CLI::IsMember({"f32", "bf16", "int8"}))
+        ->capture_default_str();
+}
+
+void run_sentences(const EmbedSettings& s) {
+    const auto encoder = load_text_encoder(s.model, narrowed(s.type));
+    const auto texts = read_lines(s.file);
+    encoder.embed("warm");
+    const double seconds = seconds_of([&] { encoder.embed(texts); });
+    print_measured(s, {{"seconds", seconds}, {"texts", static_cast<double>(texts.size())}});
+}
 
 void run_embed(const EmbedSettings& s) {
     const NoGrad guard;
     const auto files = ModelFiles::open(s.model);
     require_head(files, encoders);
-    ModelOptions options;
-    if (s.type != "f32") {
-        options.weights = s.type == "bf16" ? StorageType::bf16 : StorageType::q8_0;
-        options.activations = Activations::int8;
-    }
-    const auto model = load_encoder_body(files, options);
+    const auto model = load_encoder_body(files, narrowed(s.type));
     const Shape shape{s.batch, s.sequence};
     const auto ids = random_ids(shape, model.vocab_size());
     const auto mask = Tensor<std::uint8_t>::ones(shape);
@@ -75,9 +95,14 @@ void add_bench_embed(CLI::App& bench) {
     command->add_option("--model", s->model, "A model directory")->required()->type_name("PATH");
     command->add_option("--batch", s->batch, "Texts")->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("B");
     command->add_option("--sequence", s->sequence, "Tokens of each")->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("T");
-    command->add_option("--type", s->type, "Type of the weights in matrix products")
-        ->check(CLI::IsMember({"f32", "bf16", "int8"}))
-        ->capture_default_str();
+    add_type(*command, s->type);
+}
+
+void add_bench_sentences(CLI::App& bench) {
+    const auto [command, s] = add_command<EmbedSettings>(bench, "sentences", "Embeddings of a file's lines", run_sentences);
+    command->add_option("--model", s->model, "A directory of a sentence encoder")->required()->type_name("PATH");
+    command->add_option("--file", s->file, "The texts, a line each")->required()->type_name("FILE");
+    add_type(*command, s->type);
 }
 
 void add_bench_generate(CLI::App& bench) {

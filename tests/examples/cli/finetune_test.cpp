@@ -132,6 +132,9 @@ TEST_CASE("tercet finetune --task embed: pairs come near, and eval ranks them") 
     CHECK(result.json().at("validation_loss").as_number() < 1);
     CHECK(accuracy(dir / "near") > accuracy(model));
     check_failure({"eval", "--task", "embed", "--model", model, "--file", dir.write("none.tsv", "\n")}, 1, "no pairs");
+    for (const char* type : {"f32", "bf16", "int8"})
+        CHECK(tercet_command({"bench", "sentences", "--model", model, "--file", train, "--type", type, "--json"}).json().at("texts").as_int() == 60);
+    check_failure({"bench", "sentences", "--model", model}, 2, "--file");
 }
 
 TEST_CASE("examples: sentiment, question_types and answer_questions learn and save what loads again") {
