@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tercet/models/auto.hpp"
+#include "tercet/nn/load.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
