@@ -204,5 +204,5 @@ TEST_CASE("gguf writer: the gguf package reads what was written", "[io]") {
     CHECK(to_string(got.at("kv").at("words")) == "[\"a\", \"\u4f60\"]");
     CHECK(got.at("kv").at("yes").as_bool());
     CHECK(to_string(got.at("t")) == R"([["w", "F32", [3, 2], 0], ["q", "Q8_0", [64, 4], 0]])");
-    CHECK(to_string(got.at("w")) == "[[1, 2, 3], [4, 5, 6]]");
+    CHECK(to_string(got.at("w")) == "[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]");
 }

@@ -16,7 +16,9 @@
 
 namespace tercet_test {
 
+/// None under TERCET_ISA: once is enough, with the machine's own instruction set.
 inline std::optional<std::string> python_with(const std::string& module) {
+    if (std::getenv("TERCET_ISA") != nullptr) return std::nullopt;
     const char *peers = std::getenv("TERCET_PEERS"), *home = std::getenv("HOME");
     const std::string python =
         (peers != nullptr ? std::string(peers) : std::string(home != nullptr ? home : "") + "/.cache/tercet-peers") + "/bin/python";
