@@ -146,7 +146,7 @@ inline std::string config_json(const GemmaConfig& c, std::string_view type) {
     config.flag("attention_bias", c.out_bias);
     if (type != "gemma") {
         const auto cap = [](double value) { return value > 0 ? detail::number_to_json(value) : std::string("null"); };
-        config.number("query_pre_attn_scalar", 1 / (c.score_scale * c.score_scale));
+        config.count("query_pre_attn_scalar", static_cast<index_t>(std::llround(1 / (c.score_scale * c.score_scale))));  // a whole number there
         config.json("attn_logit_softcapping", cap(c.attention_softcap)).json("final_logit_softcapping", cap(c.logit_softcap));
     }
     if (type == "gemma3_text") config.number("rope_local_base_freq", c.local_rope.theta);

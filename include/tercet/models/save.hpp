@@ -136,7 +136,9 @@ void save_model(const std::string& directory, const Model& model, const ModelFil
 inline void save_encoder(const std::string& directory, const EncoderModel& model, const ModelFiles& from) {
     constexpr const char* endings[] = {"Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering"};
     std::vector<std::pair<std::string, std::string>> changes;
-    if (!model.labels.empty()) changes = detail::label_members(model.labels);
+    const std::string positions[] = {"LABEL_0", "LABEL_1"};  // of answers: by their number transformers knows how wide the head is
+    if (model.task == EncoderTask::question_answering) changes = detail::label_members(positions);
+    else if (!model.labels.empty()) changes = detail::label_members(model.labels);
     if (!model.problem_type.empty()) changes.emplace_back("problem_type", quote_json(model.problem_type));
     changes.emplace_back("architectures", "[" + quote_json(model.class_name + endings[static_cast<std::size_t>(model.task)]) + "]");
     save_model(directory, model, from, std::move(changes));
