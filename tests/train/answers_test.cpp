@@ -28,8 +28,8 @@ TEST_CASE("train_answers: learns to find what follows a word, in long texts too"
         return out;
     };
     auto model = load_encoder(ModelFiles::open(golden::model_folder("bert-base")), NewHead{.task = EncoderTask::question_answering, .seed = 1});
-    const auto training = made(160), held_out = made(40);
-    const auto result = train_answers(model, tokenizer, training, held_out, {.epochs = 8, .batch = 16, .rate = 3e-3, .dropout = false, .seed = 2});
+    const auto training = made(480), held_out = made(40);
+    const auto result = train_answers(model, tokenizer, training, held_out, {.epochs = 8, .batch = 16, .rate = 6e-3, .dropout = false, .seed = 2});
     CHECK(result.evaluations.size() == 8);
     const auto score = evaluate_answers(model, tokenizer, held_out);
     CHECK(score.exact_match >= 0.9);
