@@ -196,7 +196,7 @@ TEST_CASE("a chain of 200,000 steps is walked and released without recursion, an
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     INFO(seconds.count() << " s");
-    CHECK(seconds.count() < 20);
+    CHECK(seconds.count() < 90);
 }
 
 TEST_CASE("what backward has done with is released as it walks", "[autograd]") {

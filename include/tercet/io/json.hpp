@@ -192,6 +192,13 @@ std::string number_to_json(Real value) {
     return std::string(buffer, end);
 }
 
+// The same with a fraction, so that readers who tell the two apart take it for no integer: "2.0".
+template <class Real>
+std::string real_to_json(Real value) {
+    const std::string text = number_to_json(value);
+    return text.find_first_of(".enull") == std::string::npos ? text + ".0" : text;
+}
+
 inline void append_key(std::string& path, std::string_view key) {
     if (!path.empty()) path += '.';
     path += key.substr(0, 80);
@@ -278,10 +285,7 @@ inline std::string to_string(const Json& value) {
     if (value.is_null()) return "null";
     if (value.is_bool()) return value.as_bool() ? "true" : "false";
     if (value.is_integer()) return std::to_string(value.as_int());
-    if (value.is_number()) {  // "2.0" stays no integer
-        std::string text = detail::number_to_json(value.as_number());
-        return text.find_first_of(".enull") == std::string::npos ? text + ".0" : text;
-    }
+    if (value.is_number()) return detail::real_to_json(value.as_number());
     if (value.is_string()) return quote_json(value.as_string());
     std::string out;
     if (value.is_array()) {

@@ -7,6 +7,9 @@
 #include "tercet/models/gpt2.hpp"
 #include "tercet/models/llama.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace tercet::inline TERCET_ABI {
 
 namespace detail {
@@ -20,9 +23,10 @@ public:
         (((text_ += text_.empty() ? "{\n" : ",\n") += indent_) += quote_json(key)) += ": " + value;
         return *this;
     }
-    ConfigText& number(std::string_view key, double value) { return json(key, number_to_json(value)); }
-    ConfigText& number(std::string_view key, float value) { return json(key, number_to_json(value)); }
+    ConfigText& number(std::string_view key, double value) { return json(key, real_to_json(value)); }
+    ConfigText& number(std::string_view key, float value) { return json(key, real_to_json(value)); }
     ConfigText& count(std::string_view key, index_t value) { return json(key, std::to_string(value)); }
+    ConfigText& count(std::string_view key, double value) { return count(key, static_cast<index_t>(std::llround(value))); }
     ConfigText& flag(std::string_view key, bool value) { return json(key, value ? "true" : "false"); }
     ConfigText& string(std::string_view key, std::string_view value) { return json(key, quote_json(value)); }
     template <class List, class One>
@@ -53,7 +57,7 @@ inline void add_rope(ConfigText& config, const RopeConfig& rope, index_t head_di
     config.number("rope_theta", rope.theta);
     if (rope.channels != head_dim) config.number("partial_rotary_factor", static_cast<double>(rope.channels) / static_cast<double>(head_dim));
     ConfigText scaling("    ");
-    const auto number = [](double value) { return number_to_json(value); };
+    const auto number = [](double value) { return real_to_json(value); };
     if (const auto* linear = std::get_if<RopeLinear>(&rope.scaling)) {
         scaling.string("rope_type", "linear").number("factor", linear->factor);
     } else if (const auto* dynamic = std::get_if<RopeDynamic>(&rope.scaling)) {
@@ -61,17 +65,17 @@ inline void add_rope(ConfigText& config, const RopeConfig& rope, index_t head_di
     } else if (const auto* llama3 = std::get_if<RopeLlama3>(&rope.scaling)) {
         scaling.string("rope_type", "llama3").number("factor", llama3->factor);
         scaling.number("low_freq_factor", llama3->low_freq_factor).number("high_freq_factor", llama3->high_freq_factor);
-        scaling.number("original_max_position_embeddings", llama3->original_context);
+        scaling.count("original_max_position_embeddings", llama3->original_context);
     } else if (const auto* yarn = std::get_if<RopeYarn>(&rope.scaling)) {
-        scaling.string("rope_type", "yarn").number("factor", yarn->factor).number("original_max_position_embeddings", yarn->original_context);
+        scaling.string("rope_type", "yarn").number("factor", yarn->factor).count("original_max_position_embeddings", yarn->original_context);
         scaling.number("beta_fast", yarn->beta_fast).number("beta_slow", yarn->beta_slow).flag("truncate", yarn->whole_channels);
         if (yarn->attention_factor > 0) scaling.number("attention_factor", yarn->attention_factor);
     } else if (const auto* factors = std::get_if<RopeFactors>(&rope.scaling)) {
         scaling.string("rope_type", "longrope").list("short_factor", factors->within, number).list("long_factor", factors->beyond, number);
         scaling.number("attention_factor", factors->attention_factor);
         const double original = factors->original_context > 0 ? factors->original_context : static_cast<double>(context);
-        scaling.number("factor", static_cast<double>(context) / original).number("original_max_position_embeddings", original);
-        config.number("original_max_position_embeddings", original);
+        scaling.number("factor", static_cast<double>(context) / original).count("original_max_position_embeddings", original);
+        config.count("original_max_position_embeddings", original);
     } else {
         config.json("rope_scaling", "null");
         return;
@@ -129,7 +133,7 @@ inline std::string config_json(const LlamaConfig& c, std::string_view type) {
     detail::add_decoder(config, c);
     if (biases) config.flag("attention_bias", c.out_bias);
     if (type == "llama") config.flag("mlp_bias", c.mlp_bias);
-    if (qwen && !c.windows.empty()) config.flag("use_sliding_window", true).count("max_window_layers", 0);
+    if (qwen && !c.windows.empty()) config.flag("use_sliding_window", true).json("max_window_layers", "0");
     if (!qwen && type != "llama" && c.windows.empty()) config.json("sliding_window", "null");
     return config.json("bos_token_id", "null").json("eos_token_id", "null").json("pad_token_id", "null").text();
 }
@@ -145,8 +149,8 @@ inline std::string config_json(const GemmaConfig& c, std::string_view type) {
     detail::add_decoder(config, c);
     config.flag("attention_bias", c.out_bias);
     if (type != "gemma") {
-        const auto cap = [](double value) { return value > 0 ? detail::number_to_json(value) : std::string("null"); };
-        config.count("query_pre_attn_scalar", static_cast<index_t>(std::llround(1 / (c.score_scale * c.score_scale))));  // a whole number there
+        const auto cap = [](double value) { return value > 0 ? detail::real_to_json(value) : std::string("null"); };
+        config.count("query_pre_attn_scalar", 1 / (c.score_scale * c.score_scale));  // a whole number there
         config.json("attn_logit_softcapping", cap(c.attention_softcap)).json("final_logit_softcapping", cap(c.logit_softcap));
     }
     if (type == "gemma3_text") config.number("rope_local_base_freq", c.local_rope.theta);
