@@ -9,8 +9,6 @@
 #include "output.hpp"
 #include "task_data.hpp"
 
-#include <tercet/metrics/language_model.hpp>
-
 namespace cli {
 
 namespace {
@@ -68,16 +66,7 @@ void score_texts(const Settings& s) {
     const index_t limit = context(lm.model()), length = std::min<index_t>(s.max_length > 0 ? s.max_length : 256, limit > 0 ? limit : 256);
     const auto texts = read_learnt_texts(s.file, lm.tokenizer(), length, lm.end_tokens().empty() ? -1 : lm.end_tokens()[0]);
     const auto score = evaluate_texts(lm.model(), texts);
-    const double value = perplexity(score.nats, score.tokens);
-    if (s.json)
-        return print(JsonObject()
-                         .add("perplexity", json_number(value))
-                         .add("nll", json_number(score.mean()))
-                         .add("tokens", std::to_string(score.tokens))
-                         .text() +
-                     "\n");
-    print("perplexity  " + text_number(value) + "\nnll         " + text_number(score.mean()) + "\ntokens      " + std::to_string(score.tokens) +
-          "\n");
+    print_perplexity(s, score.nats, score.tokens);
 }
 
 void rank_pairs(const Settings& s) {

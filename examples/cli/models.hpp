@@ -1,6 +1,8 @@
 // Opening models for the commands.
 #pragma once
 
+#include "command.hpp"
+
 #include <tercet/generate/load.hpp>
 
 #include <CLI/CLI.hpp>
@@ -49,5 +51,8 @@ tercet::Activations activations_named(const std::string& type);
 
 /// The text of ids, special tokens left out; of ids that the tokenizer lacks there is none. Empty without a tokenizer.
 std::string text_of(const Writer& writer, std::span<const std::int32_t> ids);
+
+/// The result of tercet perplexity, and of tercet eval --task lm: {"perplexity", "nll", "tokens"}.
+void print_perplexity(const Common& settings, double nats, tercet::index_t tokens);
 
 }  // namespace cli

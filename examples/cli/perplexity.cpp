@@ -53,14 +53,18 @@ void run(const Settings& s) {
         bar.update(static_cast<long long>(begin + part.size()), tokens > 0 ? text_number(perplexity(nats, tokens)) : std::string());
     }
     bar.clear();
+    print_perplexity(s, nats, tokens);
+}
+
+}  // namespace
+
+void print_perplexity(const Common& s, double nats, index_t tokens) {
     const double value = perplexity(nats, tokens), nll = nats / static_cast<double>(tokens);
     if (s.json)
         return print(JsonObject().add("perplexity", json_number(value)).add("nll", json_number(nll)).add("tokens", std::to_string(tokens)).text() +
                      "\n");
     print("perplexity  " + text_number(value) + "\nnll         " + text_number(nll) + "\ntokens      " + std::to_string(tokens) + "\n");
 }
-
-}  // namespace
 
 void add_perplexity(CLI::App& app) {
     const auto [command, s] = add_command<Settings>(app, "perplexity", "Measure how well a language model foretells a text", run);

@@ -5,7 +5,7 @@
 //                                                target                            bon jour <end>       (others: -100, not scored)
 #pragma once
 
-#include "tercet/tensor/tensor.hpp"
+#include "tercet/data/packing.hpp"
 #include "tercet/text/chat.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -77,21 +77,15 @@ inline LearntTokens conversation_tokens(const Tokenizer& tokenizer, std::span<co
 /// Sequences one behind the other, without padding: ids and targets (1, N), and the lengths. Each target is the token after its input, or −100 where
 /// that is not learnt or is another sequence's.
 struct PackedTokens {
-    Tensor<std::int32_t> ids, targets;
+    Tensor<std::int32_t> ids{}, targets{};
     std::vector<index_t> lengths;
     index_t scored = 0;  // targets that are tokens
 };
 
 /// These of the texts, in this order. Throws index_out_of_range, and invalid_argument for one without tokens.
 inline PackedTokens pack_tokens(std::span<const LearntTokens> texts, std::span<const index_t> which) {
-    PackedTokens out;
-    index_t tokens = 0;
-    for (const index_t i : which) {
-        require(i >= 0 && i < static_cast<index_t>(texts.size()), ErrorCode::index_out_of_range, "pack: text ", i, " of ", texts.size());
-        out.lengths.push_back(static_cast<index_t>(texts[static_cast<std::size_t>(i)].size()));
-        require(out.lengths.back() > 0, ErrorCode::invalid_argument, "pack: text ", i, " has no tokens");
-        tokens += out.lengths.back();
-    }
+    PackedTokens out{.lengths = detail::lengths_to_pack(texts, which)};
+    const index_t tokens = std::accumulate(out.lengths.begin(), out.lengths.end(), index_t{0});
     out.ids = Tensor<std::int32_t>::empty({1, tokens});
     out.targets = Tensor<std::int32_t>::full({1, tokens}, -100);
     std::int32_t *id = out.ids.mutable_data(), *target = out.targets.mutable_data();

@@ -13,21 +13,30 @@
 namespace tercet::inline TERCET_ABI {
 
 struct PackedTexts {
-    Tensor<std::int32_t> ids, type_ids;  // (1, N)
-    std::vector<index_t> lengths;        // of each text
+    Tensor<std::int32_t> ids{}, type_ids{};  // (1, N)
+    std::vector<index_t> lengths;            // of each text
 };
+
+namespace detail {
+
+// How many tokens each of these texts has. Throws index_out_of_range, and invalid_argument for one without tokens.
+template <class Text>
+std::vector<index_t> lengths_to_pack(std::span<const Text> texts, std::span<const index_t> which) {
+    std::vector<index_t> lengths;
+    for (const index_t i : which) {
+        require(i >= 0 && i < static_cast<index_t>(texts.size()), ErrorCode::index_out_of_range, "pack: text ", i, " of ", texts.size());
+        lengths.push_back(static_cast<index_t>(texts[static_cast<std::size_t>(i)].size()));
+        require(lengths.back() > 0, ErrorCode::invalid_argument, "pack: text ", i, " has no tokens");
+    }
+    return lengths;
+}
+
+}  // namespace detail
 
 /// These of the texts, in this order. Throws index_out_of_range, and invalid_argument for one without tokens.
 inline PackedTexts pack_texts(std::span<const Encoding> texts, std::span<const index_t> which) {
-    PackedTexts out;
-    index_t tokens = 0;
-    for (const index_t i : which) {
-        require(i >= 0 && i < static_cast<index_t>(texts.size()), ErrorCode::index_out_of_range, "pack: text ", i, " of ", texts.size());
-        const auto length = static_cast<index_t>(texts[static_cast<std::size_t>(i)].size());
-        require(length > 0, ErrorCode::invalid_argument, "pack: text ", i, " has no tokens");
-        out.lengths.push_back(length);
-        tokens += length;
-    }
+    PackedTexts out{.lengths = detail::lengths_to_pack(texts, which)};
+    const index_t tokens = std::accumulate(out.lengths.begin(), out.lengths.end(), index_t{0});
     out.ids = Tensor<std::int32_t>::empty({1, tokens});
     out.type_ids = Tensor<std::int32_t>::empty({1, tokens});
     std::int32_t *id = out.ids.mutable_data(), *type = out.type_ids.mutable_data();
