@@ -3,8 +3,10 @@
 
   more_peers.py sentences --model MINILM_DIR --file LINES     ONNX Runtime, float32, fed batches of 32 texts sorted by length: seconds
   more_peers.py adapter   --model HF_DIR --file TEXT          PyTorch with peft's LoRA on queries and values, rank 8, 4 × 256 tokens: tokens a second
+  more_peers.py perplexity --model GGUF --file IDS            llama.cpp on ids with commas between, windows of 512, each scored from its second token on
+  more_peers.py start     --model GGUF --prompt TEXT          llama.cpp's library from loading the file to the first token, seconds; Python's own start apart
 """
-import argparse, json, os, resource, tempfile, time
+import argparse, ctypes, json, math, os, resource, tempfile, time
 
 
 def say(**row):
@@ -67,12 +69,52 @@ def adapter(args):
         peak_rss_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
+def perplexity(args):
+    import llama_cpp, numpy
+    ids = [int(i) for i in open(args.file).read().split(",")]
+    llm = llama_cpp.Llama(args.model, n_ctx=512, n_batch=512, n_ubatch=512, n_threads=args.threads, n_threads_batch=args.threads, logits_all=True, verbose=False)
+    nats, tokens = 0.0, 0
+    for begin in range(0, len(ids), 512):
+        window = ids[begin:begin + 512]
+        if len(window) < 2: break
+        llm.reset()
+        llm.eval(window)
+        logits = llm.scores[:len(window) - 1].astype(numpy.float64)
+        top = logits.max(1, keepdims=True)
+        nats += float((numpy.log(numpy.exp(logits - top).sum(1)) + top[:, 0] - logits[numpy.arange(len(window) - 1), window[1:]]).sum())
+        tokens += len(window) - 1
+    say(what="perplexity", peer="llama.cpp", perplexity=math.exp(nats / tokens), tokens=tokens)
+
+
+def start(args):
+    import llama_cpp as c
+    text = args.prompt.encode()
+    quiet = c.llama_log_callback(lambda level, line, data: None)
+    c.llama_log_set(quiet, None)
+    begin = time.perf_counter()
+    c.llama_backend_init()
+    model = c.llama_model_load_from_file(args.model.encode(), c.llama_model_default_params())
+    params = c.llama_context_default_params()
+    params.n_ctx, params.n_threads, params.n_threads_batch = 512, args.threads, args.threads
+    context, vocabulary = c.llama_init_from_model(model, params), c.llama_model_get_vocab(model)
+    ids = (c.llama_token * 64)()
+    count = c.llama_tokenize(vocabulary, text, len(text), ids, 64, True, False)
+    assert count > 0 and c.llama_decode(context, c.llama_batch_get_one(ids, count)) == 0
+    chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
+    c.llama_sampler_chain_add(chain, c.llama_sampler_init_greedy())
+    token = c.llama_sampler_sample(chain, context, -1)
+    piece = ctypes.create_string_buffer(64)
+    c.llama_token_to_piece(vocabulary, token, piece, 64, 0, False)
+    say(what="start", peer="llama.cpp", seconds=time.perf_counter() - begin, text=piece.value.decode())
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["sentences", "adapter"])
+    parser.add_argument("what", choices=["sentences", "adapter", "perplexity", "start"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--file", required=True)
+    parser.add_argument("--file")
+    parser.add_argument("--prompt")
     parser.add_argument("--steps", type=int, default=6)
     arguments = parser.parse_args()
     globals()[arguments.what](arguments)

@@ -19,6 +19,10 @@ TRAIN = {"baby GPT, 0.8 M, 12×64": Case("baby", 12, 64, 25, 0.55, None, None), 
 FINETUNE = {"polarity": (3, 0.45, 0.01), "questions": (4, 0.45, 0.01)}
 SENTENCES = {"f32": 1.15, "bf16": 2, "int8": 2}  # least times ONNX Runtime's speed
 ADAPTER = (2, 1500)  # least times PyTorch's speed; megabytes over the weights
+PERPLEXITY = {"Q4_1": 0.005, "F32": 0.0005}  # most relative difference from llama.cpp
+LOOKUP = ["examples/cli/generate.cpp", "include/tercet/ops/elementwise.hpp", "tests/nn/linear_test.cpp"]  # code that goes on like this
+LOOKUP_CHARACTERS, LOOKUP_SPEED = 1500, 1.5
+START, START_PROMPT = 0.5, "Once upon a time"
 # Kernels by the words in their names, the first that fits; and what runs before the first step.
 KERNELS = {"attention": ["attention", "score", "value_tile", "value_columns", "key_gradient", "rows_both_ways", "softmax_tile"],
            "matrix products": ["::tile<", "pack_", "gemm", "turn<", "copy_panel"], "optimiser": ["update", "Update", "Adam"],
@@ -195,6 +199,52 @@ def generate(page):
     page.missing(section)
 
 
+def perplexity(page):
+    section = page.section("perplexity", "Perplexity")
+    if not section:
+        return
+    page.say("SmolLM2-135M on the first 4,000 tokens of Tiny Shakespeare in windows of 512, each scored from its second token on, beside llama.cpp on the same file and ids.")
+    rows = []
+    for kind, most in PERPLEXITY.items():
+        values = section["values"].get(kind, {})
+        for activations in ("f32", "int8"):
+            if ours := values.get(f"tercet {activations}"):
+                r = ratio(ours, values.get("llama.cpp"))
+                label = f"{kind}, {activations} activations"
+                off = None if r is None else abs(r - 1)
+                rows.append([label, f"{median(ours):.4f}", f"{median(values['llama.cpp']):.4f}" if r else "–", "–" if off is None else f"{100 * off:.3f} %",
+                             f"≤ {100 * most:g} %", page.judge(label, (off, "≤", most))])
+    page.table(["", "tercet", "llama.cpp", "apart", "bar", ""], rows)
+    page.missing(section)
+
+
+def lookup(page):
+    section = page.section("lookup", "Guessing by look-up")
+    if not section:
+        return
+    page.say(f"SmolLM2-135M Q4_1 goes on from the last {LOOKUP_CHARACTERS:,} characters of a source file for 256 tokens, tokens a second on two threads: plainly, and guessing up to "
+             "eight at once from what was there before. The tokens must be the same.")
+    rows = []
+    for name, values in section["values"].items():
+        r, same = ratio(values["with look-up"], values["plain"]), all(values["same"])
+        rows.append([name, number(median(values["plain"])), number(median(values["with look-up"])), number(r), "yes" if same else "no", f"≥ {LOOKUP_SPEED}",
+                     page.judge(name, (r, "≥", LOOKUP_SPEED), (same, "≥", True))])
+    page.table(["", "plain", "with look-up", "ratio", "same tokens", "bar", ""], rows)
+
+
+def start(page):
+    section = page.section("start", "From nothing to the first token")
+    if not section:
+        return
+    page.say(f"SmolLM2-135M Q4_1, its file in the page cache, the prompt \"{START_PROMPT}\", two threads: seconds from the start of `tercet generate` to its end after one token, "
+             "and of llama.cpp's library from loading the file to the first token's text, without the start of a process.")
+    values = section["values"].get("Q4_1", {})
+    r = ratio(values.get("tercet"), values.get("llama.cpp"))
+    page.table(["", "tercet, s", "llama.cpp, s", "ratio", "bar", ""],
+               [["Q4_1", *(f"{median(values[w]):.3f}" if values.get(w) else "–" for w in ("tercet", "llama.cpp")), number(r), f"≤ {START}", page.judge("start", (r, "≤", START))]])
+    page.missing(section)
+
+
 def embed(page):
     section = page.section("embed", "Sentence embeddings")
     if not section:
@@ -365,7 +415,7 @@ def loops(page):
 
 def page(results):
     p = Page(results)
-    for section in (gemm, gemv, near, narrow, generate, embed, sentences, attention, train, finetune, adapter, rows, flags, loops):
+    for section in (gemm, gemv, near, narrow, generate, perplexity, lookup, start, embed, sentences, attention, train, finetune, adapter, rows, flags, loops):
         section(p)
     m, peaks = results["machine"], results["machine"]["peaks"]
     counted = {}

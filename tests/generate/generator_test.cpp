@@ -165,18 +165,22 @@ TEST_CASE("generation: a seed gives the same tokens again, another seed others")
     CHECK(ids(1) != ids(2));
 }
 
-TEST_CASE("generation: several threads share one model") {
+TEST_CASE("generation: eight threads with a session each share one model, and each writes what it writes alone") {
     const Run run;
-    std::vector<std::vector<std::int32_t>> found(4);
+    const auto ids = [&run](std::size_t i) {  // the first greedily, the others drawn, from prompts of different lengths
+        const std::vector prompt(run.golden.prompt.begin(), run.golden.prompt.end() - static_cast<std::ptrdiff_t>(i % 3));
+        Generation generation(run.model, std::nullopt, {}, prompt, {.max_tokens = 20, .temperature = i == 0 ? 0. : 1., .seed = i});
+        generation.finish_text();
+        return to_vector(generation.ids());
+    };
+    std::vector<std::vector<std::int32_t>> alone, found(8);
+    for (std::size_t i = 0; i < found.size(); ++i) alone.push_back(ids(i));
+    CHECK(alone[0] == run.golden.next);
+    CHECK(alone[1] != alone[4]);
     std::vector<std::thread> threads;
-    for (auto& ids : found)
-        threads.emplace_back([&run, &ids] {
-            Generation generation(run.model, std::nullopt, {}, run.golden.prompt, {.max_tokens = 20, .temperature = 0});
-            generation.finish_text();
-            ids = to_vector(generation.ids());
-        });
+    for (std::size_t i = 0; i < found.size(); ++i) threads.emplace_back([&, i] { found[i] = ids(i); });
     for (auto& thread : threads) thread.join();
-    for (const auto& ids : found) CHECK(ids == run.golden.next);
+    CHECK(found == alone);
 }
 
 TEST_CASE("generation: a stop token cancels it before the prompt and between tokens") {
