@@ -34,7 +34,7 @@ struct Settings : Common {
     bool no_dropout = false, bf16 = false, recompute = false;
     std::vector<std::string> train_only;
     index_t lora = 0;
-    double lora_alpha = 0;
+    double lora_alpha = 0, lora_dropout = 0;
     std::vector<std::string> lora_targets;
     bool rslora = false, dora = false;
     std::uint64_t seed = 0;
@@ -116,14 +116,23 @@ private:
     void (*before_)(int) = nullptr;
 };
 
+// Where none is named: queries and values. Phi-3's files have them in one matrix with the keys, and so has what PEFT reads.
+std::vector<std::string> lora_targets(const Settings& s) {
+    if (!s.lora_targets.empty()) return s.lora_targets;
+    const std::string type =
+        is_gguf(s.model) ? Gguf::open(s.model).string("general.architecture") : ModelFiles::open(s.model).config().get_or("model_type", "");
+    return type == "phi3" ? std::vector<std::string>{"qkv_proj"} : std::vector<std::string>{};
+}
+
 // The adapter that is asked for, on the model.
 template <class Model>
 LoraAdapter new_adapter(Model& model, const Settings& s) {
     auto adapter = make_lora(model, {.rank = s.lora,
                                      .alpha = s.lora_alpha > 0 ? s.lora_alpha : 2 * static_cast<double>(s.lora),
-                                     .targets = s.lora_targets,
+                                     .targets = lora_targets(s),
                                      .stabilised = s.rslora,
                                      .dora = s.dora,
+                                     .dropout = s.lora_dropout,
                                      .seed = s.seed});
     attach_lora(model, adapter);
     return adapter;
@@ -166,8 +175,9 @@ void learn_to_write(const Settings& s) {
     if (s.bf16) set_activations(model, Activations::bf16);
     Run run(s, static_cast<index_t>(training.size()));
     auto how = run.options<TextTraining>(s, s.lora > 0 ? 2e-4 : 5e-5);
+    if (s.lora > 0) how.parameters = parameters_of(adapter);
     how.recompute = s.recompute;
-    const auto result = train_on_texts(model, s.lora > 0 ? parameters_of(adapter) : parameters_of(model), training, held_out, how);
+    const auto result = train_on_texts(model, training, held_out, how);
     if (s.lora > 0) save_lora(s.out, adapter, {.base_model = s.model});
     else save_model(s.out, model, ModelFiles::open(s.model));
     double tokens = 0, seconds = 0;
@@ -196,7 +206,6 @@ void learn_embeddings(const Settings& s) {
 void run(const Settings& s) {
     set_log_sink([](void*, LogLevel, std::string_view message) { std::cerr << "tercet: " << message << '\n'; });
     if (!s.test.empty() && s.hold_out > 0) bad_usage("--test and --hold-out exclude each other");
-    if (s.task == "lm" && s.no_dropout) bad_usage("--no-dropout is for encoders; language models are trained without");
     if (s.lora > 0 && !s.train_only.empty()) bad_usage("--lora trains the adapter alone; it goes without --train-only");
     if (s.task == "classify") return classify(s);
     if (s.task == "lm") return learn_to_write(s);
@@ -226,11 +235,12 @@ void add_finetune(CLI::App& app) {
     number("--warmup", s->warmup, "Share of the steps up to it")->check(CLI::Range(0.0, 1.0));
     number("--decay", s->decay, "Weight decay of the matrices")->capture_default_str();
     number("--clip", s->clip, "Largest norm of the gradient; 0: any")->capture_default_str();
-    command->add_flag("--no-dropout", s->no_dropout, "Leave out the dropout that the model's config asks for");
+    command->add_flag("--no-dropout", s->no_dropout, "Leave out the dropout that the model's config and the adapter ask for");
     command->add_option("--train-only", s->train_only, "Train the weights with such names alone, as 'classifier*'; may be given several times")
         ->type_name("PATTERN");
     size("--lora", s->lora, "Train an adapter of this rank, over weights that stay as the file has them");
     number("--lora-alpha", s->lora_alpha, "Its scale; twice the rank unless given");
+    number("--lora-dropout", s->lora_dropout, "The share of what goes into it that is dropped in training");
     command
         ->add_option("--lora-target", s->lora_targets,
                      "A layer that it is for, as q_proj; may be given several times; queries and values unless given")

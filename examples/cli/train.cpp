@@ -164,8 +164,8 @@ void run(const Settings& s) {
     const auto before = std::signal(SIGINT, [](int) { interrupted = true; });
     const auto result = train(
         optimizer, state, [&](TrainingState& now) { return training.random(s.batch, now.generator); },
-        [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {.checkpoint = s.checkpoint}, &state.generator), b.targets); }, options,
-        [&](const TokenBatch& b) { return first_non_finite_layer(model, b.inputs); });
+        [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {.checkpoint = s.checkpoint, .training = &state.generator}), b.targets); },
+        options, [&](const TokenBatch& b) { return first_non_finite_layer(model, b.inputs); });
     std::signal(SIGINT, before);
     bar.clear();
 

@@ -53,7 +53,7 @@ TEST_CASE("checkpoint: a GPT with dropout learns the same bits with less memory"
         const auto ids = Tensor<std::int32_t>::randint(0, 11, {4, 64}, generator);
         trim_memory();
         const auto before = memory_stats().in_use;
-        auto loss = cross_entropy(model(ids, {.checkpoint = again}, &generator), ids);
+        auto loss = cross_entropy(model(ids, {.checkpoint = again, .training = &generator}), ids);
         const auto held = memory_stats().in_use - before;
         loss.backward();
         std::vector<float> all{loss.item()};

@@ -14,7 +14,7 @@ TEST_CASE("the baseline is always there, last, and the best comes first", "[back
         for (const auto kernel : set->f32.unary) CHECK(kernel != nullptr);
         for (const auto kernel : set->f64.unary_backward) CHECK(kernel != nullptr);
         for (const auto kernel : set->f32.binary) CHECK(kernel != nullptr);
-        CHECK(set->stored.dot != nullptr);
+        CHECK(set->stored.dots != nullptr);
     }
 }
 

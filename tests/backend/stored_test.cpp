@@ -54,25 +54,35 @@ TEST_CASE("kernels unpack stored rows to the same numbers as quant does", "[back
     });
 }
 
-TEST_CASE("the dot product with a stored row equals that with the row unpacked", "[backend]") {
+TEST_CASE("the dot products of a stored row with rows of floats equal those with the row unpacked, the same bits however many there are",
+          "[backend]") {
     for_each_isa([] {
         for (const StorageType type : types)
             for (const index_t blocks : {1, 2, 3, 5, 36}) {
-                const index_t n = block_size(type) == 1 ? 9 * blocks : blocks * block_size(type);
+                const index_t n = block_size(type) == 1 ? 9 * blocks : blocks * block_size(type), stride = n + 3;
                 INFO(name_of(type) << " " << n);
                 const auto row = random_row(type, n, 2);
-                std::vector<float> values(static_cast<std::size_t>(n)), x(values.size());
+                std::vector<float> values(static_cast<std::size_t>(n)), x(static_cast<std::size_t>(4 * stride));
                 dequantize(type, std::span(row).subspan(1), values);
                 std::mt19937 random(3);
                 std::normal_distribution<float> normal;
-                double expected = 0, scale = 0;
-                for (std::size_t i = 0; i < x.size(); ++i) {
-                    x[i] = normal(random);
-                    expected += static_cast<double>(x[i]) * static_cast<double>(values[i]);
-                    scale += std::fabs(static_cast<double>(x[i]) * static_cast<double>(values[i]));
+                for (float& v : x) v = normal(random);
+                float together[4], alone = 0;
+                for (const index_t rows : {1, 2, 3, 4}) {
+                    cpu::kernel_set().stored.dots(together, row.data() + 1, type, x.data(), stride, rows, n);
+                    for (index_t r = 0; r < rows; ++r) {
+                        double expected = 0, scale = 0;
+                        for (index_t i = 0; i < n; ++i) {
+                            const double term = static_cast<double>(x[static_cast<std::size_t>(r * stride + i)]) *
+                                                static_cast<double>(values[static_cast<std::size_t>(i)]);
+                            expected += term;
+                            scale += std::fabs(term);
+                        }
+                        CHECK(std::fabs(static_cast<double>(together[r]) - expected) <= 1e-6 * scale);
+                        cpu::kernel_set().stored.dots(&alone, row.data() + 1, type, x.data() + r * stride, stride, 1, n);
+                        CHECK(together[r] == alone);
+                    }
                 }
-                const float got = cpu::kernel_set().stored.dot(row.data() + 1, type, x.data(), n);
-                CHECK(std::fabs(static_cast<double>(got) - expected) <= 1e-6 * scale);
             }
     });
 }

@@ -191,7 +191,8 @@ TEST_CASE("lora: what an adapter's files get wrong is refused by name") {
     CHECK_ERROR(load_lora(changed(dir, R"("peft_type": "LORA")", R"("peft_type": "IA3")")), ErrorCode::unsupported);
     CHECK_ERROR(load_lora(changed(dir, R"("use_dora": false)", R"("use_dora": true)")), ErrorCode::missing_tensor);
     CHECK_ERROR(load_lora(changed(dir, R"("bias": "none")", R"("bias": "all")")), ErrorCode::unsupported);
-    CHECK_ERROR(load_lora(changed(dir, R"("modules_to_save": null)", R"("modules_to_save": ["lm_head"])")), ErrorCode::unsupported);
+    CHECK_ERROR(load_lora(changed(dir, R"("modules_to_save": null)", R"("modules_to_save": ["lm_head"])")), ErrorCode::missing_tensor);
+    CHECK_ERROR(load_lora(changed(dir, R"("lora_dropout": 0.0)", R"("lora_dropout": 1.0)")), ErrorCode::invalid_argument);
     CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("r": 4)")), ErrorCode::shape_mismatch);
     CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("r": 0)")), ErrorCode::shape_mismatch);
     CHECK_ERROR(load_lora(changed(dir, R"("r": 3)", R"("r": "3")")), ErrorCode::bad_json);
@@ -224,15 +225,21 @@ TEST_CASE("lora: what an adapter's files get wrong is refused by name") {
 
 TEST_CASE("make_lora: a new adapter leaves the model as it is, learns, is saved, and PEFT gives the same logits") {
     const auto python = tercet_test::python_with("peft");
-    for (const char* base : {"llama", "gpt2", "gemma3"})
+    struct Adapted {
+        const char* base;
+        std::vector<std::string> targets, whole;
+    };
+    const Adapted some[] = {{"llama", {}, {}}, {"gpt2", {}, {"ln_f"}}, {"gemma3", {}, {}}, {"phi3", {"qkv_proj", "gate_up_proj", "o_proj"}, {}}};
+    for (const auto& [base, targets, whole] : some)
         for (const bool dora : {false, true}) {
             INFO(base << (dora ? ", DoRA" : ", LoRA"));
             auto model = load(base);
             const Expected expected(golden::model_folder(base) + "/expected.safetensors");
             const auto ids = expected.ids("input_ids"), labels = expected.ids("labels");
             const auto before = model(ids);
-            auto adapter = make_lora(model, {.rank = 3, .alpha = 5, .stabilised = dora, .dora = dora, .seed = 2});
-            attach_lora(model, adapter);
+            auto adapter = make_lora(model, {.rank = 3, .alpha = 5, .targets = targets, .stabilised = dora, .dora = dora, .whole = whole, .seed = 2});
+            const auto earlier = attach_lora(model, adapter);
+            CHECK(earlier.weights.size() == 2 * whole.size());  // of a norm, its bias too
             CHECK(golden::deviation(model(ids), before) <= 1e-5);
             const auto loss_of = [&] { return cross_entropy(slice(model(ids), 1, 0, ids.size(1) - 1), labels.slice(1, 1, ids.size(1))); };
             const float first = loss_of().item();
@@ -251,6 +258,9 @@ TEST_CASE("make_lora: a new adapter leaves the model as it is, learns, is saved,
             const auto again = load(base, {.adapter = dir / "adapter"});
             const auto logits = model(ids).detach();
             CHECK(golden::deviation(again(ids), logits) <= 1e-5);
+            detach_lora(model);
+            unmerge_lora(model, earlier);
+            CHECK(golden::deviation(model(ids), before) == 0);
             if (!python) continue;
             const Json got = tercet_test::run_python(*python, R"(
 import json, sys, torch, warnings
@@ -304,4 +314,93 @@ TEST_CASE("make_lora: over quantised weights gradients reach the factors and not
     const TempDir dir;
     CHECK_ERROR(save_weights(module, dir / "x.safetensors"), ErrorCode::invalid_argument);  // an adapter is beside it
     CHECK_ERROR(save_lora("x", LoraAdapter{}), ErrorCode::invalid_argument);
+}
+
+TEST_CASE("lora: dropout is of the terms alone, drawn from the run's generator, and off again outside of training") {
+    for (const std::string base : {"llama", "gpt2", "phi3"})
+        for (const bool dora : {false, true}) {
+            INFO(base << (dora ? ", DoRA" : ", LoRA"));
+            auto model = load(base);
+            const auto ids = Expected(golden::model_folder(base) + "/expected.safetensors").ids("input_ids");
+            const auto plain = model(ids);
+            const auto targets = base == "phi3" ? std::vector<std::string>{"qkv_proj", "down_proj"} : std::vector<std::string>{};
+            auto adapter = make_lora(model, {.rank = 4, .targets = targets, .dora = dora, .dropout = 0.5, .seed = 1});
+            attach_lora(model, adapter);
+            const NoGrad guard;
+            const auto dropped = [&](std::uint64_t seed) {
+                Generator generator(seed);
+                set_lora_training(model, &generator);
+                const auto y = model(ids);
+                set_lora_training(model, nullptr);
+                CHECK(generator.position() > 0);
+                return y;
+            };
+            if (!dora) CHECK(golden::deviation(dropped(3), plain) <= 1e-6);  // B is 0: the layers themselves drop nothing
+            for (auto& pair : adapter.pairs) pair.b.tensor().fill(0.05f);
+            const auto whole = model(ids);
+            CHECK(golden::deviation(dropped(3), whole) > 1e-3);
+            CHECK(golden::deviation(dropped(3), dropped(3)) == 0);
+            CHECK(golden::deviation(dropped(3), dropped(4)) > 0);
+            CHECK(golden::deviation(model(ids), whole) == 0);
+            adapter.dropout->p = 1e-12;  // of so many numbers none is dropped
+            CHECK(golden::deviation(dropped(3), whole) <= 1e-5);
+        }
+    // Backward draws the same again, where blocks are computed anew in it too.
+    auto model = load("llama");
+    const auto ids = Expected(golden::model_folder("llama") + "/expected.safetensors").ids("input_ids");
+    auto adapter = make_lora(model, {.rank = 4, .targets = {"q_proj", "down_proj"}, .dropout = 0.5, .seed = 1});
+    attach_lora(model, adapter);
+    const auto gradients = [&](bool recompute) {
+        Generator generator(3);
+        set_lora_training(model, &generator);
+        cross_entropy(forward(model, ids, {.checkpoint = recompute, .training = &generator}), ids).backward();
+        set_lora_training(model, nullptr);
+        std::vector<float> all;
+        for_each_weight(adapter, [&](const std::string&, Weight& w) {
+            const auto values = w.tensor().grad().to_vector();
+            all.insert(all.end(), values.begin(), values.end());
+        });
+        zero_grad(adapter);
+        return all;
+    };
+    CHECK(gradients(false) == gradients(true));
+    CHECK_ERROR(make_lora(load("llama"), {.dropout = 1}), ErrorCode::invalid_argument);
+}
+
+TEST_CASE("lora: whole weights are saved, read and put in as the model has them, and what cannot be is refused") {
+    const auto ids = Expected(golden::model_folder("gpt2") + "/expected.safetensors").ids("input_ids");
+    for (const auto& whole : std::initializer_list<std::vector<std::string>>{{"attn.c_proj"}, {"c_fc"}, {"ln_1", "ln_2"}}) {
+        INFO(whole[0]);
+        auto model = load("gpt2");
+        auto adapter = make_lora(model, {.rank = 2, .targets = {"c_attn"}, .whole = whole});
+        attach_lora(model, adapter);
+        for (auto& w : adapter.whole) w.weight.tensor() *= Tensor<float>::randn(w.weight.shape());
+        const TempDir dir;
+        save_lora(dir / "adapter", adapter);
+        CHECK(golden::deviation(load("gpt2", {.adapter = dir / "adapter"})(ids), model(ids).detach()) <= 1e-5);
+        auto narrow = load("gpt2", {.activations = Activations::bf16, .adapter = dir / "adapter"});
+        for_each_weight(narrow, [](const std::string&, const Weight& w) {
+            if (w.shape().rank() == 2) CHECK(w.activations() == Activations::bf16);
+        });
+        auto other = load("llama");
+        CHECK_ERROR(attach_lora(other, adapter), ErrorCode::missing_tensor);
+    }
+    // PEFT names "classifier" and "score" for every classifier, which has one of them.
+    const TempDir dir;
+    const auto path = changed(dir, R"("modules_to_save": null)", R"("modules_to_save": ["norm", "score"])", [](auto& tensors) {
+        static const std::vector<float> ones(64, 1.f);
+        tensors.push_back({"base_model.model.model.norm.weight", StorageType::f32, {64}, std::as_bytes(std::span(ones))});
+    });
+    CHECK(load_lora(path).whole_modules == std::vector<std::string>{"norm"});
+    const auto model = load("llama");
+    CHECK_ERROR(make_lora(model, {.whole = {"lm_hea"}}), ErrorCode::invalid_argument);
+    CHECK_ERROR(make_lora(model, {.whole = {"embed_tokens"}}), ErrorCode::unsupported);
+    CHECK_ERROR(make_lora(model, {.targets = {"qkv_proj", "k_proj"}}), ErrorCode::invalid_argument);
+    auto both = make_lora(model, {.targets = {"qkv_proj"}}), one = make_lora(model, {.targets = {"k_proj"}});
+    both.pairs.push_back(one.pairs[0]);
+    auto target = load("llama");
+    CHECK_ERROR(attach_lora(target, both), ErrorCode::invalid_argument);
+    both.pairs.resize(1);  // the second block's are missing now
+    CHECK_ERROR(attach_lora(target, both), ErrorCode::missing_tensor);
+    for_each_weight(target, [](const std::string&, const Weight& w) { CHECK(w.low_rank() == nullptr); });
 }

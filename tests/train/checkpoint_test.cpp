@@ -40,7 +40,7 @@ struct Run {
         ShuffledOrder order(windows.count(), 3);
         for (; state.step < to; ++state.step) {
             const auto batch = windows.windows(order.next(state.data, 3));
-            cross_entropy(model(batch.inputs, {}, &state.generator), batch.targets).backward();
+            cross_entropy(model(batch.inputs, {.training = &state.generator}), batch.targets).backward();
             optimizer->step();
             optimizer->zero_grad();
         }

@@ -70,17 +70,47 @@ TEST_CASE("train_on_texts: a model, and an adapter over weights that stay, learn
             how.batch = 16;
             how.rate = with_adapter ? 2e-2 : 5e-3;
             how.seed = 3;
+            if (with_adapter) how.parameters = parameters_of(adapter);
             const auto held_out = swaps(30, 9);
             const double before = evaluate_texts(model, held_out).mean();
-            const auto result = train_on_texts(model, with_adapter ? parameters_of(adapter) : parameters_of(model), swaps(160, 2), held_out, how);
+            const auto result = train_on_texts(model, swaps(160, 2), held_out, how);
             CHECK(result.evaluations.size() == 6);
             CHECK(result.evaluations.back().measure < 0.5 * before);
             CHECK(evaluate_texts(model, held_out).mean() == result.evaluations.back().measure);
         }
 }
 
+TEST_CASE("train_on_texts: an adapter's dropout is on in the steps, and off when held-out texts are measured and afterwards") {
+    const auto trained = [](bool dropout) {
+        auto model = tiny("llama", false);
+        auto adapter = make_lora(model, {.rank = 4, .dropout = 0.5, .seed = 1});
+        attach_lora(model, adapter);
+        const auto off = [&] {
+            for_each_weight(model, [](const std::string&, const Weight& w) {
+                if (w.low_rank() != nullptr) CHECK(w.low_rank()->dropout->training == nullptr);
+            });
+        };
+        TextTraining how;
+        how.epochs = 2;
+        how.dropout = dropout;
+        how.rate = 1e-2;
+        how.parameters = parameters_of(adapter);
+        how.trainer.on_step = [&](const StepRecord&) { off(); };
+        const auto held_out = swaps(10, 9);
+        const auto result = train_on_texts(model, swaps(40, 2), held_out, how);
+        off();
+        CHECK(evaluate_texts(model, held_out).mean() == result.evaluations.back().measure);
+        return adapter.pairs[0].b.tensor().to_vector();
+    };
+    const auto dropped = trained(true);
+    CHECK(trained(true) == dropped);
+    CHECK(trained(false) != dropped);
+}
+
 TEST_CASE("train_on_texts: nothing to train is an error") {
-    const auto model = tiny("llama", false);
-    CHECK_ERROR(train_on_texts(model, {}, swaps(3, 1)), ErrorCode::invalid_argument);
-    CHECK_ERROR(train_on_texts(tiny("llama"), {}, {}), ErrorCode::invalid_argument);
+    auto fixed = tiny("llama", false), model = tiny("llama");
+    CHECK_ERROR(train_on_texts(fixed, swaps(3, 1)), ErrorCode::invalid_argument);
+    CHECK_ERROR(train_on_texts(model, {}), ErrorCode::invalid_argument);
+    attach_lora(model, make_lora(model));
+    CHECK_ERROR(train_on_texts(model, swaps(3, 1)), ErrorCode::invalid_argument);  // the model's weights, or the adapter's?
 }

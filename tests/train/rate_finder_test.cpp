@@ -12,7 +12,7 @@ namespace {
 RateCurve find(TinyRun& run, const RateFinderOptions& options) {
     return find_rate(
         *run.optimizer, run.state, [&](TrainingState& s) { return run.windows.windows(run.order.next(s.data, 3)); },
-        [&](const TokenBatch& b) { return cross_entropy(run.model(b.inputs, {}, &run.state.generator), b.targets); }, options);
+        [&](const TokenBatch& b) { return cross_entropy(run.model(b.inputs, {.training = &run.state.generator}), b.targets); }, options);
 }
 
 }  // namespace

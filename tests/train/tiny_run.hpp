@@ -30,7 +30,7 @@ struct TinyRun {
         options.steps = to;
         return tercet::train(
             *optimizer, state, [&](TrainingState& s) { return windows.windows(order.next(s.data, 3)); },
-            [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {}, &state.generator), b.targets); }, options);
+            [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {.training = &state.generator}), b.targets); }, options);
     }
     // Weights and the optimiser's state.
     std::vector<float> numbers() const {

@@ -103,7 +103,7 @@ TEST_CASE("training: a whole step, from drawing the batch to the update, asks th
     Optimizer optimizer(parameters_of(model), AdamW{.weight_decay = 0.1}, decay_matrices_only);
     const auto step = [&] {
         const auto batch = windows.random(8, generator);
-        cross_entropy(model(batch.inputs, {}, &generator), batch.targets).backward();
+        cross_entropy(model(batch.inputs, {.training = &generator}), batch.targets).backward();
         clip_gradient_norm(optimizer.parameters(), 1);
         optimizer.step();
         optimizer.zero_grad();

@@ -91,6 +91,28 @@ struct BertBlock {
     }
 };
 
+namespace detail {
+
+// A block of BERT whose parts have other names: Names::visit(block, visitor) tells them.
+template <class Names, class Block>
+struct NamedBlock {
+    Block& block;
+
+    template <class Self, class Visitor>
+    static void visit(Self& self, Visitor&& v) {
+        Names::visit(self.block, v);
+    }
+};
+template <class Names, class Blocks, class Visitor>
+void visit_blocks_as(Blocks& blocks, const std::string& prefix, Visitor&& v) {
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        NamedBlock<Names, std::remove_reference_t<decltype(blocks[i])>> named{blocks[i]};
+        v(prefix + std::to_string(i), named);
+    }
+}
+
+}  // namespace detail
+
 /// A BERT encoder. Names of its weights: embeddings.word_embeddings.weight, encoder.layer.0.attention.self.query.weight, …
 struct Bert {
     BertConfig config;

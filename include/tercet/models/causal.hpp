@@ -5,11 +5,10 @@
 //   if (const Llama* llama = model.as<Llama>()) …     // the family's own struct
 #pragma once
 
+#include "tercet/models/handle.hpp"
 #include "tercet/nn/attention.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -23,6 +22,7 @@ struct ForwardOptions {
     bool last_only = false;                               // logits of the last position alone
     std::vector<Tensor<float>>* hidden_states = nullptr;  // the embeddings, each block's output, the last after the final norm
     bool checkpoint = false;                              // in training: keep each block's input alone for backward, see autograd/checkpoint.hpp
+    Generator* training = nullptr;                        // in training: dropout draws from it; with checkpoint, low-rank terms' too
 };
 
 namespace detail {
@@ -47,11 +47,7 @@ struct TokensBefore {
     // Throws context_overflow when the longest sequence, with `count` more tokens, outgrows the context; 0: there is no end to it. Throws
     // shape_mismatch for packed sequences that are not these tokens.
     void check(std::string_view what, index_t count, index_t context) const {
-        const bool packed = !lengths.empty();
-        const bool fits = !packed || (*std::min_element(lengths.begin(), lengths.end()) > 0 &&
-                                      std::accumulate(lengths.begin(), lengths.end(), index_t{0}) == count);
-        require(fits, ErrorCode::shape_mismatch, what, ": ", lengths.size(), " packed sequences are not the ", count, " tokens");
-        const index_t longest = most + (lengths.empty() ? count : *std::max_element(lengths.begin(), lengths.end()));
+        const index_t longest = most + longest_sequence(what, lengths, 1, count);
         require(context == 0 || longest <= context, ErrorCode::context_overflow, what, ": ", longest, " tokens, the model's context holds ", context);
     }
 };
@@ -66,26 +62,40 @@ inline DecoderContext decoder_context(const ForwardOptions& options) {
 
 }  // namespace detail
 
-/// Any struct with layers(), context(), vocab_size(), visit() and operator()(ids, ForwardOptions), behind a handle: cheap to copy, and copies are
-/// the same model. A const one is immutable, and shared by threads.
-class CausalModel {
+namespace detail {
+
+struct HeldCausal : HeldModel {
+    virtual Tensor<float> forward(const Tensor<std::int32_t>& ids, const ForwardOptions& options) const = 0;
+    virtual index_t layers() const = 0;
+    virtual index_t context() const = 0;
+    virtual index_t vocab_size() const = 0;
+    virtual bool must_reread(index_t before, index_t after) const = 0;
+};
+template <class Family>
+struct HeldDecoder final : Held<HeldCausal, Family> {
+    using Held<HeldCausal, Family>::Held, Held<HeldCausal, Family>::model;
+
+    Tensor<float> forward(const Tensor<std::int32_t>& ids, const ForwardOptions& options) const override { return model(ids, options); }
+    index_t layers() const override { return model.layers(); }
+    index_t context() const override { return model.context(); }
+    index_t vocab_size() const override { return model.vocab_size(); }
+    bool must_reread(index_t before, index_t after) const override {
+        if constexpr (requires { model.must_reread(before, after); }) return model.must_reread(before, after);
+        return false;
+    }
+};
+
+}  // namespace detail
+
+/// A handle on any struct with layers(), context(), vocab_size(), visit() and operator()(ids, ForwardOptions).
+class CausalModel : public ModelHandle<detail::HeldCausal> {
 public:
     /// No model.
     CausalModel() = default;
-    explicit operator bool() const { return held_ != nullptr; }
 
-    template <class Model>
-    requires(!std::is_same_v<Model, CausalModel>) CausalModel(Model model) : held_(std::make_shared<Held<Model>>(std::move(model))) {}
-
-    /// The family's own struct; null when the model is of another family.
-    template <class Model>
-    const Model* as() const {
-        return held_->kind() == &kind_of<Model> ? &static_cast<const Held<Model>&>(*held_).model : nullptr;
-    }
-    template <class Model>
-    Model* as() {
-        return const_cast<Model*>(std::as_const(*this).as<Model>());
-    }
+    template <class Family>
+    requires(!std::is_same_v<Family, CausalModel>) CausalModel(Family model)
+        : ModelHandle(std::make_shared<detail::HeldDecoder<Family>>(std::move(model))) {}
 
     /// ids (B, T), at least one -> logits (B, T, V), or (B, 1, V) with last_only. Throws invalid_argument, index_out_of_range, context_overflow.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
@@ -99,60 +109,13 @@ public:
             ErrorCode::invalid_argument, "forward: packed sequences go without a cache, a mask and last_only");
         return held_->forward(ids, options);
     }
-    /// Whether two handles are on one model.
-    friend bool operator==(const CausalModel& a, const CausalModel& b) { return a.held_ == b.held_; }
     index_t layers() const { return held_->layers(); }
     /// Positions the model was made for; 0 where there is no end to them.
     index_t context() const { return held_->context(); }
     index_t vocab_size() const { return held_->vocab_size(); }
     /// Whether a sequence that grows from `before` tokens to `after` must be read anew, since the tokens in the cache stand at other angles then.
     bool must_reread(index_t before, index_t after) const { return held_->must_reread(before, after); }
-
-    using WeightFunction = std::function<void(const std::string& name, Weight& weight)>;
-    void each_weight(const WeightFunction& f) { held_->each_weight(f); }
-
-private:
-    struct Interface {
-        virtual ~Interface() = default;
-        virtual const void* kind() const = 0;
-        virtual Tensor<float> forward(const Tensor<std::int32_t>& ids, const ForwardOptions& options) const = 0;
-        virtual index_t layers() const = 0;
-        virtual index_t context() const = 0;
-        virtual index_t vocab_size() const = 0;
-        virtual bool must_reread(index_t before, index_t after) const = 0;
-        virtual void each_weight(const WeightFunction& f) = 0;
-    };
-    template <class Model>
-    static constexpr char kind_of = 0;  // its address tells the families apart, without RTTI
-
-    template <class Model>
-    struct Held final : Interface {
-        Model model;
-
-        explicit Held(Model m) : model(std::move(m)) {}
-        const void* kind() const override { return &kind_of<Model>; }
-        Tensor<float> forward(const Tensor<std::int32_t>& ids, const ForwardOptions& options) const override { return model(ids, options); }
-        index_t layers() const override { return model.layers(); }
-        index_t context() const override { return model.context(); }
-        index_t vocab_size() const override { return model.vocab_size(); }
-        bool must_reread(index_t before, index_t after) const override {
-            if constexpr (requires { model.must_reread(before, after); }) return model.must_reread(before, after);
-            return false;
-        }
-        void each_weight(const WeightFunction& f) override { for_each_weight(model, f); }
-    };
-    std::shared_ptr<Interface> held_;
 };
-
-/// As nn/module.hpp has it for modules: so a model behind the handle is trained, saved and counted as they are.
-template <class F>
-void for_each_weight(CausalModel& model, F&& f) {
-    model.each_weight([&](const std::string& name, Weight& w) { f(name, w); });
-}
-template <class F>
-void for_each_weight(const CausalModel& model, F&& f) {
-    CausalModel(model).each_weight([&](const std::string& name, const Weight& w) { f(name, w); });
-}
 
 inline Tensor<float> forward(const CausalModel& model, const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) {
     return model(ids, options);

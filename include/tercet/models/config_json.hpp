@@ -2,7 +2,7 @@
 // reads as well: rope_theta and rope_scaling.
 #pragma once
 
-#include "tercet/io/json.hpp"
+#include "tercet/io/json_text.hpp"
 #include "tercet/models/gemma.hpp"
 #include "tercet/models/gpt2.hpp"
 #include "tercet/models/llama.hpp"
@@ -13,34 +13,6 @@
 namespace tercet::inline TERCET_ABI {
 
 namespace detail {
-
-// A JSON object with a line for each member.
-class ConfigText {
-public:
-    explicit ConfigText(std::string_view indent = "  ") : indent_(indent) {}
-
-    ConfigText& json(std::string_view key, const std::string& value) {
-        (((text_ += text_.empty() ? "{\n" : ",\n") += indent_) += quote_json(key)) += ": " + value;
-        return *this;
-    }
-    ConfigText& number(std::string_view key, double value) { return json(key, real_to_json(value)); }
-    ConfigText& number(std::string_view key, float value) { return json(key, real_to_json(value)); }
-    ConfigText& count(std::string_view key, index_t value) { return json(key, std::to_string(value)); }
-    ConfigText& count(std::string_view key, double value) { return count(key, static_cast<index_t>(std::llround(value))); }
-    ConfigText& flag(std::string_view key, bool value) { return json(key, value ? "true" : "false"); }
-    ConfigText& string(std::string_view key, std::string_view value) { return json(key, quote_json(value)); }
-    template <class List, class One>
-    ConfigText& list(std::string_view key, const List& values, const One& one) {
-        std::string all;
-        for (const auto& value : values) (all += all.empty() ? "" : ", ") += one(value);
-        return json(key, "[" + all + "]");
-    }
-    std::string text() const { return text_ + "\n}\n"; }
-
-private:
-    std::string text_;
-    std::string_view indent_;
-};
 
 inline const char* activation_name(UnaryOp activation) {
     switch (activation) {
@@ -53,10 +25,10 @@ inline const char* activation_name(UnaryOp activation) {
     fail(ErrorCode::unsupported, "config.json: the activation has no name there");
 }
 
-inline void add_rope(ConfigText& config, const RopeConfig& rope, index_t head_dim, index_t context) {
+inline void add_rope(JsonText& config, const RopeConfig& rope, index_t head_dim, index_t context) {
     config.number("rope_theta", rope.theta);
     if (rope.channels != head_dim) config.number("partial_rotary_factor", static_cast<double>(rope.channels) / static_cast<double>(head_dim));
-    ConfigText scaling("    ");
+    JsonText scaling("    ");
     const auto number = [](double value) { return real_to_json(value); };
     if (const auto* linear = std::get_if<RopeLinear>(&rope.scaling)) {
         scaling.string("rope_type", "linear").number("factor", linear->factor);
@@ -80,14 +52,12 @@ inline void add_rope(ConfigText& config, const RopeConfig& rope, index_t head_di
         config.json("rope_scaling", "null");
         return;
     }
-    std::string text = scaling.text();
-    text.replace(text.size() - 3, 3, "\n  }");
-    config.json("rope_scaling", text);
+    config.json("rope_scaling", scaling.nested());
 }
 
 // What the families of Llama and Gemma have in common.
 template <class Config>
-void add_decoder(ConfigText& config, const Config& c) {
+void add_decoder(JsonText& config, const Config& c) {
     config.count("vocab_size", c.vocab_size).count("hidden_size", c.hidden_size).count("intermediate_size", c.intermediate_size);
     config.count("num_hidden_layers", c.layers).count("num_attention_heads", c.heads).count("num_key_value_heads", c.kv_heads);
     const auto* dynamic = std::get_if<RopeDynamic>(&c.rope.scaling);  // whose c.context is as far as it grows
@@ -105,7 +75,7 @@ void add_decoder(ConfigText& config, const Config& c) {
 
 /// For a GPT-2.
 inline std::string config_json(const Gpt2Config& c) {
-    detail::ConfigText config;
+    JsonText config;
     config.json("architectures", "[\"GPT2LMHeadModel\"]").string("model_type", "gpt2");
     config.string("activation_function", c.activation == UnaryOp::gelu_tanh ? "gelu_new" : detail::activation_name(c.activation));
     config.count("vocab_size", c.vocab_size).count("n_positions", c.context).count("n_embd", c.hidden_size).count("n_layer", c.layers);
@@ -127,7 +97,7 @@ inline std::string config_json(const LlamaConfig& c, std::string_view type) {
     const bool fits = c.qk_norm == (type == "qwen3") && (qwen2 ? c.qkv_bias && !c.out_bias : c.qkv_bias == c.out_bias && (biases || !c.qkv_bias)) &&
                       (!c.mlp_bias || type == "llama") && (c.windows.empty() || type != "llama");
     require(fits, ErrorCode::unsupported, "config.json: the model has biases, norms or windows that ", type, " does not have");
-    detail::ConfigText config;
+    JsonText config;
     config.json("architectures", "[\"" + std::string(at->second) + "ForCausalLM\"]").string("model_type", type);
     config.string("hidden_act", detail::activation_name(c.activation));
     detail::add_decoder(config, c);
@@ -143,7 +113,7 @@ inline std::string config_json(const GemmaConfig& c, std::string_view type) {
     constexpr std::pair<std::string_view, std::string_view> classes[] = {{"gemma", "Gemma"}, {"gemma2", "Gemma2"}, {"gemma3_text", "Gemma3"}};
     const auto at = std::find_if(std::begin(classes), std::end(classes), [&](const auto& row) { return row.first == type; });
     require(at != std::end(classes), ErrorCode::unsupported, "config.json: '", type, "' is no Gemma");
-    detail::ConfigText config;
+    JsonText config;
     config.json("architectures", "[\"" + std::string(at->second) + "ForCausalLM\"]").string("model_type", type);
     config.string("hidden_activation", detail::activation_name(c.activation));
     detail::add_decoder(config, c);

@@ -176,6 +176,7 @@ inline Gpt2Config gpt2_config(const Json& config, const std::string& source) {
     c.activation = r.activation("activation_function", "gelu_new");
     c.scaled_scores = r.flag("scale_attn_weights", true);
     c.scaled_by_layer = r.flag("scale_attn_by_inverse_layer_idx", false);
+    c.dropout = r.share("resid_pdrop", 0.1);
     detail::check_divides(c.hidden_size, c.heads, source);
     return c;
 }

@@ -8,13 +8,9 @@ namespace tercet::inline TERCET_ABI {
 namespace detail {
 
 // A block of BERT by DistilBERT's names.
-template <class Block>
-struct DistilBertNames {
-    Block& block;
-
-    template <class Self, class Visitor>
-    static void visit(Self& self, Visitor&& v) {
-        auto& b = self.block;
+struct DistilBertBlock {
+    template <class Block, class Visitor>
+    static void visit(Block& b, Visitor&& v) {
         v("attention.q_lin", b.self.query);
         v("attention.k_lin", b.self.key);
         v("attention.v_lin", b.self.value);
@@ -37,10 +33,7 @@ struct DistilBert : Bert {
         v("embeddings.word_embeddings", self.word_embeddings);
         v("embeddings.position_embeddings", self.position_embeddings);
         v("embeddings.LayerNorm", self.embedding_norm);
-        for (std::size_t i = 0; i < self.blocks.size(); ++i) {
-            detail::DistilBertNames<std::remove_reference_t<decltype(self.blocks[i])>> names{self.blocks[i]};
-            v("transformer.layer." + std::to_string(i), names);
-        }
+        detail::visit_blocks_as<detail::DistilBertBlock>(self.blocks, "transformer.layer.", v);
     }
 };
 

@@ -36,16 +36,8 @@ struct EncoderOutputs {
 /// ids.
 inline void check_inputs(std::string_view what, const Tensor<std::int32_t>& ids, const EncoderInputs& inputs, index_t context) {
     require(ids.rank() == 2, ErrorCode::shape_mismatch, what, ": ids must be (batch, tokens), not ", ids.shape());
-    const auto lengths = inputs.lengths;
-    const bool packed = !lengths.empty();
-    if (packed) {
-        const bool positive = *std::min_element(lengths.begin(), lengths.end()) > 0;
-        require(positive && ids.size(0) == 1 && std::accumulate(lengths.begin(), lengths.end(), index_t{0}) == ids.size(1) &&
-                    inputs.attention_mask == nullptr,
-                ErrorCode::shape_mismatch, what, ": ", lengths.size(), " packed sequences do not fill ids ", ids.shape(),
-                inputs.attention_mask == nullptr ? "" : " and a mask");
-    }
-    const index_t longest = packed ? *std::max_element(lengths.begin(), lengths.end()) : ids.size(1);
+    require(inputs.lengths.empty() || inputs.attention_mask == nullptr, ErrorCode::shape_mismatch, what, ": packed sequences need no mask");
+    const index_t longest = detail::longest_sequence(what, inputs.lengths, ids.size(0), ids.size(1));
     require(longest <= context, ErrorCode::context_overflow, what, ": ", longest, " tokens, the model's context holds ", context);
     require(inputs.attention_mask == nullptr || inputs.attention_mask->shape() == ids.shape(), ErrorCode::shape_mismatch, what,
             ": the attention mask does not fit ids ", ids.shape());

@@ -111,13 +111,12 @@ struct Gpt2 {
     index_t context() const { return config.context; }
     index_t vocab_size() const { return config.vocab_size; }
 
-    /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. With a generator, the config's dropout is applied, for training.
-    /// Throws context_overflow when the tokens outgrow the model's context.
-    Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}, Generator* training = nullptr) const {
+    /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. Throws context_overflow when the tokens outgrow the model's context.
+    Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         const index_t T = ids.size(1);
         const detail::TokensBefore before(options);
         before.check("gpt2", T, config.context);
-        const auto drop = [p = config.dropout, training](const Tensor<float>& x) {
+        const auto drop = [p = config.dropout, training = options.training](const Tensor<float>& x) {
             return training != nullptr && p > 0 ? dropout(x, p, *training) : x;
         };
         auto context = detail::decoder_context(options);
@@ -131,7 +130,7 @@ struct Gpt2 {
             const auto block = [&block = h[static_cast<std::size_t>(i)], context, drop, i](const Tensor<float>& in) {
                 return block(in, context, i, drop);
             };
-            x = options.checkpoint ? checkpoint(block, x, training) : block(x);
+            x = options.checkpoint ? checkpoint(block, x, options.training) : block(x);
         }
         x = ln_f(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);

@@ -84,7 +84,7 @@ struct Llama {
                 here.angles = &angles;
                 return block(in, here, i);
             };
-            x = options.checkpoint ? checkpoint(block, x) : block(x);
+            x = options.checkpoint ? checkpoint(block, x, options.training) : block(x);
         }
         x = norm(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);

@@ -8,13 +8,9 @@ namespace tercet::inline TERCET_ABI {
 namespace detail {
 
 // A block of BERT by MPNet's names.
-template <class Block>
-struct MpNetNames {
-    Block& block;
-
-    template <class Self, class Visitor>
-    static void visit(Self& self, Visitor&& v) {
-        auto& b = self.block;
+struct MpNetBlock {
+    template <class Block, class Visitor>
+    static void visit(Block& b, Visitor&& v) {
         v("attention.attn.q", b.self.query);
         v("attention.attn.k", b.self.key);
         v("attention.attn.v", b.self.value);
@@ -36,10 +32,7 @@ struct MpNet : Bert {
         v("embeddings.word_embeddings", self.word_embeddings);
         v("embeddings.position_embeddings", self.position_embeddings);
         v("embeddings.LayerNorm", self.embedding_norm);
-        for (std::size_t i = 0; i < self.blocks.size(); ++i) {
-            detail::MpNetNames<std::remove_reference_t<decltype(self.blocks[i])>> names{self.blocks[i]};
-            v("encoder.layer." + std::to_string(i), names);
-        }
+        detail::visit_blocks_as<detail::MpNetBlock>(self.blocks, "encoder.layer.", v);
         v("encoder.relative_attention_bias", self.relative_attention_bias);
         v("pooler.dense", self.pooler);
     }

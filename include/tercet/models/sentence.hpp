@@ -150,8 +150,9 @@ inline Tensor<float> pool(const Tensor<float>& hidden, const Tensor<std::uint8_t
 
 /// Hidden states (1, N, C) of packed sequences of these lengths -> (sequences, C). Throws shape_mismatch.
 inline Tensor<float> pool(const Tensor<float>& hidden, std::span<const index_t> lengths, Pooling pooling) {
-    require(hidden.rank() == 3 && hidden.size(0) == 1 && std::accumulate(lengths.begin(), lengths.end(), index_t{0}) == hidden.size(1),
-            ErrorCode::shape_mismatch, "pool: hidden states ", hidden.shape(), " of ", lengths.size(), " packed sequences");
+    require(hidden.rank() == 3 && !lengths.empty(), ErrorCode::shape_mismatch, "pool: hidden states ", hidden.shape(), " of ", lengths.size(),
+            " packed sequences");
+    detail::longest_sequence("pool", lengths, hidden.size(0), hidden.size(1));
     const index_t C = hidden.size(2);
     const auto x = hidden.detach().contiguous();
     auto y = Tensor<float>::zeros({static_cast<index_t>(lengths.size()), C});

@@ -5,10 +5,8 @@
 //   logits  = decode(target, encoded)         (B, T, V), position t tells of target t + 1
 #pragma once
 
+#include "tercet/models/handle.hpp"
 #include "tercet/nn/kv_cache.hpp"
-#include "tercet/nn/module.hpp"
-
-#include <functional>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -30,18 +28,38 @@ struct DecodeInputs {
     std::vector<Tensor<float>>* hidden_states = nullptr;
 };
 
-/// Any struct with encode(), decode(), decoder_layers(), context(), vocab_size(), start_token() and visit(), behind a handle: cheap to copy, and
-/// copies are the same model. A const one is immutable, and shared by threads.
-class Seq2SeqModel {
-public:
-    template <class Model>
-    requires(!std::is_same_v<Model, Seq2SeqModel>) Seq2SeqModel(Model model) : held_(std::make_shared<Held<Model>>(std::move(model))) {}
+namespace detail {
 
-    /// The family's own struct; null when the model is of another family.
-    template <class Model>
-    const Model* as() const {
-        return held_->kind() == &kind_of<Model> ? &static_cast<const Held<Model>&>(*held_).model : nullptr;
+struct HeldSeq2Seq : HeldModel {
+    virtual Tensor<float> encode(const Tensor<std::int32_t>& ids, const EncodeInputs& inputs) const = 0;
+    virtual Tensor<float> decode(const Tensor<std::int32_t>& ids, const Tensor<float>& encoded, const DecodeInputs& inputs) const = 0;
+    virtual index_t decoder_layers() const = 0;
+    virtual index_t context() const = 0;
+    virtual index_t vocab_size() const = 0;
+    virtual std::int32_t start_token() const = 0;
+};
+template <class Family>
+struct HeldEncoderDecoder final : Held<HeldSeq2Seq, Family> {
+    using Held<HeldSeq2Seq, Family>::Held, Held<HeldSeq2Seq, Family>::model;
+
+    Tensor<float> encode(const Tensor<std::int32_t>& ids, const EncodeInputs& inputs) const override { return model.encode(ids, inputs); }
+    Tensor<float> decode(const Tensor<std::int32_t>& ids, const Tensor<float>& encoded, const DecodeInputs& inputs) const override {
+        return model.decode(ids, encoded, inputs);
     }
+    index_t decoder_layers() const override { return model.decoder_layers(); }
+    index_t context() const override { return model.context(); }
+    index_t vocab_size() const override { return model.vocab_size(); }
+    std::int32_t start_token() const override { return model.start_token(); }
+};
+
+}  // namespace detail
+
+/// A handle on any struct with encode(), decode(), decoder_layers(), context(), vocab_size(), start_token() and visit().
+class Seq2SeqModel : public ModelHandle<detail::HeldSeq2Seq> {
+public:
+    template <class Family>
+    requires(!std::is_same_v<Family, Seq2SeqModel>) Seq2SeqModel(Family model)
+        : ModelHandle(std::make_shared<detail::HeldEncoderDecoder<Family>>(std::move(model))) {}
 
     /// ids (B, S), at least one -> (B, S, C). Throws invalid_argument, index_out_of_range, context_overflow, shape_mismatch.
     Tensor<float> encode(const Tensor<std::int32_t>& ids, const EncodeInputs& inputs = {}) const {
@@ -62,9 +80,6 @@ public:
     /// What the decoder begins with.
     std::int32_t start_token() const { return held_->start_token(); }
 
-    using WeightFunction = std::function<void(const std::string& name, Weight& weight)>;
-    void each_weight(const WeightFunction& f) { held_->each_weight(f); }
-
 private:
     static void check(const Tensor<std::int32_t>& ids, const Tensor<std::uint8_t>* mask, const Shape& source) {
         require(ids.rank() == 2 && ids.numel() > 0, ErrorCode::invalid_argument, "forward: ids must be (batch, tokens) with at least one token, not ",
@@ -72,49 +87,7 @@ private:
         require(mask == nullptr || mask->shape() == source, ErrorCode::shape_mismatch, "forward: the attention mask does not fit the source ",
                 source);
     }
-
-    struct Interface {
-        virtual ~Interface() = default;
-        virtual const void* kind() const = 0;
-        virtual Tensor<float> encode(const Tensor<std::int32_t>& ids, const EncodeInputs& inputs) const = 0;
-        virtual Tensor<float> decode(const Tensor<std::int32_t>& ids, const Tensor<float>& encoded, const DecodeInputs& inputs) const = 0;
-        virtual index_t decoder_layers() const = 0;
-        virtual index_t context() const = 0;
-        virtual index_t vocab_size() const = 0;
-        virtual std::int32_t start_token() const = 0;
-        virtual void each_weight(const WeightFunction& f) = 0;
-    };
-    template <class Model>
-    static constexpr char kind_of = 0;  // its address tells the families apart, without RTTI
-
-    template <class Model>
-    struct Held final : Interface {
-        Model model;
-
-        explicit Held(Model m) : model(std::move(m)) {}
-        const void* kind() const override { return &kind_of<Model>; }
-        Tensor<float> encode(const Tensor<std::int32_t>& ids, const EncodeInputs& inputs) const override { return model.encode(ids, inputs); }
-        Tensor<float> decode(const Tensor<std::int32_t>& ids, const Tensor<float>& encoded, const DecodeInputs& inputs) const override {
-            return model.decode(ids, encoded, inputs);
-        }
-        index_t decoder_layers() const override { return model.decoder_layers(); }
-        index_t context() const override { return model.context(); }
-        index_t vocab_size() const override { return model.vocab_size(); }
-        std::int32_t start_token() const override { return model.start_token(); }
-        void each_weight(const WeightFunction& f) override { for_each_weight(model, f); }
-    };
-    std::shared_ptr<Interface> held_;
 };
-
-/// As nn/module.hpp has it for modules: so a model behind the handle is trained, saved and counted as they are.
-template <class F>
-void for_each_weight(Seq2SeqModel& model, F&& f) {
-    model.each_weight([&](const std::string& name, Weight& w) { f(name, w); });
-}
-template <class F>
-void for_each_weight(const Seq2SeqModel& model, F&& f) {
-    Seq2SeqModel(model).each_weight([&](const std::string& name, const Weight& w) { f(name, w); });
-}
 
 /// source (B, S) and target (B, T) -> logits (B, T, V). Throws what encode() and decode() do.
 inline Tensor<float> forward(const Seq2SeqModel& model, const Tensor<std::int32_t>& source, const Tensor<std::int32_t>& target,

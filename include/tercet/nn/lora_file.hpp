@@ -1,8 +1,10 @@
 // Adapters' files, as the PEFT library writes and reads them: adapter_config.json, and adapter_model.safetensors with the tensors
 //
 //   base_model.model.<module>.lora_A.weight (r, in), .lora_B.weight (out, r), and for DoRA .lora_magnitude_vector (out)
+//   base_model.model.<weight>, whole, of the modules that modules_to_save names
 #pragma once
 
+#include "tercet/io/json_text.hpp"
 #include "tercet/nn/lora.hpp"
 #include "tercet/nn/save.hpp"
 
@@ -37,7 +39,7 @@ inline void check_lora_config(const Json& config, const std::string& source) {
         const bool on = value != nullptr && !value->is_null() && !(value->is_bool() && !value->as_bool());
         require(!on, ErrorCode::unsupported, source, ": ", key, " is not supported");
     }
-    for (const char* key : {"modules_to_save", "layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens"}) {
+    for (const char* key : {"layer_replication", "target_parameters", "trainable_token_indices", "alora_invocation_tokens"}) {
         const Json* value = config.find(key);
         require(value == nullptr || value->is_null() || ((value->is_array() || value->is_object()) && value->size() == 0), ErrorCode::unsupported,
                 source, ": ", key, " is not supported");
@@ -46,8 +48,8 @@ inline void check_lora_config(const Json& config, const std::string& source) {
     require(bias == "none", ErrorCode::unsupported, source, ": trained biases (bias ", excerpt(bias), ") are not supported");
 }
 
-// The module and part (0: A, 1: B, 2: magnitudes) that a tensor of an adapter belongs to.
-inline std::pair<std::string, int> lora_place(const StoredTensor& t, const std::string& source) {
+// The module and part (0: A, 1: B, 2: magnitudes) that a tensor of an adapter belongs to; or the weight that it is as a whole, and 3.
+inline std::pair<std::string, int> lora_place(const StoredTensor& t, const std::vector<std::string>& whole_modules, const std::string& source) {
     constexpr std::string_view prefix = "base_model.model.", endings[] = {".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"};
     const std::string_view name = t.name;
     for (const int factor : {0, 1, 2}) {
@@ -57,6 +59,9 @@ inline std::pair<std::string, int> lora_place(const StoredTensor& t, const std::
                 " ", t.shape, " is no factor of a low-rank term");
         return {std::string(name.substr(prefix.size(), name.size() - prefix.size() - ending.size())), factor};
     }
+    if (name.starts_with(prefix))
+        for (const auto& module : whole_modules)
+            if (is_within(module, name.substr(prefix.size()))) return {std::string(name.substr(prefix.size())), 3};
     const bool known = name.find("lora_embedding_") != std::string_view::npos;
     fail(known ? ErrorCode::unsupported : ErrorCode::surplus_tensor, source, ": tensor ", excerpt(name), " ", t.shape,
          known ? ": adapters of embeddings are not supported" : " is no factor of a low-rank term");
@@ -65,28 +70,43 @@ inline std::pair<std::string, int> lora_place(const StoredTensor& t, const std::
 }  // namespace detail
 
 /// Reads a PEFT adapter's directory. Throws io, bad_json, missing_key, unsupported for other kinds of adapters, missing_tensor for an A without
-/// its B, surplus_tensor, and shape_mismatch where the factors' rank is not the config's.
+/// its B, or none of modules_to_save, surplus_tensor, invalid_argument for a dropout outside [0, 1), and shape_mismatch where the factors' rank is
+/// not the config's.
 inline LoraAdapter load_lora(const std::string& directory, const LoraLoading& how = {}) {
     const std::string folder = directory.ends_with('/') ? directory : directory + "/";
     const Json config = read_json_file(folder + "adapter_config.json");
     LoraAdapter adapter{folder + "adapter_model.safetensors", {}};
     detail::check_lora_config(config, folder + "adapter_config.json");
+    if (const Json* modules = config.find("modules_to_save"); modules != nullptr && !modules->is_null())
+        for (const auto& module : modules->elements()) adapter.whole_modules.push_back(module.as_string());
     const auto file = Safetensors::open(adapter.source, {how.map, how.stop});
 
     std::unordered_map<std::string, std::size_t> places;
     for (const auto& t : file.tensors()) {
-        const auto [module, factor] = detail::lora_place(t, adapter.source);
+        const auto [module, factor] = detail::lora_place(t, adapter.whole_modules, adapter.source);
+        if (factor == 3) {
+            adapter.whole.push_back({module, Weight(t.shape, detail::order_of(module))});
+            continue;
+        }
         const auto [place, fresh] = places.emplace(module, adapter.pairs.size());
         if (fresh) adapter.pairs.push_back({module, Weight(Shape{0, 0}), Weight(Shape{0, 0})});
         auto& pair = adapter.pairs[place->second];
         (factor == 0 ? pair.a : factor == 1 ? pair.b : pair.magnitude) = Weight(t.shape);
     }
-    require(!adapter.pairs.empty(), ErrorCode::missing_tensor, adapter.source, ": the adapter has no tensors");
+    require(!adapter.pairs.empty(), ErrorCode::missing_tensor, adapter.source, ": the adapter has no low-rank terms");
+    require(adapter.whole_modules.empty() || !adapter.whole.empty(), ErrorCode::missing_tensor, adapter.source,
+            ": modules_to_save names modules, and no tensor is of one");
+    std::erase_if(adapter.whole_modules, [&](const std::string& module) {  // PEFT names "classifier" and "score" where one of them is there
+        return std::none_of(adapter.whole.begin(), adapter.whole.end(), [&](const auto& w) { return detail::is_within(module, w.name); });
+    });
     load_weights(adapter, {adapter.source, file.tensors(), file.owner()}, {.trainable = true, .stop = how.stop});
     set_trainable(adapter, how.trainable);
 
     adapter.rank = static_cast<double>(config.at("r").as_int());
     adapter.alpha = config.get_or("lora_alpha", 8.0);
+    adapter.dropout->p = config.get_or("lora_dropout", 0.0);
+    require(adapter.dropout->p >= 0 && adapter.dropout->p < 1, ErrorCode::invalid_argument, folder, "adapter_config.json: lora_dropout ",
+            adapter.dropout->p, " is not in [0, 1)");
     adapter.stabilised = config.get_or("use_rslora", false);
     adapter.in_out = config.get_or("fan_in_fan_out", false);
     const bool dora = config.get_or("use_dora", false);
@@ -118,26 +138,25 @@ struct LoraSaving {
 inline void save_lora(const std::string& directory, const LoraAdapter& adapter, const LoraSaving& how = {}) {
     require(!adapter.pairs.empty(), ErrorCode::invalid_argument, "save_lora: the adapter has no pairs");
     const auto number = [](double value) { return detail::number_to_json(value); };
-    std::string targets, ranks, alphas;
-    const auto add = [](std::string& list, const std::string& item) { list += (list.empty() ? "" : ", ") + item; };
-    for (const auto& target : adapter.targets) add(targets, quote_json(target));
+    JsonText ranks("    "), alphas("    ");
+    std::vector<std::string> targets = adapter.targets;
     for (const auto& pair : adapter.pairs) {
         const auto r = static_cast<double>(pair.a.shape()[0]);
         const double alpha = static_cast<double>(pair.scaling) * (adapter.stabilised ? std::sqrt(r) : r);
-        if (adapter.targets.empty()) add(targets, quote_json(pair.module));
-        if (r != adapter.rank) add(ranks, quote_json(pair.module) + ": " + number(r));
-        if (static_cast<float>(adapter.scaling(r, adapter.alpha)) != pair.scaling) add(alphas, quote_json(pair.module) + ": " + number(alpha));
+        if (adapter.targets.empty()) targets.push_back(pair.module);
+        if (r != adapter.rank) ranks.json(pair.module, number(r));
+        if (static_cast<float>(adapter.scaling(r, adapter.alpha)) != pair.scaling) alphas.json(pair.module, number(alpha));
     }
-    const auto flag = [](bool on) { return on ? "true" : "false"; };
-    const std::string config = "{\n  \"peft_type\": \"LORA\",\n  \"task_type\": " + quote_json(how.task_type) +
-                               ",\n  \"base_model_name_or_path\": " + quote_json(how.base_model) + ",\n  \"r\": " + number(adapter.rank) +
-                               ",\n  \"lora_alpha\": " + number(adapter.alpha) +
-                               ",\n  \"lora_dropout\": 0.0,\n  \"bias\": \"none\",\n  \"use_rslora\": " + flag(adapter.stabilised) +
-                               ",\n  \"use_dora\": " + flag(adapter.pairs[0].magnitude.wanted()) +
-                               ",\n  \"fan_in_fan_out\": " + flag(adapter.in_out) + ",\n  \"inference_mode\": true,\n  \"target_modules\": [" +
-                               targets + "],\n  \"rank_pattern\": {" + ranks + "},\n  \"alpha_pattern\": {" + alphas + "}\n}\n";
+    JsonText config;
+    config.string("peft_type", "LORA").string("task_type", how.task_type).string("base_model_name_or_path", how.base_model);
+    config.json("r", number(adapter.rank)).json("lora_alpha", number(adapter.alpha)).number("lora_dropout", adapter.dropout->p);
+    config.string("bias", "none").flag("use_rslora", adapter.stabilised).flag("use_dora", adapter.pairs[0].magnitude.wanted());
+    config.flag("fan_in_fan_out", adapter.in_out).flag("inference_mode", true).list("target_modules", targets, quote_json);
+    config.json("rank_pattern", ranks.nested()).json("alpha_pattern", alphas.nested());
+    if (adapter.whole_modules.empty()) config.json("modules_to_save", "null");
+    else config.list("modules_to_save", adapter.whole_modules, quote_json);
     make_directory(directory);
-    write_file_atomically(join_path(directory, "adapter_config.json"), config);
+    write_file_atomically(join_path(directory, "adapter_config.json"), config.text());
     save_weights(adapter, join_path(directory, "adapter_model.safetensors"));
 }
 

@@ -9,8 +9,10 @@
 // A weight of any of these types may carry a low-rank term beside it (nn/lora.hpp), which linear() adds.
 #pragma once
 
+#include "tercet/ops/dropout.hpp"
 #include "tercet/ops/embedding.hpp"
 #include "tercet/ops/matmul.hpp"
+#include "tercet/ops/shape.hpp"
 #include "tercet/quant/convert.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -18,14 +20,24 @@ namespace tercet::inline TERCET_ABI {
 /// Which way a matrix is written: (out, in), as Linear has it, or (in, out), as GPT-2's Conv1D.
 enum class WeightOrder { out_in, in_out };
 
+/// Dropout of what goes into low-rank terms (Hu et al. 2021, appendix D).
+struct LowRankDropout {
+    double p = 0;
+    Generator* training = nullptr;  // in training: it draws from this; without it there is none
+};
+
 /// What an adapter has learnt beside a weight W (out, in): W + s · B A (LoRA; Hu et al. 2021, section 4.1). With magnitudes m (DoRA; Liu et al. 2024,
 /// eq. 5), each row of that has the length m says: m · (W + s · B A) / ‖W + s · B A‖.
+/// Where several weights are one matrix for the adapter, as Phi-3's query, key and value, b and the magnitudes have the rows of all, `first` says
+/// which are this weight's, and dropout is drawn for each weight by itself.
 struct LowRank {
     Tensor<float> a;  // (r, in)
-    Tensor<float> b;  // (out, r)
+    Tensor<float> b;  // (out, r), or more rows
     float scaling = 1;
-    Tensor<float> magnitude{};  // (out), or none
-    Tensor<float> norms{};      // (out): the rows' lengths, where nothing that they depend on changes any more; else they are computed each time
+    Tensor<float> magnitude{};                  // a number for each row of b, or none
+    Tensor<float> norms{};                      // (out): the rows' lengths, where nothing that they depend on changes; else computed each time
+    index_t first = 0;                          // the row of b and of the magnitudes that is the weight's first
+    std::shared_ptr<LowRankDropout> dropout{};  // in training
 };
 
 class Weight {
@@ -134,12 +146,13 @@ public:
             require(shape_.rank() == 2, ErrorCode::invalid_argument, "weight: a low-rank term for a weight of shape ", shape_,
                     ", which is no matrix");
             const Shape &a = term->a.shape(), &b = term->b.shape();
-            require(a.rank() == 2 && b.rank() == 2 && a[0] == b[1] && a[1] == in_features() && b[0] == out_features(), ErrorCode::shape_mismatch,
-                    "weight: low-rank factors A ", a, " and B ", b, " do not fit a weight of ", in_features(), " inputs and ", out_features(),
-                    " outputs");
-            for (const auto* rows : {&term->magnitude, &term->norms})
-                require(rows->storage() == nullptr || rows->shape() == Shape{out_features()}, ErrorCode::shape_mismatch, "weight: magnitudes ",
-                        rows->shape(), " for ", out_features(), " outputs");
+            require(
+                a.rank() == 2 && b.rank() == 2 && a[0] == b[1] && a[1] == in_features() && term->first >= 0 && b[0] >= term->first + out_features(),
+                ErrorCode::shape_mismatch, "weight: low-rank factors A ", a, " and B ", b, " do not fit a weight of ", in_features(), " inputs and ",
+                out_features(), " outputs");
+            const auto fits = [&](const Tensor<float>& rows, index_t count) { return rows.storage() == nullptr || rows.shape() == Shape{count}; };
+            require(fits(term->magnitude, b[0]) && fits(term->norms, out_features()), ErrorCode::shape_mismatch, "weight: magnitudes ",
+                    term->magnitude.shape(), " and norms ", term->norms.shape(), " for ", out_features(), " outputs");
         }
         low_rank_ = std::move(term);
     }
@@ -266,11 +279,17 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
         x, bias.tensor());
 }
 
+// The rows of a term's B, or of its magnitudes, that are this weight's.
+inline Tensor<float> own_rows(const Tensor<float>& rows, const LowRank& term, const Weight& weight) {
+    const index_t out = weight.out_features();
+    return rows.size(0) == out ? rows : slice(rows, 0, term.first, term.first + out);
+}
+
 // The rows' lengths ‖W + s · B A‖, (out): a constant where gradients are concerned (Liu et al. 2024, section 4.3).
 inline Tensor<float> adapted_norms(const Weight& weight, const LowRank& term) {
     const NoGrad guard;
     const index_t out = weight.out_features(), in = weight.in_features();
-    const auto change = matmul(term.b, term.a) * term.scaling;  // (out, in)
+    const auto change = matmul(own_rows(term.b, term, weight), term.a) * term.scaling;  // (out, in)
     auto norms = Tensor<float>::empty({out});
     float* to = norms.mutable_data();
     Device::for_rows(out, in, [&](index_t r) {
@@ -286,13 +305,17 @@ inline Tensor<float> adapted_norms(const Weight& weight, const LowRank& term) {
     return norms;
 }
 
-// x (W + …)ᵀ + b, with the low-rank term.
+// x (W + …)ᵀ + b, with the low-rank term. Dropout is of what goes into the term; with DoRA's magnitudes y = W x + b + (m/n − 1) W x' + m/n · s B A
+// x', x' = dropout(x), n the norms, as PEFT has it.
 inline Tensor<float> linear_adapted(const Tensor<float>& x, const Weight& weight, const Weight& bias) {
     const auto& term = *weight.low_rank();
-    const auto change = linear(linear(x, term.a) * term.scaling, term.b);
+    const bool drops = term.dropout != nullptr && term.dropout->p > 0 && term.dropout->training != nullptr;
+    const auto in = drops ? dropout(x, term.dropout->p, *term.dropout->training) : x;
+    const auto change = linear(linear(in, term.a) * term.scaling, own_rows(term.b, term, weight));
     if (term.magnitude.storage() == nullptr) return linear_alone(x, weight, bias, {}) + change;
-    const auto norms = term.norms.storage() != nullptr ? term.norms : adapted_norms(weight, term);
-    const auto y = (linear_alone(x, weight, {}, {}) + change) * (term.magnitude / norms);
+    const auto scale = own_rows(term.magnitude, term, weight) / (term.norms.storage() != nullptr ? term.norms : adapted_norms(weight, term));
+    if (drops) return linear_alone(x, weight, bias, {}) + linear_alone(in, weight, {}, {}) * (scale - 1.f) + change * scale;
+    const auto y = (linear_alone(x, weight, {}, {}) + change) * scale;
     return bias.wanted() ? y + bias.tensor() : y;
 }
 

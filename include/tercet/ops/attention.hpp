@@ -32,6 +32,20 @@ inline std::vector<double> alibi_slopes(index_t heads) {
 
 namespace detail {
 
+// The longest of the packed sequences; `tokens` where none are packed. Throws shape_mismatch unless they fill one row of so many tokens.
+inline index_t longest_sequence(std::string_view what, std::span<const index_t> lengths, index_t batch, index_t tokens) {
+    if (lengths.empty()) return tokens;
+    index_t sum = 0, longest = 0;
+    for (const index_t length : lengths) {
+        require(length > 0 && length <= tokens - sum, ErrorCode::shape_mismatch, what, ": ", lengths.size(), " packed sequences, one of ", length,
+                " tokens, do not fill ", tokens, " tokens");
+        sum += length;
+        longest = std::max(longest, length);
+    }
+    require(sum == tokens && batch == 1, ErrorCode::shape_mismatch, what, ": packed sequences of ", sum, " tokens for ", batch, " rows of ", tokens);
+    return longest;
+}
+
 // Strides of (B, H, T, D) with D contiguous.
 template <class P, class T>
 HeadsView<P> heads_view(P* data, const Tensor<T>& x) {
@@ -51,11 +65,11 @@ public:
         require(options.softcap >= 0, ErrorCode::invalid_argument, "attention: softcap ", options.softcap, " is negative");
         require(options.slopes.empty() || options.slopes.size() == static_cast<std::size_t>(query.size(1)), ErrorCode::shape_mismatch,
                 "attention: ", options.slopes.size(), " slopes for ", query.size(1), " heads");
-        check_lengths();
+        const index_t longest = longest_sequence("attention", lengths_, shape_.batch, shape_.query_tokens);
+        require(lengths_.empty() || shape_.key_tokens == shape_.query_tokens, ErrorCode::shape_mismatch, "attention: packed sequences of ",
+                shape_.query_tokens, " queries for ", shape_.key_tokens, " keys");
         if (bias.storage() != nullptr) {
-            const index_t longest = lengths_.empty() ? 0 : *std::max_element(lengths_.begin(), lengths_.end());
-            const Shape scores{shape_.batch, shape_.heads, lengths_.empty() ? shape_.query_tokens : longest,
-                               lengths_.empty() ? shape_.key_tokens : longest};
+            const Shape scores{shape_.batch, shape_.heads, longest, lengths_.empty() ? shape_.key_tokens : longest};
             const Shape steps = broadcast_strides(bias.shape(), bias.strides(), scores, "attention: bias");
             shape_.bias_batch = steps[0], shape_.bias_head = steps[1], shape_.bias_query = steps[2], shape_.bias_key = steps[3];
         }
@@ -101,18 +115,6 @@ private:
         AttentionShape<T> shape{query.size(0), query.size(1), key.size(1), query.size(2), key.size(2), D, scale, options.causal, options.window};
         shape.softcap = static_cast<T>(options.softcap);
         return shape;
-    }
-    void check_lengths() const {
-        if (lengths_.empty()) return;
-        index_t sum = 0;
-        for (const index_t length : lengths_) {
-            require(length > 0 && length <= shape_.query_tokens - sum, ErrorCode::shape_mismatch, "attention: ", lengths_.size(),
-                    " packed sequences, one of ", length, " tokens, do not add up to ", shape_.query_tokens, " tokens");
-            sum += length;
-        }
-        require(sum == shape_.query_tokens && shape_.key_tokens == sum && shape_.batch == 1, ErrorCode::shape_mismatch,
-                "attention: packed sequences of ", sum, " tokens for a query of shape (", shape_.batch, ", ", shape_.heads, ", ", shape_.query_tokens,
-                ", ", shape_.head_dim, ") and ", shape_.key_tokens, " keys");
     }
 
     // f(where it begins, its extents) for each sequence that attends to itself: one, unless they are packed.

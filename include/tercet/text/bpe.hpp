@@ -10,6 +10,7 @@
 // megabyte without a space takes n·log n steps. Merging works on ids: strings are met only when a word becomes its first symbols.
 #pragma once
 
+#include "tercet/core/parallel.hpp"
 #include "tercet/core/random.hpp"
 #include "tercet/text/bpe_options.hpp"
 #include "tercet/text/byte_alphabet.hpp"
@@ -97,24 +98,36 @@ private:
     static constexpr std::size_t scan_limit = 64;
     static constexpr TokenId outside = -2;  // a character that is neither a token nor part of one
 
+    // Looking up what merges takes most of a tokenizer's loading: it waits for memory, so threads share it.
     template <class Merges>
     void read_merges(const Vocabulary& vocabulary, const Merges& merges, std::string_view source) {
+        struct Ids {
+            TokenId left, right, merged;
+        };
+        std::vector<Ids> ids(merges.size());
+        const auto tail_of = [&](std::string_view right) { return right.substr(std::min(right.size(), options_.continuing_prefix.size())); };
+        parallel_ranges(static_cast<index_t>(merges.size()), 2048, [&](index_t begin, index_t end) {
+            for (auto rank = static_cast<std::size_t>(begin); rank < static_cast<std::size_t>(end); ++rank) {
+                const auto& [left, right] = merges[rank];
+                TextHash hash;
+                hash.add(left);
+                ids[rank].left = vocabulary.find(hash, {}, left);
+                ids[rank].right = vocabulary.find(right);
+                hash.add(tail_of(right));
+                ids[rank].merged = vocabulary.find(hash, left, tail_of(right));
+            }
+        });
         pairs_ = detail::text::PairTable(merges.size());
         for (std::size_t rank = 0; rank < merges.size(); ++rank) {
             const auto& [left, right] = merges[rank];
+            const auto& [a, b, merged] = ids[rank];
             require(right.size() >= options_.continuing_prefix.size(), ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '", right,
                     "') lacks the prefix '", options_.continuing_prefix, "'");
-            const auto tail = std::string_view(right).substr(options_.continuing_prefix.size());
-            TextHash hash;
-            hash.add(left);
-            const TokenId a = vocabulary.find(hash, {}, left), b = vocabulary.find(right);
-            hash.add(tail);
-            const TokenId merged = vocabulary.find(hash, left, tail);
             require(a != no_token && b != no_token && merged != no_token, ErrorCode::bad_tokenizer, source, ": merge ", rank, " ('", left, "' '",
                     right, "'): '",
                     a == no_token   ? std::string(left)
                     : b == no_token ? std::string(right)
-                                    : std::string(left) + std::string(tail),
+                                    : std::string(left) + std::string(tail_of(right)),
                     "' is not in the vocabulary");
             pairs_.insert({detail::text::PairTable::key_of(a, b), static_cast<std::uint32_t>(rank), merged});
         }

@@ -74,8 +74,9 @@ inline AnswerScore evaluate_answers(const EncoderModel& model, const Tokenizer& 
     return sum;
 }
 
-/// Trains what is on the tape of a model with a head for answers. After each epoch the token F1 of its answers to the held-out questions, if there
-/// are any, is measured. Throws invalid_argument for a model without such a head, and what answered_windows() and fine_tune() throw.
+/// Trains what is on the tape of a model with a head for answers, or how.parameters. After each epoch the token F1 of its answers to the held-out
+/// questions, if there are any, is measured. Throws invalid_argument for a model without such a head, and what answered_windows() and fine_tune()
+/// throw.
 inline TrainingResult train_answers(EncoderModel& model, const Tokenizer& tokenizer, std::span<const AnsweredQuestion> questions,
                                     std::span<const AnsweredQuestion> held_out = {}, const FineTuning& how = {}, AnswerOptions windows = {}) {
     require(model.task == EncoderTask::question_answering, ErrorCode::invalid_argument, "train_answers: the model has no head for answers");
@@ -97,7 +98,7 @@ inline TrainingResult train_answers(EncoderModel& model, const Tokenizer& tokeni
         }
         return mean(concatenate(losses, 0));
     };
-    return fine_tune(parameters_of(model), static_cast<index_t>(data.windows.size()), loss, how, measure);
+    return fine_tune(model, static_cast<index_t>(data.windows.size()), loss, how, measure);
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -25,17 +25,22 @@ inline Tensor<float> classify(const EncoderModel& model, std::span<const Encodin
     return forward(model, packed.ids, {.type_ids = &packed.type_ids, .lengths = packed.lengths, .training = training}).logits;
 }
 
+/// f(the head's outputs (n, outputs)) for one batch of texts after the other. Throws invalid_argument for batches of none.
+template <class F>
+void for_each_prediction(const EncoderModel& model, std::span<const Encoding> texts, index_t batch, const F& f) {
+    require(batch > 0, ErrorCode::invalid_argument, "predictions in batches of ", batch);
+    const NoGrad guard;
+    const auto count = static_cast<index_t>(texts.size());
+    for (index_t begin = 0; begin < count; begin += batch) f(classify(model, texts, next_in_order(begin, batch, count)));
+}
+
 /// The likeliest class of each text. Throws invalid_argument for a model that is no classifier of texts.
 inline std::vector<std::int32_t> predict_classes(const EncoderModel& model, std::span<const Encoding> texts, index_t batch = 32) {
     require(model.task == EncoderTask::sequence_classification, ErrorCode::invalid_argument, "predict_classes: the model has no head for classes");
-    require(batch > 0, ErrorCode::invalid_argument, "predict_classes: batches of ", batch);
-    const NoGrad guard;
     std::vector<std::int32_t> predicted;
-    const auto count = static_cast<index_t>(texts.size());
-    for (index_t begin = 0; begin < count; begin += batch) {
-        const auto which = next_in_order(begin, batch, count);
-        for (const auto best : argmax(classify(model, texts, which), -1).to_vector()) predicted.push_back(static_cast<std::int32_t>(best));
-    }
+    for_each_prediction(model, texts, batch, [&](const Tensor<float>& logits) {
+        for (const auto best : argmax(logits, -1).to_vector()) predicted.push_back(static_cast<std::int32_t>(best));
+    });
     return predicted;
 }
 
@@ -45,15 +50,16 @@ inline ConfusionMatrix evaluate_classifier(const EncoderModel& model, const Clas
     return confusion_matrix<std::int32_t>(data.classes, predicted, static_cast<index_t>(model.labels.size()));
 }
 
-/// Trains what is on the tape of a model with a head for classes. After each epoch its accuracy on the held-out texts, if there are any, is measured;
-/// how.trainer.on_evaluation hears of it. Throws invalid_argument for a model that is no classifier, index_out_of_range for a class that it does not
-/// have, and what fine_tune() throws.
+/// Trains what is on the tape of a model with a head for classes, or how.parameters. After each epoch its accuracy on the held-out texts, if there
+/// are any, is measured; how.trainer.on_evaluation hears of it. Throws invalid_argument for a model that is no classifier, index_out_of_range for a
+/// class that it does not have, and what fine_tune() throws.
 inline TrainingResult train_classifier(EncoderModel& model, const ClassifiedTexts& data, const ClassifiedTexts& held_out = {},
                                        const FineTuning& how = {}) {
     require(model.task == EncoderTask::sequence_classification, ErrorCode::invalid_argument, "train_classifier: the model has no head for classes");
-    require(model.labels.size() >= 2, ErrorCode::invalid_argument, "train_classifier: one class is none; for a number, fine_tune() with mse_loss()");
-    require(data.classes.size() == data.texts.size(), ErrorCode::invalid_argument, "train_classifier: ", data.texts.size(), " texts and ",
-            data.classes.size(), " classes");
+    require(model.labels.size() >= 2, ErrorCode::invalid_argument, "train_classifier: one class is none; train_regressor() is for a number");
+    for (const auto* texts : {&data, &held_out})
+        require(texts->classes.size() == texts->texts.size(), ErrorCode::invalid_argument, "train_classifier: ", texts->texts.size(), " texts and ",
+                texts->classes.size(), " classes");
     HeldOutMeasure measure{.name = "validation/accuracy", .maximise = true};
     if (!held_out.texts.empty()) measure.measure = [&] { return accuracy(evaluate_classifier(model, held_out)); };
     const auto loss = [&](std::span<const index_t> which, Generator* training) {
@@ -61,7 +67,7 @@ inline TrainingResult train_classifier(EncoderModel& model, const ClassifiedText
         std::transform(which.begin(), which.end(), targets.mutable_data(), [&](index_t i) { return data.classes[static_cast<std::size_t>(i)]; });
         return cross_entropy(classify(model, data.texts, which, training), targets);
     };
-    return fine_tune(parameters_of(model), static_cast<index_t>(data.texts.size()), loss, how, measure);
+    return fine_tune(model, static_cast<index_t>(data.texts.size()), loss, how, measure);
 }
 
 }  // namespace tercet::inline TERCET_ABI

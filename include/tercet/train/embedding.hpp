@@ -34,8 +34,8 @@ struct EmbeddingTraining : FineTuning {
     InfoNceOptions contrast{};
 };
 
-/// Trains what is on the tape of an encoder. After each epoch the loss of the held-out pairs, if there are any, is measured, in batches of the same
-/// size. Throws invalid_argument for lists of different lengths, and what embed_for_training() and fine_tune() throw.
+/// Trains what is on the tape of an encoder, or how.parameters. After each epoch the loss of the held-out pairs, if there are any, is measured, in
+/// batches of the same size. Throws invalid_argument for lists of different lengths, and what embed_for_training() and fine_tune() throw.
 inline TrainingResult train_embeddings(EncoderModel& model, const SentenceConfig& config, const TextPairs& pairs, const TextPairs& held_out = {},
                                        const EmbeddingTraining& how = {}) {
     require(pairs.first.size() == pairs.second.size() && held_out.first.size() == held_out.second.size(), ErrorCode::invalid_argument,
@@ -57,7 +57,7 @@ inline TrainingResult train_embeddings(EncoderModel& model, const SentenceConfig
             return sum / static_cast<double>(held);
         };
     const auto loss = [&](std::span<const index_t> which, Generator* training) { return loss_of(pairs, which, training); };
-    return fine_tune(parameters_of(model), static_cast<index_t>(pairs.first.size()), loss, how, measure);
+    return fine_tune(model, static_cast<index_t>(pairs.first.size()), loss, how, measure);
 }
 
 }  // namespace tercet::inline TERCET_ABI

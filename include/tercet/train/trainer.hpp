@@ -5,7 +5,7 @@
 //   store.load_newest(optimizer, state);                                   // goes on where the run stopped
 //   train(optimizer, state,
 //         [&](TrainingState& s) { return windows.random(12, s.generator); },                                   // the next batch
-//         [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {}, &state.generator), b.targets); },   // its loss
+//         [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {.training = &state.generator}), b.targets); },   // its loss
 //         {.steps = 1000, .rate = CosineDecay{.peak = 1e-3, .warmup = 100, .steps = 1000}, .clip = 1,
 //          .evaluate = [&](const TrainingState&) { return evaluate(model, held_out).mean(); }, .evaluate_every = 100, .store = &store});
 //

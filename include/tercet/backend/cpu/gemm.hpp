@@ -252,15 +252,15 @@ template <Real T>
 void dot_columns(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t column, index_t m, index_t n, index_t k,
                  bool accumulate) {
     const auto dot = cpu::kernels<T>().dot;
-    const auto stored_dot = kernel_set().stored.dot;
+    const auto stored_dots = kernel_set().stored.dots;
     for (index_t j = column; j < column + n; ++j) {
+        T values[4]{};
+        if (b.kind == RightOperand<T>::Kind::strided)
+            for (index_t i = 0; i < m; ++i) values[i] = dot(b.view.data + j * b.view.col_stride, a.data + i * a.row_stride, k);
+        else if constexpr (std::is_same_v<T, float>) stored_dots(values, b.rows + j * b.row_bytes, b.type, a.data, a.row_stride, m, k);
         for (index_t i = 0; i < m; ++i) {
-            const T* x = a.data + i * a.row_stride;
-            T value{};
-            if (b.kind == RightOperand<T>::Kind::strided) value = dot(b.view.data + j * b.view.col_stride, x, k);
-            else if constexpr (std::is_same_v<T, float>) value = stored_dot(b.rows + j * b.row_bytes, b.type, x, k);
             T& to = c[i * ldc + j];
-            to = accumulate ? to + value : value;
+            to = accumulate ? to + values[i] : values[i];
         }
     }
 }

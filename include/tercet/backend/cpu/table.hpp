@@ -221,8 +221,8 @@ struct StoredKernels {
     // memory of 32 · n numbers
     void (*unpack_panel)(float* panel, float* rows, const RightOperand<float>& b, index_t column, index_t columns, index_t begin, index_t n,
                          index_t skip, index_t k);
-    // the dot product of a stored row with x (n)
-    float (*dot)(const std::byte* row, StorageType type, const float* x, index_t n);
+    // y (rows) = the dot products of a stored row with one to four rows of x, each of n and x_stride behind the one before
+    void (*dots)(float* y, const std::byte* row, StorageType type, const float* x, index_t x_stride, index_t rows, index_t n);
 };
 
 /// Writing past the caches, for results that are larger than they are.
