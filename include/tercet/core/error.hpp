@@ -45,6 +45,7 @@ enum class ErrorCode {
     cancelled,           // the caller's stop token was set
     damaged,             // a file whose checksum does not hold
     not_finite,          // a NaN or an infinity where numbers must go on
+    device,              // a GPU or its driver that is not there, too old, or did not do as it was told
 };
 
 /// The code's name, as it stands in the enum: "shape_mismatch".
@@ -54,7 +55,7 @@ constexpr std::string_view name_of(ErrorCode code) {
                                           "bad_magic",        "bad_header",     "bad_offset",         "bad_json",
                                           "missing_key",      "missing_tensor", "surplus_tensor",     "unsupported",
                                           "bad_text",         "bad_tokenizer",  "context_overflow",   "cancelled",
-                                          "damaged",          "not_finite"};
+                                          "damaged",          "not_finite",     "device"};
     return names[static_cast<std::size_t>(code)];
 }
 

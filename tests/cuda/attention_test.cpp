@@ -1,0 +1,119 @@
+// Attention on the emulated GPU, forward and backward, against the CPU backend: masks, grouped heads, biases, caps, slopes, any extents.
+#include "tercet/backend/cuda/attention.cuh"
+
+#include "cuda/compare.hpp"
+#include "tercet/backend/cpu/backend.hpp"
+
+using namespace tercet;
+using namespace tercet_test;
+
+namespace {
+
+// Contiguous (B, heads, tokens, D), or with heads and tokens exchanged, as a model has them.
+template <class T>
+HeadsView<T> view(T* data, index_t heads, index_t tokens, index_t channels, bool by_tokens) {
+    return by_tokens ? HeadsView<T>{data, heads * tokens * channels, channels, heads * channels}
+                     : HeadsView<T>{data, heads * tokens * channels, tokens * channels, channels};
+}
+
+struct Case {
+    const char* name;
+    index_t batch, heads, kv_heads, query_tokens, key_tokens, head_dim;
+    bool causal = false;
+    index_t window = 0;
+    bool bias = false, slopes = false;
+    float softcap = 0;
+};
+constexpr Case cases[] = {{"plain", 2, 2, 2, 7, 9, 8},
+                          {"causal", 1, 2, 2, 70, 70, 16, true},
+                          {"grouped", 1, 6, 2, 33, 40, 64, true},
+                          {"one query", 2, 4, 1, 1, 75, 32, true},
+                          {"window", 1, 2, 2, 66, 66, 12, true, 20},
+                          {"window on either side", 1, 1, 1, 50, 50, 8, false, 9},
+                          {"bias and cap", 1, 2, 1, 35, 37, 40, false, 0, true, false, 3.f},
+                          {"slopes", 1, 4, 4, 20, 20, 128, true, 0, false, true},
+                          {"queries before all keys", 1, 1, 1, 6, 3, 4, true}};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("cuda: attention and its gradients are the CPU's", "[cuda]", float, double) {
+    using T = TestType;
+    std::uint64_t order = 0;
+    for (const Case& c : cases)
+        for (const bool by_tokens : {false, true}) {
+            INFO(c.name << (by_tokens ? ", heads by tokens" : ""));
+            const index_t queries = c.batch * c.heads * c.query_tokens * c.head_dim, keys = c.batch * c.kv_heads * c.key_tokens * c.head_dim,
+                          rows = c.batch * c.heads * c.query_tokens;
+            const auto q = random<T>(queries, 1), k = random<T>(keys, 2), v = random<T>(keys, 3), dout = random<T>(queries, 4),
+                       bias = random<T>(c.heads * c.query_tokens * c.key_tokens, 5);
+            const std::vector<T> slopes{T(0.5), T(0.25), T(0.125), T(0.0625)};
+            auto dq = random<T>(queries, 6), dk = random<T>(keys, 7), dv = random<T>(keys, 8);
+            std::vector<T> out(q.size()), log_sums(static_cast<std::size_t>(rows));
+            const OnDevice<T> q_(q), k_(k), v_(v), dout_(dout), bias_(bias), slopes_(slopes), dq_(dq), dk_(dk), dv_(dv), out_(out), log_sums_(log_sums),
+                row_sums_(log_sums);
+            AttentionShape<T> shape{c.batch, c.heads, c.kv_heads, c.query_tokens, c.key_tokens, c.head_dim, T(1) / std::sqrt(static_cast<T>(c.head_dim)),
+                                    c.causal, c.window};
+            shape.softcap = static_cast<T>(c.softcap);
+            if (c.bias) shape.bias_head = c.query_tokens * c.key_tokens, shape.bias_query = c.key_tokens, shape.bias_key = 1;
+            const auto on = [&](bool device) {
+                auto s = shape;
+                if (c.bias) s.bias = device ? bias_.data : bias.data();
+                if (c.slopes) s.slopes = device ? slopes_.data : slopes.data();
+                return s;
+            };
+            const auto many = [&](auto* x) { return view(x, c.heads, c.query_tokens, c.head_dim, by_tokens); };
+            const auto few = [&](auto* x) { return view(x, c.kv_heads, c.key_tokens, c.head_dim, by_tokens); };
+            const auto given = [](T* x) { return static_cast<const T*>(x); };
+            cuda_emulator::clear(order++);
+            cuda::attention<T, T>(many(out_.data), log_sums_.data, many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true));
+            cpu::attention<T, T>(many(out.data()), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
+            CHECK(apart(out_.values(), out) <= near<T>);
+            CHECK(apart(log_sums_.values(), log_sums) <= near<T>);
+            cuda::attention_backward<T>(many(dq_.data), few(dk_.data), few(dv_.data), many(given(dout_.data)), many(given(out_.data)), log_sums_.data,
+                                        many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true), row_sums_.data);
+            cpu::attention_backward<T>(many(dq.data()), few(dk.data()), few(dv.data()), many(given(const_cast<T*>(dout.data()))), many(given(out.data())),
+                                       log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
+            CHECK(apart(dq_.values(), dq) <= 4 * near<T>);
+            CHECK(apart(dk_.values(), dk) <= 4 * near<T>);
+            CHECK(apart(dv_.values(), dv) <= 4 * near<T>);
+            check_no_fault();
+        }
+}
+
+TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide", "[cuda]") {
+    const index_t heads = 2, tokens = 40, channels = 16, n = heads * tokens * channels;
+    const auto q = random<float>(n, 1);
+    std::vector<bf16> k, v;
+    for (const float x : random<float>(n, 2)) k.push_back(bf16(x));
+    for (const float x : random<float>(n, 3)) v.push_back(bf16(x));
+    std::vector<float> out(q.size());
+    const OnDevice<float> q_(q), out_(out);
+    const OnDevice<bf16> k_(k), v_(v);
+    const AttentionShape<float> shape{1, heads, heads, tokens, tokens, channels, 0.25f, true};
+    const auto by_heads = [&](auto* x) { return view(x, heads, tokens, channels, false); };
+    cuda_emulator::clear(3);
+    cuda::attention<float, bf16>(by_heads(out_.data), nullptr, by_heads(static_cast<const float*>(q_.data)), by_heads(static_cast<const bf16*>(k_.data)),
+                                 by_heads(static_cast<const bf16*>(v_.data)), shape);
+    cpu::attention<float, bf16>(by_heads(out.data()), nullptr, by_heads(q.data()), by_heads(static_cast<const bf16*>(k.data())),
+                                by_heads(static_cast<const bf16*>(v.data())), shape);
+    CHECK(apart(out_.values(), out) <= near<float>);
+    check_no_fault();
+    auto wide = shape;
+    wide.head_dim = 257;
+    CHECK_ERROR((cuda::attention<float, float>({}, nullptr, {}, {}, {}, wide)), ErrorCode::unsupported);
+}
+
+TEST_CASE("cuda: attention's scores never reach memory", "[cuda]") {
+    const index_t heads = 2, tokens = 256, channels = 32, n = heads * tokens * channels;
+    const OnDevice<float> q(random<float>(n, 1)), k(random<float>(n, 2)), v(random<float>(n, 3)), out(std::vector<float>(static_cast<std::size_t>(n)));
+    const auto by_heads = [&](auto* x) { return view(x, heads, tokens, channels, false); };
+    cuda_emulator::clear(3);
+    cuda::attention<float, float>(by_heads(out.data), nullptr, by_heads(static_cast<const float*>(q.data)), by_heads(static_cast<const float*>(k.data)),
+                                  by_heads(static_cast<const float*>(v.data)), {1, heads, heads, tokens, tokens, channels, 0.2f, true});
+    const auto traffic = cuda_emulator::traffic();
+    const index_t blocks = tokens / 64;
+    index_t tiles = 0;  // of 64 queries' keys
+    for (index_t b = 0; b < blocks; ++b) tiles += b + 1;
+    CHECK(traffic.written == 4 * static_cast<std::uint64_t>(n));
+    CHECK(traffic.read == 4 * static_cast<std::uint64_t>(n + heads * tiles * 2 * 64 * channels));
+}
