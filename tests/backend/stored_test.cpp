@@ -108,3 +108,42 @@ TEST_CASE("every half and bfloat16 is read as the number it stands for", "[backe
         CHECK(wrong == 0);
     });
 }
+
+TEST_CASE("stored weights and floats, both rounded to bfloat16, give the product of what they are rounded to", "[backend]") {
+    for_each_isa([] {
+        for (const StorageType type : {StorageType::q4_1, StorageType::q8_0, StorageType::q6_k, StorageType::f16}) {
+            const index_t m = 33, n = 45, k = block_size(type) == 256 ? 1024 : 800;
+            INFO(name_of(type));
+            std::vector<std::byte> rows;
+            for (index_t j = 0; j < n; ++j) {
+                const auto row = random_row(type, k, static_cast<unsigned>(j));
+                rows.insert(rows.end(), row.begin() + 1, row.end());
+            }
+            std::vector<float> values(static_cast<std::size_t>(n * k)), x(static_cast<std::size_t>(m * k)), c(static_cast<std::size_t>(m * n));
+            dequantize(type, rows, values);
+            std::mt19937 random(3);
+            std::normal_distribution<float> normal;
+            for (float& v : x) v = normal(random);
+            using Right = cpu::RightOperand<float>;
+            const Right stored{.kind = Right::Kind::stored,
+                               .rows = rows.data(),
+                               .type = type,
+                               .row_bytes = static_cast<index_t>(bytes_of(type, k)),
+                               .activations = Activations::bf16};
+            cpu::Backend::gemm(c.data(), n, {x.data(), k, 1}, stored, m, n, k, false);
+            const bool narrow = cpu::kernel_set().narrow.multiplies_bfloats;  // elsewhere the product stays in float
+            for (index_t i = 0; i < m; ++i)
+                for (index_t j = 0; j < n; ++j) {
+                    double sum = 0, scale = 0;
+                    for (index_t p = 0; p < k; ++p) {
+                        const float a = x[static_cast<std::size_t>(i * k + p)], b = values[static_cast<std::size_t>(j * k + p)];
+                        const double term = narrow ? static_cast<double>(float(bf16(a))) * static_cast<double>(float(bf16(b)))
+                                                   : static_cast<double>(a) * static_cast<double>(b);
+                        sum += term;
+                        scale += std::fabs(term);
+                    }
+                    if (std::fabs(static_cast<double>(c[static_cast<std::size_t>(i * n + j)]) - sum) > 2e-6 * scale) FAIL_CHECK(i << " " << j);
+                }
+        }
+    });
+}

@@ -49,10 +49,11 @@ TEMPLATE_TEST_CASE("cuda: attention and its gradients are the CPU's", "[cuda]", 
             const std::vector<T> slopes{T(0.5), T(0.25), T(0.125), T(0.0625)};
             auto dq = random<T>(queries, 6), dk = random<T>(keys, 7), dv = random<T>(keys, 8);
             std::vector<T> out(q.size()), log_sums(static_cast<std::size_t>(rows));
-            const OnDevice<T> q_(q), k_(k), v_(v), dout_(dout), bias_(bias), slopes_(slopes), dq_(dq), dk_(dk), dv_(dv), out_(out), log_sums_(log_sums),
-                row_sums_(log_sums);
-            AttentionShape<T> shape{c.batch, c.heads, c.kv_heads, c.query_tokens, c.key_tokens, c.head_dim, T(1) / std::sqrt(static_cast<T>(c.head_dim)),
-                                    c.causal, c.window};
+            const OnDevice<T> q_(q), k_(k), v_(v), dout_(dout), bias_(bias), slopes_(slopes), dq_(dq), dk_(dk), dv_(dv), out_(out),
+                log_sums_(log_sums), row_sums_(log_sums);
+            AttentionShape<T> shape{
+                c.batch,  c.heads, c.kv_heads, c.query_tokens, c.key_tokens, c.head_dim, T(1) / std::sqrt(static_cast<T>(c.head_dim)),
+                c.causal, c.window};
             shape.softcap = static_cast<T>(c.softcap);
             if (c.bias) shape.bias_head = c.query_tokens * c.key_tokens, shape.bias_query = c.key_tokens, shape.bias_key = 1;
             const auto on = [&](bool device) {
@@ -71,8 +72,8 @@ TEMPLATE_TEST_CASE("cuda: attention and its gradients are the CPU's", "[cuda]", 
             CHECK(apart(log_sums_.values(), log_sums) <= near<T>);
             cuda::attention_backward<T>(many(dq_.data), few(dk_.data), few(dv_.data), many(given(dout_.data)), many(given(out_.data)), log_sums_.data,
                                         many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true), row_sums_.data);
-            cpu::attention_backward<T>(many(dq.data()), few(dk.data()), few(dv.data()), many(given(const_cast<T*>(dout.data()))), many(given(out.data())),
-                                       log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
+            cpu::attention_backward<T>(many(dq.data()), few(dk.data()), few(dv.data()), many(given(const_cast<T*>(dout.data()))),
+                                       many(given(out.data())), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
             CHECK(apart(dq_.values(), dq) <= 4 * near<T>);
             CHECK(apart(dk_.values(), dk) <= 4 * near<T>);
             CHECK(apart(dv_.values(), dv) <= 4 * near<T>);
@@ -92,8 +93,8 @@ TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide"
     const AttentionShape<float> shape{1, heads, heads, tokens, tokens, channels, 0.25f, true};
     const auto by_heads = [&](auto* x) { return view(x, heads, tokens, channels, false); };
     cuda_emulator::clear(3);
-    cuda::attention<float, bf16>(by_heads(out_.data), nullptr, by_heads(static_cast<const float*>(q_.data)), by_heads(static_cast<const bf16*>(k_.data)),
-                                 by_heads(static_cast<const bf16*>(v_.data)), shape);
+    cuda::attention<float, bf16>(by_heads(out_.data), nullptr, by_heads(static_cast<const float*>(q_.data)),
+                                 by_heads(static_cast<const bf16*>(k_.data)), by_heads(static_cast<const bf16*>(v_.data)), shape);
     cpu::attention<float, bf16>(by_heads(out.data()), nullptr, by_heads(q.data()), by_heads(static_cast<const bf16*>(k.data())),
                                 by_heads(static_cast<const bf16*>(v.data())), shape);
     CHECK(apart(out_.values(), out) <= near<float>);
@@ -105,11 +106,13 @@ TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide"
 
 TEST_CASE("cuda: attention's scores never reach memory", "[cuda]") {
     const index_t heads = 2, tokens = 256, channels = 32, n = heads * tokens * channels;
-    const OnDevice<float> q(random<float>(n, 1)), k(random<float>(n, 2)), v(random<float>(n, 3)), out(std::vector<float>(static_cast<std::size_t>(n)));
+    const OnDevice<float> q(random<float>(n, 1)), k(random<float>(n, 2)), v(random<float>(n, 3)),
+        out(std::vector<float>(static_cast<std::size_t>(n)));
     const auto by_heads = [&](auto* x) { return view(x, heads, tokens, channels, false); };
     cuda_emulator::clear(3);
-    cuda::attention<float, float>(by_heads(out.data), nullptr, by_heads(static_cast<const float*>(q.data)), by_heads(static_cast<const float*>(k.data)),
-                                  by_heads(static_cast<const float*>(v.data)), {1, heads, heads, tokens, tokens, channels, 0.2f, true});
+    cuda::attention<float, float>(by_heads(out.data), nullptr, by_heads(static_cast<const float*>(q.data)),
+                                  by_heads(static_cast<const float*>(k.data)), by_heads(static_cast<const float*>(v.data)),
+                                  {1, heads, heads, tokens, tokens, channels, 0.2f, true});
     const auto traffic = cuda_emulator::traffic();
     const index_t blocks = tokens / 64;
     index_t tiles = 0;  // of 64 queries' keys

@@ -24,8 +24,8 @@ TEST_CASE("cuda: matrix products of any extents, transposed or not, with what co
             INFO(m << " x " << n << " x " << k << ", " << turned);
             const bool a_turned = turned % 2 == 1, b_turned = turned > 1, more = turned == 2;
             const index_t ldc = n + 3;
-            const auto a = random<float>(m * k + 1, 1), b = random<float>(k * n + 1, 2), before = random<float>(m * ldc, 3), bias = random<float>(n, 4),
-                       residual = random<float>(m * n, 5);
+            const auto a = random<float>(m * k + 1, 1), b = random<float>(k * n + 1, 2), before = random<float>(m * ldc, 3),
+                       bias = random<float>(n, 4), residual = random<float>(m * n, 5);
             const cuda::Matrix<float> left{nullptr, a_turned ? 1 : k, a_turned ? m : 1}, right{nullptr, b_turned ? 1 : n, b_turned ? k : 1};
             auto want = before;
             for (index_t i = 0; i < m; ++i)
@@ -43,7 +43,8 @@ TEST_CASE("cuda: matrix products of any extents, transposed or not, with what co
             cuda::After<float> after;
             if (more) after = {bias_.data, residual_.data, n, UnaryOp::gelu_tanh};
             cuda_emulator::clear(order++);
-            cuda::gemm(c_.data, ldc, {a_.data, left.row_stride, left.col_stride}, {b_.data, right.row_stride, right.col_stride}, m, n, k, more, after);
+            cuda::gemm(c_.data, ldc, {a_.data, left.row_stride, left.col_stride}, {b_.data, right.row_stride, right.col_stride}, m, n, k, more,
+                       after);
             CHECK(apart(c_.values(), want) <= 1e-5);
             check_no_fault();
         }

@@ -34,16 +34,19 @@ void check_rule(const char* name, const Make& make) {
 TEST_CASE("cuda: every update rule is the CPU's", "[cuda]") {
     check_rule("sgd", [](float* x, float* g, float*, float*) { return SgdUpdate<float>{.x = x, .gradient = g, .rate = 0.1f, .decay = 0.01f}; });
     check_rule("nesterov", [](float* x, float* g, float* a, float*) {
-        return SgdUpdate<float>{.x = x, .buffer = a, .gradient = g, .rate = 0.1f, .decay = 0, .kept = 0.9f, .taken = 0.9f, .momentum = 0.9f, .nesterov = true};
+        return SgdUpdate<float>{
+            .x = x, .buffer = a, .gradient = g, .rate = 0.1f, .decay = 0, .kept = 0.9f, .taken = 0.9f, .momentum = 0.9f, .nesterov = true};
     });
     check_rule("adam", [](float* x, float* g, float* a, float* b) {
-        return AdamUpdate<float>{.x = x, .m = a, .v = b, .gradient = g, .beta1 = 0.9f, .beta2 = 0.99f, .shrink = 0.999f, .momentum_rate = 0.01f, .eps = 1e-8f};
+        return AdamUpdate<float>{
+            .x = x, .m = a, .v = b, .gradient = g, .beta1 = 0.9f, .beta2 = 0.99f, .shrink = 0.999f, .momentum_rate = 0.01f, .eps = 1e-8f};
     });
     check_rule("adamax", [](float* x, float* g, float* a, float* b) {
         return AdamaxUpdate<float>{.x = x, .m = a, .v = b, .gradient = g, .rate = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .decay = 0, .eps = 1e-8f};
     });
     check_rule("rmsprop", [](float* x, float* g, float* a, float* b) {
-        return RmsPropUpdate<float>{.x = x, .v = b, .buffer = a, .gradient = g, .rate = 0.01f, .kept = 0.9f, .taken = 0.1f, .decay = 0, .momentum = 0.9f, .eps = 1e-8f};
+        return RmsPropUpdate<float>{
+            .x = x, .v = b, .buffer = a, .gradient = g, .rate = 0.01f, .kept = 0.9f, .taken = 0.1f, .decay = 0, .momentum = 0.9f, .eps = 1e-8f};
     });
     check_rule("adagrad", [](float* x, float* g, float*, float* b) {
         return AdagradUpdate<float>{.x = x, .sum = b, .gradient = g, .rate = 0.01f, .decay = 0, .eps = 1e-8f};
@@ -60,7 +63,10 @@ TEST_CASE("cuda: every update rule is the CPU's", "[cuda]") {
 TEST_CASE("cuda: an Adam step moves no more bytes than it must", "[cuda]") {
     const OnDevice<float> x(random<float>(n, 1)), g(random<float>(n, 2)), m(random<float>(n, 3)), v(std::vector<float>(n, 1.f));
     cuda_emulator::clear();
-    cuda::update(AdamUpdate<float>{.x = x.data, .m = m.data, .v = v.data, .gradient = g.data, .beta1 = 0.9f, .beta2 = 0.99f, .momentum_rate = 0.01f, .eps = 1e-8f}, n);
+    cuda::update(
+        AdamUpdate<float>{
+            .x = x.data, .m = m.data, .v = v.data, .gradient = g.data, .beta1 = 0.9f, .beta2 = 0.99f, .momentum_rate = 0.01f, .eps = 1e-8f},
+        n);
     CHECK(cuda_emulator::traffic().read == 4 * 4 * n);
     CHECK(cuda_emulator::traffic().written == 3 * 4 * n);
 }

@@ -50,12 +50,29 @@ enum class ErrorCode {
 
 /// The code's name, as it stands in the enum: "shape_mismatch".
 constexpr std::string_view name_of(ErrorCode code) {
-    constexpr std::string_view names[] = {"invalid_argument", "shape_mismatch", "index_out_of_range", "dtype_mismatch",
-                                          "size_overflow",    "out_of_memory",  "autograd",           "io",
-                                          "bad_magic",        "bad_header",     "bad_offset",         "bad_json",
-                                          "missing_key",      "missing_tensor", "surplus_tensor",     "unsupported",
-                                          "bad_text",         "bad_tokenizer",  "context_overflow",   "cancelled",
-                                          "damaged",          "not_finite",     "device"};
+    constexpr std::string_view names[] = {"invalid_argument",
+                                          "shape_mismatch",
+                                          "index_out_of_range",
+                                          "dtype_mismatch",
+                                          "size_overflow",
+                                          "out_of_memory",
+                                          "autograd",
+                                          "io",
+                                          "bad_magic",
+                                          "bad_header",
+                                          "bad_offset",
+                                          "bad_json",
+                                          "missing_key",
+                                          "missing_tensor",
+                                          "surplus_tensor",
+                                          "unsupported",
+                                          "bad_text",
+                                          "bad_tokenizer",
+                                          "context_overflow",
+                                          "cancelled",
+                                          "damaged",
+                                          "not_finite",
+                                          "device"};
     return names[static_cast<std::size_t>(code)];
 }
 

@@ -20,6 +20,7 @@ struct ForwardOptions {
     std::span<const index_t> lengths{};                    // packed: ids (1, N) are sequences of these lengths; no cache, mask, last_only
     index_t total = 0;                                    // tokens of the whole sequence, where these are a piece of it; positions may depend on that
     bool last_only = false;                               // logits of the last position alone
+    bool hidden = false;                                  // the last hidden states (B, T, C) instead of logits, see CausalModel::output_weight()
     std::vector<Tensor<float>>* hidden_states = nullptr;  // the embeddings, each block's output, the last after the final norm
     bool checkpoint = false;                              // in training: keep each block's input alone for backward, see autograd/checkpoint.hpp
     Generator* training = nullptr;                        // in training: dropout draws from it; with checkpoint, low-rank terms' too
@@ -70,6 +71,7 @@ struct HeldCausal : HeldModel {
     virtual index_t context() const = 0;
     virtual index_t vocab_size() const = 0;
     virtual bool must_reread(index_t before, index_t after) const = 0;
+    virtual const Weight* output_weight() const = 0;
 };
 template <class Family>
 struct HeldDecoder final : Held<HeldCausal, Family> {
@@ -82,6 +84,10 @@ struct HeldDecoder final : Held<HeldCausal, Family> {
     bool must_reread(index_t before, index_t after) const override {
         if constexpr (requires { model.must_reread(before, after); }) return model.must_reread(before, after);
         return false;
+    }
+    const Weight* output_weight() const override {
+        if constexpr (requires { model.output_weight(); }) return model.output_weight();
+        return nullptr;
     }
 };
 
@@ -115,6 +121,8 @@ public:
     index_t vocab_size() const { return held_->vocab_size(); }
     /// Whether a sequence that grows from `before` tokens to `after` must be read anew, since the tokens in the cache stand at other angles then.
     bool must_reread(index_t before, index_t after) const { return held_->must_reread(before, after); }
+    /// The weight (V, C) whose product with the last hidden states the logits are; null for a model that makes more of them, or less.
+    const Weight* output_weight() const { return held_->output_weight(); }
 };
 
 inline Tensor<float> forward(const CausalModel& model, const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) {

@@ -87,6 +87,8 @@ struct Gemma {
     index_t context() const { return config.context; }
     index_t vocab_size() const { return config.vocab_size; }
 
+    const Weight* output_weight() const { return config.logit_softcap > 0 ? nullptr : config.tied ? &embed_tokens.weight : &lm_head.weight; }
+
     /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. Throws context_overflow when the tokens outgrow the model's context.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         const index_t T = ids.size(1);
@@ -111,6 +113,7 @@ struct Gemma {
         }
         x = norm(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
+        if (options.hidden) return x;
         const auto logits = linear(x, config.tied ? embed_tokens.weight : lm_head.weight);
         const auto cap = static_cast<float>(config.logit_softcap);
         return cap > 0 ? tanh(logits * (1 / cap)) * cap : logits;

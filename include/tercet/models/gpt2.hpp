@@ -111,6 +111,8 @@ struct Gpt2 {
     index_t context() const { return config.context; }
     index_t vocab_size() const { return config.vocab_size; }
 
+    const Weight* output_weight() const { return config.tied ? &wte.weight : &lm_head.weight; }
+
     /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. Throws context_overflow when the tokens outgrow the model's context.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         const index_t T = ids.size(1);
@@ -134,7 +136,8 @@ struct Gpt2 {
         }
         x = ln_f(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
-        return linear(x, config.tied ? wte.weight : lm_head.weight);
+        if (options.hidden) return x;
+        return linear(x, *output_weight());
     }
 
     template <class Self, class Visitor>

@@ -67,6 +67,8 @@ struct Llama {
     index_t vocab_size() const { return config.vocab_size; }
     bool must_reread(index_t before, index_t after) const { return rotary.changes(before, after); }
 
+    const Weight* output_weight() const { return config.tied ? &embed_tokens.weight : &lm_head.weight; }
+
     /// ids (B, T) -> logits (B, T, V), or (B, 1, V) with last_only. Throws context_overflow when the tokens outgrow the model's context.
     Tensor<float> operator()(const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) const {
         const index_t T = ids.size(1);
@@ -88,7 +90,8 @@ struct Llama {
         }
         x = norm(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
-        return linear(x, config.tied ? embed_tokens.weight : lm_head.weight);
+        if (options.hidden) return x;
+        return linear(x, *output_weight());
     }
 
     template <class Self, class Visitor>

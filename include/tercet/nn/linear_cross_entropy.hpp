@@ -6,14 +6,14 @@
 
 namespace tercet::inline TERCET_ABI {
 
-/// x (..., in), weight of `out` classes, targets (...) -> scalar in nats: cross_entropy(linear(x, weight), targets). A dense weight, tied to an
-/// embedding or not, holds the logits of `chunk` rows at a time, and is multiplied in float whatever its activations; one that is packed, stored
-/// or has a low-rank term holds all logits.
+/// x (..., in), weight of `out` classes, targets (...) -> scalar in nats: cross_entropy(linear(x, weight), targets). The logits of `chunk` rows are
+/// held at a time, beside a dense copy of a weight that is packed or stored; all of them for one with a low-rank term.
 template <Element I>
 Tensor<float> linear_cross_entropy(const Tensor<float>& x, const Weight& weight, const Tensor<I>& targets,
                                    const CrossEntropyOptions<float>& options = {}, index_t chunk = 512) {
-    if (!weight.is_dense() || weight.low_rank() != nullptr) return cross_entropy(linear(x, weight), targets, options);
-    return linear_cross_entropy(x, weight.order() == WeightOrder::out_in ? weight.tensor() : transpose(weight.tensor()), targets, options, chunk);
+    if (weight.low_rank() != nullptr) return cross_entropy(linear(x, weight), targets, options);
+    const auto dense = weight.is_dense() ? weight.tensor() : weight.to_dense();
+    return linear_cross_entropy(x, weight.order() == WeightOrder::out_in ? dense : transpose(dense), targets, options, chunk, weight.activations());
 }
 
 }  // namespace tercet::inline TERCET_ABI

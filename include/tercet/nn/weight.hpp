@@ -272,8 +272,14 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
     return record(
         linear_values(x, weight, bias),
         [weight](const Tensor<float>& dy, Gradient<float>& dx, Gradient<float>& db) {
-            const auto w = weight.to_dense();
-            if (dx) dx.add(matmul(dy, weight.order() == WeightOrder::out_in ? w : w.transpose()));
+            if (dx) {
+                const auto w = weight.to_dense(), rows = weight.order() == WeightOrder::out_in ? w : w.transpose();  // (out, in)
+                const index_t out = rows.size(0), in = rows.size(1);
+                const auto dyc = dy.contiguous();
+                const bool accumulate = !dx.fresh();
+                product<float>(dx.data_to_write(), {dyc.data(), out, 1}, {rows.data(), rows.strides()[0], rows.strides()[1]}, dyc.numel() / out, in,
+                               out, accumulate, weight.activations());
+            }
             if (db) db.add(sum_to(dy, db.shape()));
         },
         x, bias.tensor());

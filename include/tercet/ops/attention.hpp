@@ -7,6 +7,8 @@
 #include "tercet/ops/shape.hpp"
 #include "tercet/ops/softmax.hpp"
 
+#include <numeric>
+
 namespace tercet::inline TERCET_ABI {
 
 struct AttentionOptions {
@@ -123,12 +125,17 @@ private:
         auto shape = shape_;
         shape.bias = bias_->data();  // asked for anew each time, so that a write to it is noticed
         if (lengths_.empty()) return f(index_t{0}, shape);
-        index_t first = 0;
-        for (const index_t length : lengths_) {
-            shape.query_tokens = shape.key_tokens = length;
-            f(first, shape);
-            first += length;
-        }
+        std::vector<index_t> starts(lengths_.size());
+        std::exclusive_scan(lengths_.begin(), lengths_.end(), starts.begin(), index_t{0});
+        const auto one = [&](index_t i) {
+            auto own = shape;
+            own.query_tokens = own.key_tokens = lengths_[static_cast<std::size_t>(i)];
+            f(starts[static_cast<std::size_t>(i)], own);
+        };
+        const auto count = static_cast<index_t>(lengths_.size());
+        if (4 * *std::max_element(lengths_.begin(), lengths_.end()) <= shape_.query_tokens)
+            return parallel_for(count, one);         // many: each on one thread
+        for (index_t i = 0; i < count; ++i) one(i);  // few: each on all of them
     }
     // The same heads from a token on.
     template <class P>

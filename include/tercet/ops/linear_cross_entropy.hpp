@@ -12,11 +12,12 @@
 namespace tercet::inline TERCET_ABI {
 
 /// x (..., C), weight (V, C), targets (...) -> scalar in nats: cross_entropy(linear(x, weight), targets). The work of backward is done at once,
-/// unless nothing is recorded; the logits of `chunk` rows are held at a time. Throws what those two throw, and invalid_argument for a chunk below 1,
-/// or without a reduction: backward would have no one factor to scale by.
+/// unless nothing is recorded; the logits of `chunk` rows are held at a time. With activations of bf16 the products' operands are rounded to it.
+/// Throws what those two throw, and invalid_argument for a chunk below 1, or without a reduction: backward would have no one factor to scale by.
 template <Real T, Element I>
 requires std::is_integral_v<I> Tensor<T> linear_cross_entropy(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<I>& targets,
-                                                              const CrossEntropyOptions<T>& options = {}, index_t chunk = 512) {
+                                                              const CrossEntropyOptions<T>& options = {}, index_t chunk = 512,
+                                                              Activations activations = Activations::f32) {
     const Shape leading = detail::rows_of_logits(x, "linear_cross_entropy");
     require(weight.rank() == 2 && x.size(-1) == weight.size(1), ErrorCode::shape_mismatch, "linear_cross_entropy: weight ", weight.shape(),
             " does not fit x ", x.shape());
@@ -35,7 +36,10 @@ requires std::is_integral_v<I> Tensor<T> linear_cross_entropy(const Tensor<T>& x
     T* l = logits.mutable_data();
     const Scratch<T> shifts(chunk), totals(chunk);
     const Scratch<double> losses(chunk);
-    const auto right = [](const cpu::MatrixView<T>& view) { return cpu::RightOperand<T>{cpu::RightOperand<T>::Kind::strided, view}; };
+    const auto right = [activations](const cpu::MatrixView<T>& view) {
+        using Right = cpu::RightOperand<T>;
+        return Right{.kind = Right::Kind::strided, .view = view, .activations = activations};
+    };
     const cpu::MatrixView<T> by_outputs{w.data(), w.strides()[0], w.strides()[1]}, by_inputs{w.data(), w.strides()[1], w.strides()[0]};
     double total = 0;
     for (index_t first = 0; first < rows; first += chunk) {

@@ -7,7 +7,7 @@
 
 #include "tercet/data/instructions.hpp"
 #include "tercet/models/causal.hpp"
-#include "tercet/ops/cross_entropy.hpp"
+#include "tercet/nn/linear_cross_entropy.hpp"
 #include "tercet/train/evaluate.hpp"
 #include "tercet/train/finetune.hpp"
 
@@ -19,7 +19,11 @@ inline Tensor<float> text_loss(const CausalModel& model, std::span<const LearntT
                                Generator* training = nullptr) {
     const auto packed = pack_tokens(texts, which);
     require(packed.scored > 0, ErrorCode::invalid_argument, "text_loss: none of the tokens of ", which.size(), " texts is to be learnt");
-    return cross_entropy(forward(model, packed.ids, {.lengths = packed.lengths, .checkpoint = recompute, .training = training}), packed.targets);
+    ForwardOptions options{.lengths = packed.lengths, .checkpoint = recompute, .training = training};
+    const Weight* output = model.output_weight();
+    if (output == nullptr) return cross_entropy(forward(model, packed.ids, options), packed.targets);
+    options.hidden = true;
+    return linear_cross_entropy(forward(model, packed.ids, options), *output, packed.targets, {}, 256);  // never all logits at once
 }
 
 /// How likely the model finds what is to be learnt of the texts. A pass takes as many of them as are 512 tokens together, or one.

@@ -79,7 +79,8 @@ void report(FaultKind kind, const std::string& what) {
     Machine& m = machine();
     const auto& b = m.current != nullptr ? m.current->place.block : m.fibers[0]->place.block;
     if (m.faults.size() < most_faults)
-        m.faults.push_back({kind, what + ", block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + ") of " + m.kernel});
+        m.faults.push_back(
+            {kind, what + ", block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + ") of " + m.kernel});
 }
 
 void give_way() {
@@ -191,9 +192,10 @@ void open_barrier() {
     for (std::size_t i = 0; i < m.threads; ++i) {
         Fiber& f = *m.fibers[i];
         if (f.state != State::at_barrier || f.line != line) {
-            report(FaultKind::barrier, f.state == State::ended       ? "thread " + std::to_string(i) + " ended, others wait for it at __syncthreads"
-                                       : f.state == State::at_barrier ? "threads 0 and " + std::to_string(i) + " wait at different __syncthreads"
-                                                                     : "thread " + std::to_string(i) + " waits for its warp, others at __syncthreads");
+            report(FaultKind::barrier, f.state == State::ended ? "thread " + std::to_string(i) + " ended, others wait for it at __syncthreads"
+                                       : f.state == State::at_barrier
+                                           ? "threads 0 and " + std::to_string(i) + " wait at different __syncthreads"
+                                           : "thread " + std::to_string(i) + " waits for its warp, others at __syncthreads");
             m.broken = true;
             return;
         }
@@ -262,8 +264,8 @@ void run_block(const dim3& grid, const dim3& size, const uint3& block) {
         }
         if (!waits) return;
         if (ready.empty()) {
-            const bool at_barrier =
-                std::any_of(m.fibers.begin(), m.fibers.begin() + static_cast<std::ptrdiff_t>(m.threads), [](const auto& f) { return f->state == State::at_barrier; });
+            const bool at_barrier = std::any_of(m.fibers.begin(), m.fibers.begin() + static_cast<std::ptrdiff_t>(m.threads),
+                                                [](const auto& f) { return f->state == State::at_barrier; });
             if (at_barrier) {
                 open_barrier();
                 continue;
@@ -343,7 +345,8 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* constants, std:
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     std::shuffle(order.begin(), order.end(), m.random);
     for (const std::size_t i : order) {
-        run_block(grid, block, {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y), static_cast<unsigned>(i / grid.x / grid.y)});
+        run_block(grid, block,
+                  {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y), static_cast<unsigned>(i / grid.x / grid.y)});
         if (!m.broken) continue;
         const bool outside = !m.faults.empty() && m.faults.back().kind == FaultKind::outside;
         return said(outside ? cudaErrorIllegalAddress : cudaErrorLaunchFailure);
@@ -384,15 +387,31 @@ void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
-#define TERCET_HOOK(size)                                                     \
-    void __tsan_read##size(void* p) { access(p, size, false); }               \
-    void __tsan_write##size(void* p) { access(p, size, true); }               \
-    void __tsan_unaligned_read##size(void* p) { access(p, size, false); }     \
-    void __tsan_unaligned_write##size(void* p) { access(p, size, true); }     \
-    void __tsan_read_write##size(void* p) { access(p, size, true); }          \
-    void __tsan_unaligned_read_write##size(void* p) { access(p, size, true); } \
-    void __tsan_volatile_read##size(void* p) { access(p, size, false); }      \
-    void __tsan_volatile_write##size(void* p) { access(p, size, true); }
+#define TERCET_HOOK(size)                             \
+    void __tsan_read##size(void* p) {                 \
+        access(p, size, false);                       \
+    }                                                 \
+    void __tsan_write##size(void* p) {                \
+        access(p, size, true);                        \
+    }                                                 \
+    void __tsan_unaligned_read##size(void* p) {       \
+        access(p, size, false);                       \
+    }                                                 \
+    void __tsan_unaligned_write##size(void* p) {      \
+        access(p, size, true);                        \
+    }                                                 \
+    void __tsan_read_write##size(void* p) {           \
+        access(p, size, true);                        \
+    }                                                 \
+    void __tsan_unaligned_read_write##size(void* p) { \
+        access(p, size, true);                        \
+    }                                                 \
+    void __tsan_volatile_read##size(void* p) {        \
+        access(p, size, false);                       \
+    }                                                 \
+    void __tsan_volatile_write##size(void* p) {       \
+        access(p, size, true);                        \
+    }
 TERCET_HOOK(1)
 TERCET_HOOK(2)
 TERCET_HOOK(4)
@@ -421,26 +440,34 @@ void* __tsan_memset(void* to, int value, std::size_t n) {
 }
 
 // Atomics of the host's code that is compiled with the kernels: they are done, and not watched.
-#define TERCET_ATOMIC_UPDATE(bits, type, name) \
-    type __tsan_atomic##bits##_##name(volatile type* p, type value, int) { return __atomic_##name(p, value, __ATOMIC_SEQ_CST); }
-#define TERCET_ATOMICS(bits, type)                                                                                                     \
-    type __tsan_atomic##bits##_load(const volatile type* p, int) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }                      \
-    void __tsan_atomic##bits##_store(volatile type* p, type value, int) { __atomic_store_n(p, value, __ATOMIC_SEQ_CST); }              \
-    type __tsan_atomic##bits##_exchange(volatile type* p, type value, int) { return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST); } \
-    int __tsan_atomic##bits##_compare_exchange_strong(volatile type* p, type* expected, type value, int, int) {                        \
-        return __atomic_compare_exchange_n(p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                             \
-    }                                                                                                                                  \
-    int __tsan_atomic##bits##_compare_exchange_weak(volatile type* p, type* expected, type value, int, int) {                          \
-        return __atomic_compare_exchange_n(p, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                              \
-    }                                                                                                                                  \
-    type __tsan_atomic##bits##_compare_exchange_val(volatile type* p, type expected, type value, int, int) {                           \
-        __atomic_compare_exchange_n(p, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                                   \
-        return expected;                                                                                                               \
-    }                                                                                                                                  \
-    TERCET_ATOMIC_UPDATE(bits, type, fetch_add)                                                                                        \
-    TERCET_ATOMIC_UPDATE(bits, type, fetch_sub)                                                                                        \
-    TERCET_ATOMIC_UPDATE(bits, type, fetch_and)                                                                                        \
-    TERCET_ATOMIC_UPDATE(bits, type, fetch_or)                                                                                         \
+#define TERCET_ATOMIC_UPDATE(bits, type, name)                             \
+    type __tsan_atomic##bits##_##name(volatile type* p, type value, int) { \
+        return __atomic_##name(p, value, __ATOMIC_SEQ_CST);                \
+    }
+#define TERCET_ATOMICS(bits, type)                                                                              \
+    type __tsan_atomic##bits##_load(const volatile type* p, int) {                                              \
+        return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                                            \
+    }                                                                                                           \
+    void __tsan_atomic##bits##_store(volatile type* p, type value, int) {                                       \
+        __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                                           \
+    }                                                                                                           \
+    type __tsan_atomic##bits##_exchange(volatile type* p, type value, int) {                                    \
+        return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);                                                 \
+    }                                                                                                           \
+    int __tsan_atomic##bits##_compare_exchange_strong(volatile type* p, type* expected, type value, int, int) { \
+        return __atomic_compare_exchange_n(p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);      \
+    }                                                                                                           \
+    int __tsan_atomic##bits##_compare_exchange_weak(volatile type* p, type* expected, type value, int, int) {   \
+        return __atomic_compare_exchange_n(p, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);       \
+    }                                                                                                           \
+    type __tsan_atomic##bits##_compare_exchange_val(volatile type* p, type expected, type value, int, int) {    \
+        __atomic_compare_exchange_n(p, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);            \
+        return expected;                                                                                        \
+    }                                                                                                           \
+    TERCET_ATOMIC_UPDATE(bits, type, fetch_add)                                                                 \
+    TERCET_ATOMIC_UPDATE(bits, type, fetch_sub)                                                                 \
+    TERCET_ATOMIC_UPDATE(bits, type, fetch_and)                                                                 \
+    TERCET_ATOMIC_UPDATE(bits, type, fetch_or)                                                                  \
     TERCET_ATOMIC_UPDATE(bits, type, fetch_xor)
 TERCET_ATOMICS(8, std::uint8_t)
 TERCET_ATOMICS(16, std::uint16_t)

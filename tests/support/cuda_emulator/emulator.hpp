@@ -1,7 +1,7 @@
 // A GPU on the CPU, to prove kernels with: what a test asks of it. See cuda_runtime.h for how kernels get here.
 //
-// A block's threads are fibers; one runs at a time, and whenever a thread reaches a barrier or a warp's exchange, and now and then at a memory access,
-// the next one is drawn at random. With each seed threads and warps run in another order. Found are
+// A block's threads are fibers; one runs at a time, and whenever a thread reaches a barrier or a warp's exchange, and now and then at a memory
+// access, the next one is drawn at random. With each seed threads and warps run in another order. Found are
 //
 //   race      two threads use a byte of shared memory between two barriers, one of them to write; __syncwarp orders the lanes of one warp
 //   outside   an access of what is neither device memory, nor the block's shared memory, nor the thread's own; the launch ends with

@@ -264,6 +264,9 @@ struct Backend {
                 return gemm_of_bfloats(c, ldc, a, b.view, m, n, k, accumulate, epilogue);
             if (wants_bytes(b)) return quant_gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
             if (b.kind == RightOperand<T>::Kind::arranged) return cpu::gemm(c, ldc, a, arranged_bfloats(b), m, n, k, accumulate, epilogue);
+            if (b.kind == RightOperand<T>::Kind::stored && b.activations == Activations::bf16 && b.type != StorageType::bf16 && m > 16 &&
+                kernel_set().narrow.multiplies_bfloats)
+                return gemm_of_bfloats(c, ldc, a, b, m, n, k, accumulate, epilogue);
             if (const auto bfloats = as_bfloats(b, k); bfloats && m > 4) return cpu::gemm(c, ldc, a, *bfloats, m, n, k, accumulate, epilogue);
         }
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);

@@ -57,7 +57,8 @@ __device__ T score(T product, const AttentionShape<T>& s, index_t b, index_t h, 
 
 // A tile (rows, D) of one head from memory into shared memory, rows beyond `extent` and channels beyond D zeros.
 template <int rows, int width, class T, class S>
-__device__ void fetch(T (&tile)[rows][width + 1], const HeadsView<const S>& x, index_t b, index_t h, index_t first, index_t extent, index_t channels) {
+__device__ void fetch(T (&tile)[rows][width + 1], const HeadsView<const S>& x, index_t b, index_t h, index_t first, index_t extent,
+                      index_t channels) {
     for (int i = static_cast<int>(threadIdx.x); i < rows * width; i += static_cast<int>(blockDim.x)) {
         const int r = i / width, c = i % width;
         const bool there = first + r < extent && c < channels;
@@ -119,7 +120,9 @@ __global__ void attention(HeadsView<T> out, T* log_sums, HeadsView<const T> q, H
     for (int c = 0; c < own_channels; ++c) {
         const int channel = part + c * threads_of_row;
         if (channel < s.head_dim)
-            out.data[b * out.batch_stride + h * out.head_stride + i * out.token_stride + channel] = sum > 0 ? result[c] / sum : sum != sum ? sum : T(0);
+            out.data[b * out.batch_stride + h * out.head_stride + i * out.token_stride + channel] = sum > 0      ? result[c] / sum
+                                                                                                    : sum != sum ? sum
+                                                                                                                 : T(0);
     }
     if (log_sums != nullptr && part == 0) log_sums[head * s.query_tokens + i] = (most - most == T(0) ? most : T(0)) + log(sum);
 }

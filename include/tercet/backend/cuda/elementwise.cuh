@@ -1,7 +1,7 @@
 // Elementwise kernels: y = f(x), dx = [dx +] dy · f'(x, y), y = f(a, b) with broadcasting, y += alpha · x, and copies between strides.
 //
-// Why they are fast: a thread takes numbers that lie blockDim.x apart, so a warp's 32 loads are of neighbours and become few transactions; four of them
-// are under way at a time, which hides the memory's latency. Each number is read once and written once.
+// Why they are fast: a thread takes numbers that lie blockDim.x apart, so a warp's 32 loads are of neighbours and become few transactions; four of
+// them are under way at a time, which hides the memory's latency. Each number is read once and written once.
 #pragma once
 
 #include "tercet/backend/cuda/functors.cuh"

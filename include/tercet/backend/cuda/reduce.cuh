@@ -4,8 +4,8 @@
 
 #include "tercet/core/config.hpp"
 
-#include <cmath>
 #include <cuda_runtime.h>
+#include <cmath>
 
 namespace tercet::inline TERCET_ABI::cuda {
 

@@ -150,7 +150,8 @@ __global__ void norm_backward(T* dx, const T* dy, const T* x, const T* weight, c
 // Column sums over the rows of a chunk: partial (chunks, C) of dy · x̂ and of dy; a thread a column, so neighbours read neighbours. They are added up
 // in their order by add_partial, and the bits do not hang on which block came first.
 template <bool centred, class T>
-__global__ void norm_weight_partial(T* dweight, T* dbias, const T* dy, const T* x, const T* mean, const T* rstd, index_t rows, index_t n, index_t chunk) {
+__global__ void norm_weight_partial(T* dweight, T* dbias, const T* dy, const T* x, const T* mean, const T* rstd, index_t rows, index_t n,
+                                    index_t chunk) {
     const index_t columns = (n + blockDim.x - 1) / blockDim.x, part = blockIdx.x / columns, i = blockIdx.x % columns * blockDim.x + threadIdx.x;
     if (i >= n) return;
     const index_t end = (part + 1) * chunk < rows ? (part + 1) * chunk : rows;
@@ -229,8 +230,8 @@ private:
         if (dweight == nullptr && dbias == nullptr) return;
         const index_t chunks = chunks_of(rows), columns = (n + row_threads - 1) / row_threads;
         T* bias_partial = dbias != nullptr ? partial + chunks * n : nullptr;
-        launch("norm_weight_partial", kernels::norm_weight_partial<centred, T>, chunks * columns, row_threads, stream, partial, bias_partial, dy, x, mean,
-               rstd, rows, n, rows_of_chunk);
+        launch("norm_weight_partial", kernels::norm_weight_partial<centred, T>, chunks * columns, row_threads, stream, partial, bias_partial, dy, x,
+               mean, rstd, rows, n, rows_of_chunk);
         if (dweight != nullptr) launch("add_partial", kernels::add_partial<T>, columns, row_threads, stream, dweight, partial, chunks, n);
         if (dbias != nullptr) launch("add_partial", kernels::add_partial<T>, columns, row_threads, stream, dbias, bias_partial, chunks, n);
     }
