@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/isa.hpp"
 
+#include "tercet/backend/backend.hpp"
 #include "tercet/quant/convert.hpp"
 
 #include <cmath>
@@ -130,7 +131,7 @@ TEST_CASE("stored weights and floats, both rounded to bfloat16, give the product
                                .type = type,
                                .row_bytes = static_cast<index_t>(bytes_of(type, k)),
                                .activations = Activations::bf16};
-            cpu::Backend::gemm(c.data(), n, {x.data(), k, 1}, stored, m, n, k, false);
+            Device::gemm(c.data(), n, {x.data(), k, 1}, stored, m, n, k, false);
             const bool narrow = cpu::kernel_set().narrow.multiplies_bfloats;  // elsewhere the product stays in float
             for (index_t i = 0; i < m; ++i)
                 for (index_t j = 0; j < n; ++j) {
