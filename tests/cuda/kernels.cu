@@ -1,0 +1,63 @@
+// Every CUDA kernel there is, for nvcc: scripts/check_cuda.sh compiles this for each architecture. The tests run the same files on the emulated GPU.
+#include "tercet/backend/cuda/attention.cuh"
+#include "tercet/backend/cuda/cross_entropy.cuh"
+#include "tercet/backend/cuda/gemm.cuh"
+#include "tercet/backend/cuda/lookup.cuh"
+#include "tercet/backend/cuda/random.cuh"
+#include "tercet/backend/cuda/rotate.cuh"
+#include "tercet/backend/cuda/rows.cuh"
+#include "tercet/backend/cuda/update.cuh"
+
+namespace tercet {
+namespace {
+
+template <class T>
+void all() {
+    T* p = nullptr;
+    const T* x = nullptr;
+    const cuda::Rows rows;
+    rows.softmax(p, x, 1, 1);
+    rows.log_softmax(p, x, 1, 1);
+    rows.softmax_backward(p, x, x, 1, 1);
+    rows.log_softmax_backward(p, x, x, 1, 1);
+    rows.exp_sum(p, p, x, 1, 1);
+    rows.layer_norm(p, p, p, x, x, x, T(1), 1, 1);
+    rows.rms_norm(p, p, x, x, T(1), 1, 1);
+    rows.layer_norm_backward(p, p, p, x, x, x, x, x, 1, 1, p);
+    rows.rms_norm_backward(p, p, x, x, x, x, 1, 1, p);
+    const cuda::Elementwise elements;
+    elements.unary(UnaryOp::exp, p, x, 1);
+    elements.unary_backward(UnaryOp::exp, p, x, x, x, 1, false);
+    elements.binary(BinaryOp::add, p, x, x, {1}, {1}, {1});
+    elements.add_scaled(p, x, T(1), 1);
+    elements.copy(p, {1}, x, {1}, {1});
+    cuda::gemm<T>(p, 1, {x, 1, 1}, {x, 1, 1}, 1, 1, 1, false);
+    const std::int32_t* ids = nullptr;
+    cuda::gather_rows(p, x, ids, 1, 1);
+    cuda::scatter_rows(p, x, ids, 1, 1, -1);
+    cuda::rotate(p, x, x, x, T(1), 1, 1, 1, 1);
+    cuda::cross_entropy(p, p, x, ids, 1, 1, -100, T(0));
+    cuda::cross_entropy_backward(p, x, x, ids, 1, 1, -100, T(0), T(1));
+    cuda::dropout(p, x, T(0), T(1), 0, 0, 1, false, nullptr);
+    cuda::update(SgdUpdate<T>{}, 1);
+    cuda::update(AdamUpdate<T>{}, 1);
+    cuda::update(AdamaxUpdate<T>{}, 1);
+    cuda::update(RmsPropUpdate<T>{}, 1);
+    cuda::update(AdagradUpdate<T>{}, 1);
+    cuda::update(AdadeltaUpdate<T>{}, 1);
+    cuda::update(LionUpdate<T>{}, 1);
+    cuda::update(BlendUpdate<T>{}, 1);
+    const HeadsView<T> to;
+    const HeadsView<const T> from;
+    cuda::attention<T, T>(to, p, from, from, from, {});
+    cuda::attention_backward<T>(to, to, to, from, from, x, from, from, from, {}, p);
+}
+
+}  // namespace
+
+void every_kernel() {
+    all<float>();
+    all<double>();
+}
+
+}  // namespace tercet
