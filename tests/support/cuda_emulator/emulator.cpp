@@ -53,7 +53,6 @@ struct Machine {
     // The block that runs.
     std::vector<std::unique_ptr<Fiber>> fibers;
     std::size_t threads = 0;
-    Fiber* current = nullptr;
     ucontext_t scheduler{};
     std::uint64_t epoch = 1;
     std::vector<std::uint32_t> warp_steps;
@@ -68,6 +67,11 @@ Machine& machine() {
     return m;
 }
 
+// The kernel's thread that runs; null on all threads of the host but the one that launches, and there outside of kernels.
+thread_local Fiber* current = nullptr;
+// Whether an access is being looked at: what is called for that may be instrumented itself, where the linker took another file's copy of it.
+thread_local bool looking = false;
+
 std::uint32_t number_of(const Fiber& f) {
     const auto& p = f.place;
     return p.thread.x + p.block_size.x * (p.thread.y + p.block_size.y * p.thread.z);
@@ -77,18 +81,17 @@ std::string text_of(std::uint32_t thread) {
 }
 void report(FaultKind kind, const std::string& what) {
     Machine& m = machine();
-    const auto& b = m.current != nullptr ? m.current->place.block : m.fibers[0]->place.block;
+    const auto& b = current != nullptr ? current->place.block : m.fibers[0]->place.block;
     if (m.faults.size() < most_faults)
         m.faults.push_back(
             {kind, what + ", block (" + std::to_string(b.x) + ", " + std::to_string(b.y) + ", " + std::to_string(b.z) + ") of " + m.kernel});
 }
 
 void give_way() {
-    Machine& m = machine();
-    Fiber* self = m.current;
-    m.current = nullptr;
-    swapcontext(&self->context, &m.scheduler);
-    m.current = self;
+    Fiber* self = std::exchange(current, nullptr);
+    looking = false;
+    swapcontext(&self->context, &machine().scheduler);
+    current = self;
 }
 
 // Ends the launch: this thread does not go on, and no other one either.
@@ -102,7 +105,7 @@ void give_way() {
 void fiber_main() {
     Machine& m = machine();
     m.call(reinterpret_cast<const void*>(m.constants));
-    m.current->state = State::ended;
+    current->state = State::ended;
     for (;;) give_way();
 }
 
@@ -127,7 +130,7 @@ bool at_once(std::uint32_t before, std::uint32_t before_warp, std::uint32_t step
 
 void use_shared(std::uintptr_t p, std::size_t bytes, bool write, bool atomic) {
     Machine& m = machine();
-    const std::uint32_t now = number_of(*m.current), warp = now / 32;
+    const std::uint32_t now = number_of(*current), warp = now / 32;
     const auto base = reinterpret_cast<std::uintptr_t>(&__data_start);
     if (m.uses.empty()) m.uses.resize(static_cast<std::size_t>(&_end - &__data_start));
     for (std::size_t i = 0; i < bytes; ++i) {
@@ -160,12 +163,11 @@ void use_shared(std::uintptr_t p, std::size_t bytes, bool write, bool atomic) {
     }
 }
 
-void access(const void* address, std::size_t bytes, bool write, bool atomic = false) {
+void look_at(const void* address, std::size_t bytes, bool write, bool atomic) {
     Machine& m = machine();
-    if (m.current == nullptr) return;  // the host's own
     const auto p = reinterpret_cast<std::uintptr_t>(address);
-    const auto stack = reinterpret_cast<std::uintptr_t>(m.current->stack.get());
-    const auto self = reinterpret_cast<std::uintptr_t>(m.current);
+    const auto stack = reinterpret_cast<std::uintptr_t>(current->stack.get());
+    const auto self = reinterpret_cast<std::uintptr_t>(current);
     if ((p >= stack && p < stack + stack_bytes) || (p >= self && p < self + sizeof(Fiber))) return;
     if (within_device(p, bytes)) {
         (write ? m.traffic.written : m.traffic.read) += bytes;
@@ -178,10 +180,16 @@ void access(const void* address, std::size_t bytes, bool write, bool atomic = fa
             const auto& [begin, size] = *std::prev(near);
             if (p < begin + size + (1 << 20)) where = ", " + std::to_string(p - begin) + " bytes behind the start of " + std::to_string(size);
         }
-        break_off(FaultKind::outside, "thread " + std::to_string(number_of(*m.current)) + (write ? " writes " : " reads ") + std::to_string(bytes) +
+        break_off(FaultKind::outside, "thread " + std::to_string(number_of(*current)) + (write ? " writes " : " reads ") + std::to_string(bytes) +
                                           " bytes that are no device memory" + where);
     }
     if (m.random() % 64 == 0) give_way();
+}
+void access(const void* address, std::size_t bytes, bool write, bool atomic = false) {
+    if (current == nullptr || looking) return;  // the host's own
+    looking = true;
+    look_at(address, bytes, write, atomic);
+    looking = false;
 }
 
 // All that are at a barrier go on, once every thread is there.
@@ -280,9 +288,9 @@ void run_block(const dim3& grid, const dim3& size, const uint3& block) {
         for (const std::size_t i : ready) {
             Fiber& f = *m.fibers[i];
             while (f.state == State::ready && !m.broken) {
-                m.current = &f;
+                current = &f;
                 swapcontext(&m.scheduler, &f.context);
-                m.current = nullptr;
+                current = nullptr;
                 if (f.state == State::at_warp) open_warp(i / 32);
                 if (m.random() % 4 == 0) break;
             }
@@ -299,11 +307,12 @@ cudaError_t said(cudaError_t error) {
 }  // namespace
 
 const Place& place() {
-    return machine().current->place;
+    return current->place;
 }
 
 int meet_block(int value, int line) {
-    Fiber& self = *machine().current;
+    looking = true;
+    Fiber& self = *current;
     self.value = value;
     self.line = line;
     self.state = State::at_barrier;
@@ -312,8 +321,8 @@ int meet_block(int value, int line) {
 }
 
 const LaneValues& meet_warp(WarpStep step, unsigned mask, const void* value, std::size_t bytes) {
-    Machine& m = machine();
-    Fiber& self = *m.current;
+    looking = true;
+    Fiber& self = *current;
     if ((mask >> (number_of(self) % 32) & 1u) == 0)
         break_off(FaultKind::barrier, "thread " + std::to_string(number_of(self)) + " is not in the mask of its own exchange");
     self.step = step;
