@@ -58,7 +58,7 @@ TEST_CASE("llama.cpp reads our GGUF: logits and greedy tokens of every family it
         const auto files = ModelFiles::open(golden::model_folder(name));
         const auto model = load_causal_model(files);
         const auto tokenizer = tiny_tokenizer(static_cast<int>(vocab_size(model)));
-        gguf_of(files, &tokenizer, {.name = name}).save(dir / "model.gguf");
+        gguf_of(files, &tokenizer, {.name = "tiny"}).save(dir / "model.gguf");  // by some names it expects tokens that this vocabulary lacks
         const auto [prompt, next] = greedy_case(name);
         const auto told = in_llama_cpp(*python, dir / "model.gguf", prompt, static_cast<int>(next.size()));
         const NoGrad guard;

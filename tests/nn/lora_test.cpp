@@ -374,6 +374,7 @@ TEST_CASE("lora: whole weights are saved, read and put in as the model has them,
         auto model = load("gpt2");
         auto adapter = make_lora(model, {.rank = 2, .targets = {"c_attn"}, .whole = whole});
         attach_lora(model, adapter);
+        const NoGrad guard;
         for (auto& w : adapter.whole) w.weight.tensor() *= Tensor<float>::randn(w.weight.shape());
         const TempDir dir;
         save_lora(dir / "adapter", adapter);
