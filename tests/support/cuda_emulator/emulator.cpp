@@ -44,7 +44,7 @@ struct Machine {
     std::vector<Fault> faults;
     DeviceSettings settings;
     Traffic traffic;
-    std::map<std::uintptr_t, std::size_t> device, pinned;
+    std::map<std::uintptr_t, std::size_t> device;
     std::uintptr_t last_begin = 0, last_end = 0;  // of the device memory that was used last
     std::size_t allocated = 0;
     cudaError_t last_error = cudaSuccess;

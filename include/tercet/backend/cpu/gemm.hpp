@@ -355,42 +355,46 @@ void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16
                          [](const auto& product) { product.parallel(); });
 }
 
-/// C (m, n) = [C +] A (m, k) · B (k, n) of floats that are rounded to bfloat16 while they are packed.
-inline void gemm_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const MatrixView<float>& b, index_t m, index_t n, index_t k,
-                            bool accumulate, const Epilogue<float>& epilogue = {}) {
-    if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
+namespace detail {
+
+/// C (m, n) = [C +] A (m, k) · B (k, n) of floats that are rounded to bfloat16 while they are packed; pack_b as BlockedProduct has it.
+template <class PackB>
+void product_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const PackB& pack_b, index_t m, index_t n, index_t k, bool accumulate,
+                        const Epilogue<float>& epilogue) {
+    if (is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
     const auto& kernels = kernel_set().narrow;
     const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
-        kernels.pack_float_rows(to, detail::from(a, row, begin), rows, count);
-    };
-    const auto pack_b = [&](std::int32_t* to, index_t column, index_t columns, index_t begin, index_t count) {
-        kernels.pack_float_panel(to, detail::from(b, begin, column), columns, count);
+        kernels.pack_float_rows(to, from(a, row, begin), rows, count);
     };
     using Kernels = GemmKernels<std::uint16_t, float>;
-    detail::BlockedProduct<Kernels, float, decltype(pack_a), decltype(pack_b)>{kernels.bfloats, c,      ldc,    m,        n,         k, 2,
-                                                                               nullptr,         pack_a, pack_b, epilogue, accumulate}
+    BlockedProduct<Kernels, float, decltype(pack_a), PackB>{kernels.bfloats, c, ldc, m, n, k, 2, nullptr, pack_a, pack_b, epilogue, accumulate}
         .parallel();
 }
 
-/// C (m, n) = [C +] A (m, k) · B (k, n) of floats and stored weights, both rounded to bfloat16 while they are packed.
+}  // namespace detail
+
+/// C (m, n) = [C +] A (m, k) · B (k, n) of floats that are rounded to bfloat16 while they are packed.
+inline void gemm_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const MatrixView<float>& b, index_t m, index_t n, index_t k,
+                            bool accumulate, const Epilogue<float>& epilogue = {}) {
+    const auto pack = kernel_set().narrow.pack_float_panel;
+    const auto pack_b = [&](std::int32_t* to, index_t column, index_t columns, index_t begin, index_t count) {
+        pack(to, detail::from(b, begin, column), columns, count);
+    };
+    detail::product_of_bfloats(c, ldc, a, pack_b, m, n, k, accumulate, epilogue);
+}
+
+/// The same with a B of stored weights.
 inline void gemm_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const RightOperand<float>& b, index_t m, index_t n, index_t k,
                             bool accumulate, const Epilogue<float>& epilogue = {}) {
-    if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
-    const auto& kernels = kernel_set().narrow;
+    const auto pack = kernel_set().narrow.pack_float_panel;
     const auto dequantize = kernel_set().stored.dequantize;
-    const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
-        kernels.pack_float_rows(to, detail::from(a, row, begin), rows, count);
-    };
     const auto pack_b = [&](std::int32_t* to, index_t column, index_t columns, index_t begin, index_t count) {
         const index_t block = block_size(b.type), skip = begin % block, whole = detail::round_up(skip + count, block);  // a depth may end in one
         const Scratch<float> rows(columns * whole);
         for (index_t j = 0; j < columns; ++j) dequantize(rows.data() + j * whole, b.rows + (column + j) * b.row_bytes, b.type, begin - skip, whole);
-        kernels.pack_float_panel(to, {rows.data() + skip, 1, whole}, columns, count);
+        pack(to, {rows.data() + skip, 1, whole}, columns, count);
     };
-    using Kernels = GemmKernels<std::uint16_t, float>;
-    detail::BlockedProduct<Kernels, float, decltype(pack_a), decltype(pack_b)>{kernels.bfloats, c,      ldc,    m,        n,         k, 2,
-                                                                               nullptr,         pack_a, pack_b, epilogue, accumulate}
-        .parallel();
+    detail::product_of_bfloats(c, ldc, a, pack_b, m, n, k, accumulate, epilogue);
 }
 
 /// Stored bfloat16 weights as the right operand of such a product, where their activations may be rounded to it too; else nothing.

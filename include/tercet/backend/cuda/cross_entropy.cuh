@@ -18,8 +18,10 @@ __global__ void cross_entropy(T* losses, T* log_sums, const T* x, const I* targe
     const index_t target = static_cast<index_t>(targets[blockIdx.x]);
     T shift, total, plain = 0;
     exp_sum(row, shift, total);
-    if (smoothing > 0) row.each([&](index_t, T v) { plain += v; });
-    plain = over_block<Sum>(plain);
+    if (smoothing > 0) {  // of all threads alike
+        row.each([&](index_t, T v) { plain += v; });
+        plain = over_block<Sum>(plain);
+    }
     if (threadIdx.x != 0) return;
     const T log_sum = shift + log(total);
     log_sums[blockIdx.x] = log_sum;
