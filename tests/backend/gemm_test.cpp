@@ -85,7 +85,8 @@ TEMPLATE_TEST_CASE("gemm equals three plain loops on odd sizes and layouts", "[b
     for_each_isa([] {
         std::mt19937 random(4);
         const auto any = [&] { return static_cast<index_t>(1 + random() % 70); };
-        for (index_t m = 1; m <= 17; ++m) check_product<TestType>(m, 33, 5);  // every height of a tile
+        for (index_t m = 1; m <= 31; ++m) check_product<TestType>(m, 33, 5);  // every height of a tile, and of one that goes back over rows
+        check_product<TestType>(40, 50, 512);                                 // rows of A that share sets of the cache
         for (index_t n = 1; n <= 67; n += 3) check_product<TestType>(5, n, 7);
         for (int trial = 0; trial < 12; ++trial) check_product<TestType>(any(), any(), any());
     });
@@ -94,7 +95,8 @@ TEMPLATE_TEST_CASE("gemm equals three plain loops on odd sizes and layouts", "[b
 TEMPLATE_TEST_CASE("gemm equals three plain loops across its blocks", "[backend]", float, double) {
     const UseThreads use(2);
     for_each_isa([] {
-        const index_t sizes[][3] = {{129, 257, 300}, {451, 35, 257}, {3, 600, 513}, {1, 700, 300}, {30, 33, 2100}, {1000, 290, 64}};
+        const index_t sizes[][3] = {{129, 257, 300}, {451, 35, 257},  {3, 600, 513},   {1, 700, 300},
+                                    {30, 33, 2100},  {1000, 290, 64}, {460, 700, 400}, {2100, 520, 20}};
         for (const auto& s : sizes) {
             const auto a = numbers<TestType>(size(s[0] * s[2]), 1), b = numbers<TestType>(size(s[2] * s[1]), 2);
             std::vector<TestType> c(size(s[0] * s[1]), TestType(1e30));
@@ -108,7 +110,7 @@ TEMPLATE_TEST_CASE("gemm equals three plain loops across its blocks", "[backend]
 TEMPLATE_TEST_CASE("gemm gives the same bits on any number of threads", "[backend]", float, double) {
     using T = TestType;
     for_each_isa([] {
-        const index_t sizes[][3] = {{129, 257, 300}, {1, 500, 300}, {4, 96, 64}, {900, 40, 33}};
+        const index_t sizes[][3] = {{129, 257, 300}, {1, 500, 300}, {4, 96, 64}, {900, 40, 33}, {900, 520, 400}};
         for (const auto& s : sizes) {
             const auto a = numbers<T>(size(s[0] * s[2]), 1), b = numbers<T>(size(s[2] * s[1]), 2);
             std::vector<T> first;

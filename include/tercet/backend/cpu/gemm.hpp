@@ -37,17 +37,20 @@ inline constexpr index_t packed_limit = index_t{1} << 23;
 /// Panels that are packed in one task: what they read of a row of B lies together.
 inline constexpr index_t panels_together = 8;
 
-/// How far the rows and columns of a task's block go.
+/// How C is cut: into blocks of rows × columns, of which a task computes `down`, one below the other, that share what it packs of B.
 struct BlockShape {
-    index_t rows, columns;
+    index_t rows, columns, down = 1;
+    constexpr index_t task_rows() const { return rows * down; }
 };
 
-/// Blocks small enough for the second-level cache, and 16 or more of them where there is work for several cores.
+/// Blocks small enough for the second-level cache, and 16 or more tasks where there is work for several cores. Where there are enough columns
+/// for that, a task goes down 2,048 rows.
 constexpr BlockShape block_shape(index_t m, index_t n, index_t words, index_t tile_rows) {
     const index_t most = 448 / tile_rows * tile_rows;
     BlockShape s{round_up(cuts(m, cuts(m, most)), tile_rows), std::min<index_t>(round_up(n, panel_width), 8 * panel_width)};
     const index_t work = m * n * words, wanted = work > (index_t{1} << 25) ? 16 : work > (index_t{1} << 15) ? 8 : 1;
-    while (cuts(m, s.rows) * cuts(n, s.columns) < wanted) {
+    if (cuts(n, panel_width) >= wanted) s.down = cuts(cuts(m, s.rows), cuts(m, 2048));
+    while (cuts(m, s.task_rows()) * cuts(n, s.columns) < wanted) {
         if (s.columns > panel_width) s.columns = round_up(s.columns / 2, panel_width);
         else if (s.rows > 2 * tile_rows) s.rows = round_up(s.rows / 2, tile_rows);
         else break;
@@ -92,6 +95,7 @@ struct BlockedProduct {
     Epilogue<Sum> epilogue;
     bool accumulate;
     MatrixView<Word> b_rows{};  // B where it lies in memory by rows and its elements are words, or null: packed while it is multiplied
+    MatrixView<Word> a_rows{};  // A where a tile takes it from its rows in memory, or null
 
     index_t words() const { return cuts(k, per_word); }
     index_t depths() const { return cuts(words(), panel_depth); }
@@ -102,31 +106,45 @@ struct BlockedProduct {
     index_t depth_offset(index_t depth) const { return depth * (panel_depth + kernels.header) * panel_width; }
     /// Words of `rows` packed rows: the last tile may be filled up by three.
     index_t row_words(index_t rows, index_t depth_words) const { return (rows + 3) * depth_words; }
+    /// Where the packed rows from row on stand among blocks of `height` rows, and in them those of a depth.
+    index_t block_offset(index_t row, index_t height) const { return row / height * row_words(height, words()); }
+    index_t rows_offset(index_t rows, index_t depth) const { return row_words(rows, depth * panel_depth); }
 
     /// The whole product in this thread.
-    void serial() const { block(0, m, 0, n, nullptr, panels); }
+    void serial() const {
+        const BlockShape shape = block_shape(m, n, words(), kernels.tile_rows);
+        const index_t down = cuts(m, shape.rows);
+        if (panels != nullptr) return blocks(0, m, shape.rows, 0, n, nullptr, panels);
+        for (index_t j = 0; j < n; j += shape.columns) blocks(0, m, shape.rows, j, std::min(shape.columns, n - j), nullptr, nullptr);
+    }
 
     /// The whole product on all threads. One loop, unless what is packed for everybody would be too large.
     void parallel() const {
         const BlockShape shape = block_shape(m, n, words(), kernels.tile_rows);
-        const bool share_a = n > shape.columns, share_b = panels == nullptr && m > shape.rows;
+        const bool share_a = n > shape.columns && a_rows.data == nullptr, share_b = panels == nullptr && shape.down == 1 && m > shape.rows;
         const auto piece = [&](index_t extent, index_t unit) { return round_up(cuts(extent, cuts(extent * words(), packed_limit)), unit); };
-        const index_t chunk_m = share_a ? piece(m, shape.rows) : m, chunk_n = share_b ? piece(n, shape.columns) : n;
+        const index_t chunk_m = share_a ? piece(m, shape.task_rows()) : m, chunk_n = share_b ? piece(n, shape.columns) : n;
         for (index_t j = 0; j < n; j += chunk_n)
             for (index_t i = 0; i < m; i += chunk_m) chunk(i, std::min(chunk_m, m - i), j, std::min(chunk_n, n - j), shape, share_a, share_b);
     }
 
 private:
-    // Rows and columns of C that share one parallel loop: first what is packed for everybody, then the blocks.
+    // Rows of A in one depth: packed, or `step` apart in memory.
+    struct LeftRows {
+        index_t row, rows;
+        const Word* words;
+        index_t step;
+    };
+
+    // Rows and columns of C that share one parallel loop: first what is packed for everybody, then the tasks.
     void chunk(index_t row, index_t rows, index_t column, index_t columns, const BlockShape& shape, bool share_a, bool share_b) const {
-        const index_t down = cuts(rows, shape.rows), across = cuts(columns, shape.columns), panel_count = cuts(columns, panel_width);
-        const Scratch<Word> a(share_a ? down * row_words(shape.rows, words()) : 0), b(share_b ? panel_count * panel_words() : 0);
-        const auto a_block = [&](index_t i) { return a.data() + i * row_words(shape.rows, words()); };
-        const index_t a_tasks = share_a ? down * depths() : 0, b_tasks = share_b ? cuts(panel_count, panels_together) * depths() : 0;
+        const index_t height = shape.rows, blocks_down = cuts(rows, height), panel_count = cuts(columns, panel_width);
+        const Scratch<Word> a(share_a ? block_offset(blocks_down * height, height) : 0), b(share_b ? panel_count * panel_words() : 0);
+        const index_t a_tasks = share_a ? blocks_down * depths() : 0, b_tasks = share_b ? cuts(panel_count, panels_together) * depths() : 0;
         const auto pack = [&](index_t task) {
             if (task < a_tasks) {
-                const index_t i = task % down, rows_here = std::min(shape.rows, rows - i * shape.rows), depth = task / down;
-                pack_a(a_block(i) + row_words(rows_here, depth * panel_depth), row + i * shape.rows, rows_here, depth * panel_depth * per_word,
+                const index_t i = task % blocks_down * height, depth = task / blocks_down, here = std::min(height, rows - i);
+                pack_a(a.data() + block_offset(i, height) + rows_offset(here, depth), row + i, here, depth * panel_depth * per_word,
                        elements_of(depth));
             } else {
                 const index_t depth = (task - a_tasks) % depths(), first = (task - a_tasks) / depths() * panels_together;
@@ -135,63 +153,75 @@ private:
                            std::min(panel_width, columns - j * panel_width), depth * panel_depth * per_word, elements_of(depth));
             }
         };
+        const index_t down = cuts(rows, shape.task_rows());
         const auto multiply = [&](index_t task) {
-            const index_t i = task % down, j = task / down * shape.columns;
-            const Word* panels_here = panels != nullptr ? panels + (column + j) / panel_width * panel_words()
-                                      : share_b         ? b.data() + j / panel_width * panel_words()
-                                                        : nullptr;
-            block(row + i * shape.rows, std::min(shape.rows, rows - i * shape.rows), column + j, std::min(shape.columns, columns - j),
-                  share_a ? a_block(i) : nullptr, panels_here);
+            const index_t i = task % down * shape.task_rows(), j = task / down * shape.columns;
+            blocks(row + i, std::min(shape.task_rows(), rows - i), height, column + j, std::min(shape.columns, columns - j),
+                   share_a ? a.data() + block_offset(i, height) : nullptr,
+                   panels != nullptr ? panels + (column + j) / panel_width * panel_words()
+                   : share_b         ? b.data() + j / panel_width * panel_words()
+                                     : nullptr);
         };
-        parallel_phases(a_tasks + b_tasks, pack, down * across, multiply);
+        parallel_phases(a_tasks + b_tasks, pack, down * cuts(columns, shape.columns), multiply);
     }
 
-    // One block of C. A's packed rows and B's packed panels are null where they are to be packed here.
-    void block(index_t row, index_t rows, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
-        const bool panel_first = packed_b != nullptr && rows <= kernels.tile_rows;  // few rows: each panel is read from end to end
-        const index_t depth_words = panel_first ? words() : std::min(words(), panel_depth);
-        const Scratch<Word> a(packed_a == nullptr ? row_words(rows, depth_words) : 0);
-        const Scratch<Word> b(packed_b == nullptr ? (depth_words + kernels.header) * panel_width : 0);
-        const auto rows_at = [&](index_t depth) -> const Word* {
-            return packed_a != nullptr ? packed_a + row_words(rows, depth * panel_depth)
-                                       : a.data() + (panel_first ? row_words(rows, depth * panel_depth) : 0);
-        };
-        const auto pack_here = [&](index_t depth) {
-            if (packed_a == nullptr) pack_a(a.data() + (rows_at(depth) - a.data()), row, rows, depth * panel_depth * per_word, elements_of(depth));
-        };
-        const auto multiply = [&](index_t depth, index_t j, index_t width, const Word* panel, const RawPanel<Word>& raw = {}) {
-            kernels.block({c + row * ldc + column + j, ldc, rows_at(depth), panel, panel_words(),
-                           depth == 0 && epilogue.bias != nullptr && epilogue.scale == 1 ? epilogue.bias + column + j : nullptr, rows, width,
-                           words_of(depth), accumulate || depth > 0, raw});
-        };
-        if (panel_first) {
-            for (index_t depth = 0; depth < depths(); ++depth) pack_here(depth);
-            for (index_t j = 0; j < columns; j += panel_width)
-                for (index_t depth = 0; depth < depths(); ++depth)
-                    multiply(depth, j, std::min(panel_width, columns - j), packed_b + j / panel_width * panel_words() + depth_offset(depth));
-        } else {
-            for (index_t depth = 0; depth < depths(); ++depth) {
-                pack_here(depth);
-                if (packed_b != nullptr) {
-                    multiply(depth, 0, columns, packed_b + depth_offset(depth));
-                    continue;
-                }
-                for (index_t j = 0; j < columns; j += panel_width) {
-                    const index_t width = std::min(panel_width, columns - j);
-                    const index_t begin = depth * panel_depth * per_word;
-                    if (b_rows.data != nullptr && width == panel_width && rows >= kernels.tile_rows) {
-                        const Word* next = j + panel_width < columns ? from(b_rows, begin, column + j + panel_width).data
-                                           : depth + 1 < depths()    ? from(b_rows, begin + panel_depth, column).data
-                                                                     : nullptr;
-                        multiply(depth, j, width, b.data(), {from(b_rows, begin, column + j).data, b_rows.row_stride, b.data(), next});
-                    } else {
-                        pack_b(b.data(), column + j, width, begin, elements_of(depth));
-                        multiply(depth, j, width, b.data());
-                    }
-                }
+    // Blocks of C, `height` rows each, one below the other. A's packed rows and B's packed panels are null where they are to be packed here.
+    void blocks(index_t row, index_t rows, index_t height, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
+        if (packed_b != nullptr && rows <= kernels.tile_rows) return few_rows(row, rows, column, columns, packed_a, packed_b);
+        const bool in_memory = packed_a == nullptr && a_rows.data != nullptr && rows >= kernels.tile_rows;
+        const index_t depth_words = std::min(words(), panel_depth), panel = (depth_words + kernels.header) * panel_width;
+        const Scratch<Word> a(packed_a == nullptr ? row_words(in_memory ? kernels.tile_rows : std::min(height, rows), depth_words) : 0);
+        const Scratch<Word> b(packed_b != nullptr ? 0 : rows > height ? cuts(columns, panel_width) * panel : panel);
+        for (index_t depth = 0; depth < depths(); ++depth) {
+            for (index_t i = 0; i < rows; i += height) {
+                const index_t here = std::min(height, rows - i), begin = depth * panel_depth * per_word;
+                LeftRows left{row + i, here, a.data(), 0};
+                if (packed_a != nullptr) left.words = packed_a + block_offset(i, height) + rows_offset(here, depth);
+                else if (in_memory && here >= kernels.tile_rows) left = {row + i, here, from(a_rows, row + i, begin).data, a_rows.row_stride};
+                else pack_a(a.data(), row + i, here, begin, elements_of(depth));
+                if (packed_b != nullptr) multiply(left, depth, column, columns, packed_b + depth_offset(depth), panel_words());
+                else if (i == 0) multiply_and_pack(left, depth, column, columns, b.data(), rows > height ? panel : 0);
+                else multiply(left, depth, column, columns, b.data(), panel);
+                if (depth + 1 == depths()) finish(c, ldc, epilogue, row + i, here, column, columns);
             }
         }
+    }
+
+    // Rows for one tile: each panel is read from end to end.
+    void few_rows(index_t row, index_t rows, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
+        const Scratch<Word> a(packed_a == nullptr ? row_words(rows, words()) : 0);
+        for (index_t depth = 0; depth < depths() && packed_a == nullptr; ++depth)
+            pack_a(a.data() + rows_offset(rows, depth), row, rows, depth * panel_depth * per_word, elements_of(depth));
+        const Word* left = packed_a != nullptr ? packed_a : a.data();
+        for (index_t j = 0; j < columns; j += panel_width)
+            for (index_t depth = 0; depth < depths(); ++depth)
+                multiply({row, rows, left + rows_offset(rows, depth), 0}, depth, column + j, std::min(panel_width, columns - j),
+                         packed_b + j / panel_width * panel_words() + depth_offset(depth), panel_words());
         finish(c, ldc, epilogue, row, rows, column, columns);
+    }
+
+    // Rows of A by columns of B that are to be packed: into panels `step` apart, or all into the first where they are not needed again.
+    void multiply_and_pack(const LeftRows& left, index_t depth, index_t column, index_t columns, Word* panel, index_t step) const {
+        const index_t begin = depth * panel_depth * per_word;
+        for (index_t j = 0; j < columns; j += panel_width, panel += step) {
+            const index_t width = std::min(panel_width, columns - j);
+            RawPanel<Word> raw{};
+            if (b_rows.data != nullptr && width == panel_width) {
+                raw = {from(b_rows, begin, column + j).data, b_rows.row_stride, left.rows >= kernels.tile_rows ? panel : nullptr};
+                if (j + panel_width < columns) raw.next = raw.from + panel_width;
+                else if (depth + 1 < depths()) raw.next = from(b_rows, begin + panel_depth, column).data;
+            } else {
+                pack_b(panel, column + j, width, begin, elements_of(depth));
+            }
+            multiply(left, depth, column + j, width, panel, 0, raw);
+        }
+    }
+
+    void multiply(const LeftRows& left, index_t depth, index_t column, index_t columns, const Word* panel, index_t panel_step,
+                  const RawPanel<Word>& raw = {}) const {
+        kernels.block({c + left.row * ldc + column, ldc, left.words, left.step, panel, panel_step,
+                       depth == 0 && epilogue.bias != nullptr && epilogue.scale == 1 ? epilogue.bias + column : nullptr, left.rows, columns,
+                       words_of(depth), accumulate || depth > 0, raw});
     }
 };
 
@@ -232,6 +262,12 @@ void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<
     const auto pack_a = [&](T* to, index_t row, index_t rows, index_t begin, index_t count) {
         kernels.pack_rows(to, from(a, row, begin), rows, count);
     };
+    const auto with_rows = [&](auto product) {
+        // Worth it where A is not read often; rows a multiple of 2,048 bytes apart would push each other out of the first-level cache.
+        if (m > kernels.tile_rows && n <= 1024 && a.col_stride == 1 && a.row_stride > 0 && a.row_stride * static_cast<index_t>(sizeof(T)) % 2048 != 0)
+            product.a_rows = a;
+        f(product);
+    };
     if constexpr (std::is_same_v<T, float>) {
         if (b.kind == RightOperand<T>::Kind::stored) {
             const auto unpack = [&](T* to, index_t column, index_t columns, index_t begin, index_t count) {
@@ -239,11 +275,12 @@ void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<
                 const Scratch<T> rows(panel_width * whole);
                 kernel_set().stored.unpack_panel(to, rows.data(), b, column, columns, begin - skip, whole, skip, count);
             };
-            return f(BlockedProduct<GemmKernels<T, T>, T, decltype(pack_a), decltype(unpack)>{kernels, c, ldc, m, n, k, 1, nullptr, pack_a, unpack,
-                                                                                              epilogue, accumulate});
+            return with_rows(BlockedProduct<GemmKernels<T, T>, T, decltype(pack_a), decltype(unpack)>{kernels, c, ldc, m, n, k, 1, nullptr, pack_a,
+                                                                                                      unpack, epilogue, accumulate});
         }
     }
-    with_product(kernels, c, ldc, pack_a, b.view, b.kind == RightOperand<T>::Kind::packed ? b.panels : nullptr, m, n, k, epilogue, accumulate, f);
+    with_product(kernels, c, ldc, pack_a, b.view, b.kind == RightOperand<T>::Kind::packed ? b.panels : nullptr, m, n, k, epilogue, accumulate,
+                 with_rows);
 }
 
 /// Columns [column, column + n) of one to four rows of A against a B whose columns lie contiguous in memory: dot products, each column read

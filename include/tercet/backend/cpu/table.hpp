@@ -78,12 +78,12 @@ constexpr index_t byte_record(index_t group, bool minima) {
     return panel_width * (group + static_cast<index_t>(sizeof(float)) * (minima ? 2 : 1));
 }
 
-/// A panel that is still to be packed: the first rows of A that meet it, a full tile, take B's from memory and leave them packed for the others.
+/// A panel that is still in memory: the first rows of A that meet it, a full tile, leave it packed for the others. Few rows take it as it is.
 template <class Word>
 struct RawPanel {
     const Word* from = nullptr;  // 32 neighbouring columns, rows `step` apart
     index_t step = 0;
-    Word* to = nullptr;          // where b points
+    Word* to = nullptr;          // where b points; null: it is not packed
     const Word* next = nullptr;  // the panel whose turn comes after this one
 };
 
@@ -92,7 +92,8 @@ template <class Word, class Sum>
 struct GemmBlock {
     Sum* c;
     index_t ldc;
-    const Word* a;  // groups as high as a register tile, each (words, its rows)
+    const Word* a;  // groups as high as a register tile, each (words, its rows); with a_step, rows that lie in memory so far apart
+    index_t a_step;
     const Word* b;  // panels of 32 columns, b_panel_step apart; with `raw`, one of them
     index_t b_panel_step;
     const Sum* start;  // (columns), or null
