@@ -111,12 +111,7 @@ struct BlockedProduct {
     index_t rows_offset(index_t rows, index_t depth) const { return row_words(rows, depth * panel_depth); }
 
     /// The whole product in this thread.
-    void serial() const {
-        const BlockShape shape = block_shape(m, n, words(), kernels.tile_rows);
-        const index_t down = cuts(m, shape.rows);
-        if (panels != nullptr) return blocks(0, m, shape.rows, 0, n, nullptr, panels);
-        for (index_t j = 0; j < n; j += shape.columns) blocks(0, m, shape.rows, j, std::min(shape.columns, n - j), nullptr, nullptr);
-    }
+    void serial() const { blocks(0, m, block_shape(m, n, words(), kernels.tile_rows).rows, 0, n, nullptr, panels); }
 
     /// The whole product on all threads. One loop, unless what is packed for everybody would be too large.
     void parallel() const {
