@@ -2,6 +2,7 @@
 //
 //   peak_gflops(threads)            float multiply-adds on registers alone, with the widest vectors there are
 //   read_gb_per_s(threads, bytes)   reading a buffer of that size from end to end, the best of several times
+//   Reading                         the same as the work of a benchmark
 //
 // The loops carry their own target attributes, so neither the program's flags nor TERCET_ISA change the peak.
 #pragma once
@@ -91,16 +92,28 @@ inline double peak_gflops(int threads) {
     return known[threads] = 2. * 12 * static_cast<double>(loops.width / 4) * static_cast<double>(steps) * threads / seconds / 1e9;
 }
 
-/// Reading `bytes`, each thread its own part; the default is far beyond the caches of most machines.
+/// Reads a buffer from end to end, each thread its own part.
+class Reading {
+public:
+    Reading(int threads, index_t bytes) : threads_(threads), part_(bytes / 4 / threads / 64 * 64), buffer_(part_ * threads) {
+        std::fill_n(buffer_.data(), part_ * threads_, 1.f);
+    }
+    double bytes() const { return 4. * static_cast<double>(part_ * threads_); }
+    void operator()(index_t thread) const { loops_.read(buffer_.data() + thread * part_, part_); }
+
+private:
+    int threads_;
+    index_t part_;
+    tercet::Scratch<float> buffer_;
+    detail::MachineLoops loops_ = detail::machine_loops();
+};
+
+/// The best of nine times reading `bytes`; the default is far beyond the caches of most machines.
 inline double read_gb_per_s(int threads, index_t bytes = index_t{1} << 30) {
     static std::map<std::pair<int, index_t>, double> known;
     if (const auto at = known.find({threads, bytes}); at != known.end()) return at->second;
-    const index_t part = bytes / 4 / threads / 64 * 64;
-    const tercet::Scratch<float> buffer(part * threads);
-    std::fill_n(buffer.data(), part * threads, 1.f);
-    const auto loops = detail::machine_loops();
-    const double seconds = detail::shortest(9, threads, [&](index_t tile) { loops.read(buffer.data() + tile * part, part); });
-    return known[{threads, bytes}] = 4. * static_cast<double>(part * threads) / seconds / 1e9;
+    const Reading reading(threads, bytes);
+    return known[{threads, bytes}] = reading.bytes() / detail::shortest(9, threads, reading) / 1e9;
 }
 
 /// Times a benchmark's loop, for counters that are no plain rates: started just before the loop, read just after.

@@ -1,7 +1,8 @@
 // The matrix product above its kernels: how C = A · B is cut into tasks, and who packs what.
 //
-// C is cut into blocks of rows × columns by the shape alone. A block of A that several tasks need is packed once, before them (in the same
-// parallel loop), as is a block of B; what only one task needs it packs itself, a depth of 384 words at a time, so that it stays in the
+// C is cut into blocks of rows × columns by the shape alone. Where there are columns enough for all threads, a task computes the blocks below
+// one another and packs their B while it multiplies the first of them; else a B that several tasks need is packed once, before them, in the
+// same parallel loop, as is A. Few rows take B as it lies in memory, few columns A. What is packed is 384 words deep, so that it stays in the
 // cache. An element of C is summed in the same order wherever the cuts fall, so its bits hang on the instruction set and nothing else.
 #pragma once
 
@@ -43,12 +44,12 @@ struct BlockShape {
     constexpr index_t task_rows() const { return rows * down; }
 };
 
-/// Blocks small enough for the second-level cache, and 16 or more tasks where there is work for several cores. Where there are enough columns
-/// for that, a task goes down 2,048 rows.
+/// Blocks small enough for the second-level cache, and 16 or more tasks where there is work for several cores; few rows take as long as B takes
+/// to come, and are spread evenly. Where there are enough columns for so many tasks, each goes down 2,048 rows.
 constexpr BlockShape block_shape(index_t m, index_t n, index_t words, index_t tile_rows) {
     const index_t most = 448 / tile_rows * tile_rows;
     BlockShape s{round_up(cuts(m, cuts(m, most)), tile_rows), std::min<index_t>(round_up(n, panel_width), 8 * panel_width)};
-    const index_t work = m * n * words, wanted = work > (index_t{1} << 25) ? 16 : work > (index_t{1} << 15) ? 8 : 1;
+    const index_t work = m * n * words, wanted = m <= tile_rows ? 32 : work > (index_t{1} << 25) ? 16 : work > (index_t{1} << 15) ? 8 : 1;
     if (cuts(n, panel_width) >= wanted) s.down = cuts(cuts(m, s.rows), cuts(m, 2048));
     while (cuts(m, s.task_rows()) * cuts(n, s.columns) < wanted) {
         if (s.columns > panel_width) s.columns = round_up(s.columns / 2, panel_width);
