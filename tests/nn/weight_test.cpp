@@ -119,6 +119,44 @@ TEST_CASE("weight: a dense matrix may be held as a stored type from now on; what
     CHECK(vector.is_dense());
 }
 
+TEST_CASE("weight: for activations of bytes, inputs whose weights are small are evened out: one that stands out costs its block less") {
+    manual_seed(6);
+    auto value = Tensor<float>::randn({20, 64}), x = Tensor<float>::randn({7, 64});
+    for (index_t r = 0; r < 20; ++r) value.mutable_data()[r * 64 + 5] *= 0.125f;
+    for (index_t r = 0; r < 7; ++r) x.mutable_data()[r * 64 + 5] = 40 + static_cast<float>(r);
+    const auto want = linear(x, value);
+    for (const StorageType type : {StorageType::q8_0, StorageType::q5_1}) {
+        Weight even = dense_weight(value), plain = dense_weight(value);
+        even.set_activations(Activations::int8);
+        even.store_as(type);
+        even.set_activations(Activations::f32);  // what is stored alone
+        plain.store_as(type);
+        const double stored = type == StorageType::q8_0 ? 0.15 : 2;
+        CHECK(largest_difference(even.to_dense(), value) <= (type == StorageType::q8_0 ? 0.02 : 0.2));
+        CHECK(largest_difference(linear(x, even), want) <= stored);
+        CHECK(largest_difference(linear(x, even), linear(x, even.to_dense())) <= 1e-4);
+        const auto dx = [&](const Weight& w) {
+            auto in = x.clone().requires_grad();
+            linear(in, w).backward(Tensor<float>::ones({7, 20}));
+            return in.grad();
+        };
+        CHECK(largest_difference(dx(even), dx(dense_weight(even.to_dense()))) <= 1e-4);
+
+        plain.set_activations(Activations::int8);
+        even.set_activations(Activations::int8);
+        const auto exact = linear(x, even.to_dense());
+        const double off = largest_difference(linear(x, even), exact), off_plain = largest_difference(linear(x, plain), linear(x, plain.to_dense()));
+        CHECK(off < off_plain / 2);
+        const auto narrow = linear(x, even), dense = even.to_dense();
+        even.pack();
+        CHECK(largest_difference(linear(x, even), narrow) <= 1e-5);
+        CHECK(largest_difference(even.to_dense(), dense) == 0);
+        even.set_activations(Activations::f32);
+        CHECK(largest_difference(even.to_dense(), dense) == 0);
+        CHECK(largest_difference(linear(x, even), exact) <= 1e-4);
+    }
+}
+
 TEST_CASE("weight: what follows the product in its pass equals the same ops one by one, recorded or not") {
     manual_seed(5);
     const auto x = Tensor<float>::randn({3, 5, 8}), residual = Tensor<float>::randn({3, 5, 6});

@@ -15,6 +15,11 @@
 #include "tercet/ops/shape.hpp"
 #include "tercet/quant/convert.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
 namespace tercet::inline TERCET_ABI {
 
 /// Which way a matrix is written: (out, in), as Linear has it, or (in, out), as GPT-2's Conv1D.
@@ -93,9 +98,10 @@ public:
             const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type_, element_count(shape_)));
             Device::for_rows(out_features(), in_features(),
                              [&](index_t r) { Device::stored_row(bytes->data() + r * row_bytes(), type_, arranged_bytes(), r, in_features()); });
-            const auto term = low_rank_;
+            const auto [term, factors] = std::pair(low_rank_, factors_);
             set(type_, shape_, *bytes, bytes);
             low_rank_ = term;
+            factors_ = factors;
         }
     }
 
@@ -127,15 +133,24 @@ public:
     }
 
     /// Holds a dense matrix as a stored type from now on, and lets the dense copy go. Vectors, and matrices whose rows are no whole blocks, are
-    /// packed instead or stay as they are. Throws what quantize() throws.
+    /// packed instead or stay as they are. Where activations are rounded to bytes, inputs with small weights are evened out: an activation that
+    /// stands out would make its whole block coarse, and what a norm makes stand out the weights behind it make small. They are stored larger, and
+    /// the activation that meets them is multiplied down first (after SmoothQuant, Xiao et al. 2023, eq. 3, which measures activations instead).
+    /// Throws what quantize() throws.
     void store_as(StorageType type) {
         if (!is_dense() || shape_.rank() != 2 || in_features() % block_size(type) != 0) return pack();
         const auto dense = to_dense();
-        const auto rows = order_ == WeightOrder::out_in ? dense : dense.transpose().contiguous();
+        auto rows = order_ == WeightOrder::out_in ? dense : dense.transpose().contiguous();
+        const auto factors = activations_ == Activations::int8 && block_size(type) > 1 ? evening_factors(rows) : Tensor<float>();
+        if (factors.storage() != nullptr) {
+            rows = rows.clone();
+            for (index_t i = 0; i < rows.numel(); ++i) rows.mutable_data()[i] /= factors.data()[i % factors.numel()];
+        }
         const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type, rows.numel()));
         quantize(type, rows.span(), *bytes);
         *this = emptied(rows.shape(), WeightOrder::out_in);  // a stored matrix is written by its outputs
         set(type, rows.shape(), *bytes, bytes);
+        factors_ = factors;
     }
 
     /// The low-rank term that linear() adds, or null.
@@ -174,10 +189,12 @@ public:
         const index_t in = in_features();
         if (is_stored()) {
             Device::dequantize(to, bytes_.data() + r * row_bytes(), type_, 0, in);
+            multiply_by_factors(to);
         } else if (is_arranged()) {
             const Scratch<std::byte> row(row_bytes());
             Device::stored_row(row.data(), type_, arranged_bytes(), r, in);
             Device::dequantize(to, row.data(), type_, 0, in);
+            multiply_by_factors(to);
         } else if (is_dense()) {
             const auto view = transposed_view();
             for (index_t i = 0; i < in; ++i) to[i] = view.data[i * view.row_stride + r * view.col_stride];
@@ -194,9 +211,16 @@ public:
     cpu::RightOperand<float> right_operand() const {
         using Right = cpu::RightOperand<float>;
         require(loaded(), ErrorCode::invalid_argument, "weight: nothing has been loaded into it");
-        if (is_arranged()) return {.kind = Right::Kind::arranged, .rows = arranged_bytes(), .type = type_, .activations = activations_};
+        const float* factors = factors_.storage() != nullptr ? factors_.data() : nullptr;
+        if (is_arranged())
+            return {.kind = Right::Kind::arranged, .rows = arranged_bytes(), .type = type_, .activations = activations_, .factors = factors};
         if (is_stored())
-            return {.kind = Right::Kind::stored, .rows = bytes_.data(), .type = type_, .row_bytes = row_bytes(), .activations = activations_};
+            return {.kind = Right::Kind::stored,
+                    .rows = bytes_.data(),
+                    .type = type_,
+                    .row_bytes = row_bytes(),
+                    .activations = activations_,
+                    .factors = factors};
         if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view(), .activations = activations_};
         return {.kind = Right::Kind::packed, .panels = panels_.data()};
     }
@@ -206,6 +230,25 @@ private:
         Weight w(shape, order);
         w.activations_ = activations_;
         return w;
+    }
+    // What activations are multiplied by so that no input's weights, rows (out, in), are much smaller than the others': how long a column is beside
+    // the median one, within [1/4, 1]. None where that means nothing.
+    static Tensor<float> evening_factors(const Tensor<float>& rows) {
+        const index_t out = rows.size(0), in = rows.size(1);
+        auto factors = Tensor<float>::zeros({in});
+        float* f = factors.mutable_data();
+        for (index_t r = 0; r < out; ++r)
+            for (index_t i = 0; i < in; ++i) f[i] += rows.data()[r * in + i] * rows.data()[r * in + i];
+        std::vector<float> squares(f, f + in);
+        const auto middle = squares.begin() + in / 2;
+        std::nth_element(squares.begin(), middle, squares.end());
+        const float median = in > 0 ? *middle : 0;
+        if (!(median > 0 && median < std::numeric_limits<float>::infinity())) return {};
+        for (index_t i = 0; i < in; ++i) f[i] = std::clamp(std::sqrt(f[i] / median), 0.25f, 1.f);
+        return factors;
+    }
+    void multiply_by_factors(float* row) const {
+        for (index_t i = 0; i < in_features() && factors_.storage() != nullptr; ++i) row[i] *= factors_.data()[i];
     }
     bool is_stored() const { return bytes_.data() != nullptr; }
     bool is_arranged() const { return arranged_.storage() != nullptr; }
@@ -227,6 +270,7 @@ private:
     StorageType type_ = StorageType::f32;
     std::span<const std::byte> bytes_;
     std::shared_ptr<const void> owner_;
+    Tensor<float> factors_{};  // (in) what stored columns are too large by, and activations are multiplied by
     std::shared_ptr<const LowRank> low_rank_;
 };
 

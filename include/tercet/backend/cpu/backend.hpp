@@ -263,6 +263,13 @@ struct Backend {
             if (b.kind == RightOperand<T>::Kind::strided && b.activations == Activations::bf16)
                 return gemm_of_bfloats(c, ldc, a, b.view, m, n, k, accumulate, epilogue);
             if (wants_bytes(b)) return quant_gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
+            if (b.factors != nullptr) {
+                const Scratch<float> multiplied(m * k);
+                for_rows(m, k, [&](index_t i) { detail::multiplied_row(multiplied.data() + i * k, a, i, b.factors, k); });
+                auto plain = b;
+                plain.factors = nullptr;
+                return gemm(c, ldc, {multiplied.data(), k, 1}, plain, m, n, k, accumulate, epilogue);
+            }
             if (b.kind == RightOperand<T>::Kind::arranged) return cpu::gemm(c, ldc, a, arranged_bfloats(b), m, n, k, accumulate, epilogue);
             if (b.kind == RightOperand<T>::Kind::stored && b.activations == Activations::bf16 && b.type != StorageType::bf16 && m > 16 &&
                 kernel_set().narrow.multiplies_bfloats)

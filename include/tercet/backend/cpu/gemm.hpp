@@ -81,7 +81,7 @@ MatrixView<T> from(const MatrixView<T>& v, index_t row, index_t column) {
 }
 
 /// One product of packed words: `kernels` and the operands behind two packing functions,
-///   pack_a(to, row, rows, begin, k)          rows of A, elements [begin, begin + k)
+///   pack_a(to, step, row, rows, begin, k)    rows of A, elements [begin, begin + k): in groups, or with a step one below the other
 ///   pack_b(to, column, columns, begin, k)    a panel of B; not called when B is packed already
 template <class Kernels, class Sum, class PackA, class PackB>
 struct BlockedProduct {
@@ -97,6 +97,7 @@ struct BlockedProduct {
     bool accumulate;
     MatrixView<Word> b_rows{};  // B where it lies in memory by rows and its elements are words, or null: packed while it is multiplied
     MatrixView<Word> a_rows{};  // A where a tile takes it from its rows in memory, or null
+    bool packs_rows = false;    // pack_a leaves A in rows
 
     index_t words() const { return cuts(k, per_word); }
     index_t depths() const { return cuts(words(), panel_depth); }
@@ -105,11 +106,20 @@ struct BlockedProduct {
     /// Words of a packed panel, and where a depth begins in it.
     index_t panel_words() const { return (words() + depths() * kernels.header) * panel_width; }
     index_t depth_offset(index_t depth) const { return depth * (panel_depth + kernels.header) * panel_width; }
-    /// Words of `rows` packed rows: the last tile may be filled up by three.
-    index_t row_words(index_t rows, index_t depth_words) const { return (rows + 3) * depth_words; }
-    /// Where the packed rows from row on stand among blocks of `height` rows, and in them those of a depth.
-    index_t block_offset(index_t row, index_t height) const { return row / height * row_words(height, words()); }
-    index_t rows_offset(index_t rows, index_t depth) const { return row_words(rows, depth * panel_depth); }
+    /// From one packed row to the next, of so many words, where they are no groups: not by a multiple of 2,048 bytes.
+    index_t row_step(index_t row_words) const { return !packs_rows ? 0 : row_words % 512 == 0 ? row_words + 16 : row_words; }
+    /// Words of `rows` packed rows. The last group may be filled up by three; a tile may read beyond the last row.
+    index_t packed_rows(index_t rows, index_t row_words) const {
+        return packs_rows ? (rows + kernels.tile_rows) * row_step(row_words) : group_words(rows, row_words);
+    }
+    static index_t group_words(index_t rows, index_t row_words) { return (rows + 3) * row_words; }
+    /// Where the packed rows from row on stand among blocks of `height` rows, and in a block those of a depth.
+    index_t block_offset(index_t row, index_t height) const {
+        return packs_rows ? row * row_step(words()) : row / height * group_words(height, words());
+    }
+    index_t rows_offset(index_t rows, index_t depth, index_t step) const {
+        return step > 0 ? depth * panel_depth : group_words(rows, depth * panel_depth);
+    }
 
     /// The whole product in this thread.
     void serial() const { blocks(0, m, block_shape(m, n, words(), kernels.tile_rows).rows, 0, n, nullptr, panels); }
@@ -134,13 +144,14 @@ private:
 
     // Rows and columns of C that share one parallel loop: first what is packed for everybody, then the tasks.
     void chunk(index_t row, index_t rows, index_t column, index_t columns, const BlockShape& shape, bool share_a, bool share_b) const {
-        const index_t height = shape.rows, blocks_down = cuts(rows, height), panel_count = cuts(columns, panel_width);
-        const Scratch<Word> a(share_a ? block_offset(blocks_down * height, height) : 0), b(share_b ? panel_count * panel_words() : 0);
+        const index_t height = shape.rows, blocks_down = cuts(rows, height), panel_count = cuts(columns, panel_width), step = row_step(words());
+        const Scratch<Word> a(share_a ? block_offset(blocks_down * height, height) + packed_rows(0, words()) : 0);
+        const Scratch<Word> b(share_b ? panel_count * panel_words() : 0);
         const index_t a_tasks = share_a ? blocks_down * depths() : 0, b_tasks = share_b ? cuts(panel_count, panels_together) * depths() : 0;
         const auto pack = [&](index_t task) {
             if (task < a_tasks) {
                 const index_t i = task % blocks_down * height, depth = task / blocks_down, here = std::min(height, rows - i);
-                pack_a(a.data() + block_offset(i, height) + rows_offset(here, depth), row + i, here, depth * panel_depth * per_word,
+                pack_a(a.data() + block_offset(i, height) + rows_offset(here, depth, step), step, row + i, here, depth * panel_depth * per_word,
                        elements_of(depth));
             } else {
                 const index_t depth = (task - a_tasks) % depths(), first = (task - a_tasks) / depths() * panels_together;
@@ -166,15 +177,16 @@ private:
         if (packed_b != nullptr && rows <= kernels.tile_rows) return few_rows(row, rows, column, columns, packed_a, packed_b);
         const bool in_memory = packed_a == nullptr && a_rows.data != nullptr && rows >= kernels.tile_rows;
         const index_t depth_words = std::min(words(), panel_depth), panel = (depth_words + kernels.header) * panel_width;
-        const Scratch<Word> a(packed_a == nullptr ? row_words(in_memory ? kernels.tile_rows : std::min(height, rows), depth_words) : 0);
+        const index_t step = row_step(packed_a != nullptr ? words() : depth_words);
+        const Scratch<Word> a(packed_a == nullptr ? packed_rows(in_memory ? kernels.tile_rows : std::min(height, rows), depth_words) : 0);
         const Scratch<Word> b(packed_b != nullptr ? 0 : rows > height ? cuts(columns, panel_width) * panel : panel);
         for (index_t depth = 0; depth < depths(); ++depth) {
             for (index_t i = 0; i < rows; i += height) {
                 const index_t here = std::min(height, rows - i), begin = depth * panel_depth * per_word;
-                LeftRows left{row + i, here, a.data(), 0};
-                if (packed_a != nullptr) left.words = packed_a + block_offset(i, height) + rows_offset(here, depth);
+                LeftRows left{row + i, here, a.data(), step};
+                if (packed_a != nullptr) left.words = packed_a + block_offset(i, height) + rows_offset(here, depth, step);
                 else if (in_memory && here >= kernels.tile_rows) left = {row + i, here, from(a_rows, row + i, begin).data, a_rows.row_stride};
-                else pack_a(a.data(), row + i, here, begin, elements_of(depth));
+                else pack_a(a.data(), step, row + i, here, begin, elements_of(depth));
                 if (packed_b != nullptr) multiply(left, depth, column, columns, packed_b + depth_offset(depth), panel_words());
                 else if (i == 0) multiply_and_pack(left, depth, column, columns, b.data(), rows > height ? panel : 0);
                 else multiply(left, depth, column, columns, b.data(), panel);
@@ -185,13 +197,14 @@ private:
 
     // Rows for one tile: each panel is read from end to end.
     void few_rows(index_t row, index_t rows, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
-        const Scratch<Word> a(packed_a == nullptr ? row_words(rows, words()) : 0);
+        const Scratch<Word> a(packed_a == nullptr ? group_words(rows, words()) : 0);
+        const index_t step = packed_a != nullptr ? row_step(words()) : 0;
         for (index_t depth = 0; depth < depths() && packed_a == nullptr; ++depth)
-            pack_a(a.data() + rows_offset(rows, depth), row, rows, depth * panel_depth * per_word, elements_of(depth));
+            pack_a(a.data() + rows_offset(rows, depth, 0), 0, row, rows, depth * panel_depth * per_word, elements_of(depth));
         const Word* left = packed_a != nullptr ? packed_a : a.data();
         for (index_t j = 0; j < columns; j += panel_width)
             for (index_t depth = 0; depth < depths(); ++depth)
-                multiply({row, rows, left + rows_offset(rows, depth), 0}, depth, column + j, std::min(panel_width, columns - j),
+                multiply({row, rows, left + rows_offset(rows, depth, step), step}, depth, column + j, std::min(panel_width, columns - j),
                          packed_b + j / panel_width * panel_words() + depth_offset(depth), panel_words());
         finish(c, ldc, epilogue, row, rows, column, columns);
     }
@@ -250,12 +263,18 @@ void with_product(const GemmKernels<Element, Sum>& kernels, Sum* c, index_t ldc,
     f(product);
 }
 
+/// Whether tiles should take A from rows rather than from groups, which turning it makes: where it does not meet many columns, and then not as often.
+template <class T>
+bool may_stay_in_rows(const MatrixView<T>& a, index_t m, index_t n) {
+    return m > kernels<float>().gemm.tile_rows && n <= 1024 && a.col_stride == 1;
+}
+
 /// The same for operands of floats or doubles, B as it is stored.
 template <Real T, class F>
 void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, const Epilogue<T>& epilogue,
                   bool accumulate, const F& f) {
     const auto& kernels = cpu::kernels<T>().gemm;
-    const auto pack_a = [&](T* to, index_t row, index_t rows, index_t begin, index_t count) {
+    const auto pack_a = [&](T* to, index_t, index_t row, index_t rows, index_t begin, index_t count) {
         kernels.pack_rows(to, from(a, row, begin), rows, count);
     };
     const auto with_rows = [&](auto product) {
@@ -380,12 +399,16 @@ requires std::is_same_v<A, bf16> || std::is_same_v<A, float>
 void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16>& b, index_t m, index_t n, index_t k, bool accumulate,
           const Epilogue<float>& epilogue = {}) {
     if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
-    const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
-        if constexpr (std::is_same_v<A, float>) kernel_set().narrow.pack_float_rows(to, detail::from(a, row, begin), rows, count);
-        else kernel_set().narrow.bfloats.pack_rows(to, detail::bits(detail::from(a, row, begin)), rows, count);
+    const auto& kernels = kernel_set().narrow;
+    const auto pack_a = [&](std::int32_t* to, index_t step, index_t row, index_t rows, index_t begin, index_t count) {
+        if constexpr (std::is_same_v<A, float>) kernels.pack_float_rows(to, step, detail::from(a, row, begin), rows, count);
+        else kernels.bfloats.pack_rows(to, detail::bits(detail::from(a, row, begin)), rows, count);
     };
-    detail::with_product(kernel_set().narrow.bfloats, c, ldc, pack_a, detail::bits(b.view), b.panels, m, n, k, epilogue, accumulate,
-                         [](const auto& product) { product.parallel(); });
+    const auto run = [&](auto product) {
+        if constexpr (std::is_same_v<A, float>) product.packs_rows = detail::may_stay_in_rows(a, m, n);
+        product.parallel();
+    };
+    detail::with_product(kernels.bfloats, c, ldc, pack_a, detail::bits(b.view), b.panels, m, n, k, epilogue, accumulate, run);
 }
 
 namespace detail {
@@ -396,12 +419,14 @@ void product_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const
                         const Epilogue<float>& epilogue) {
     if (is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
     const auto& kernels = kernel_set().narrow;
-    const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
-        kernels.pack_float_rows(to, from(a, row, begin), rows, count);
+    const auto pack_a = [&](std::int32_t* to, index_t step, index_t row, index_t rows, index_t begin, index_t count) {
+        kernels.pack_float_rows(to, step, from(a, row, begin), rows, count);
     };
     using Kernels = GemmKernels<std::uint16_t, float>;
-    BlockedProduct<Kernels, float, decltype(pack_a), PackB>{kernels.bfloats, c, ldc, m, n, k, 2, nullptr, pack_a, pack_b, epilogue, accumulate}
-        .parallel();
+    BlockedProduct<Kernels, float, decltype(pack_a), PackB> product{kernels.bfloats, c,      ldc,    m,        n,         k, 2,
+                                                                    nullptr,         pack_a, pack_b, epilogue, accumulate};
+    product.packs_rows = may_stay_in_rows(a, m, n);
+    product.parallel();
 }
 
 }  // namespace detail
@@ -443,7 +468,7 @@ inline void gemm(std::int32_t* c, index_t ldc, const MatrixView<std::int8_t>& a,
                  bool accumulate, const Epilogue<std::int32_t>& = {}) {
     if (detail::is_empty(c, ldc, m, n, k, accumulate, Epilogue<std::int32_t>{})) return;
     const auto& kernels = kernel_set().narrow.bytes;
-    const auto pack_a = [&](std::int32_t* to, index_t row, index_t rows, index_t begin, index_t count) {
+    const auto pack_a = [&](std::int32_t* to, index_t, index_t row, index_t rows, index_t begin, index_t count) {
         kernels.pack_rows(to, detail::from(a, row, begin), rows, count);
     };
     detail::with_product(kernels, c, ldc, pack_a, b.view, b.panels, m, n, k, Epilogue<std::int32_t>{}, accumulate,

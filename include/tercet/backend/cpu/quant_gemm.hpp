@@ -41,6 +41,18 @@ private:
     ByteRows rows_;
 };
 
+// Row i of A times the factors, in `room`; or where it lies, if it is contiguous and there are none.
+inline const float* multiplied_row(float* room, const MatrixView<float>& a, index_t i, const float* factors, index_t k) {
+    const float* row = a.data + i * a.row_stride;
+    if (a.col_stride != 1) {
+        for (index_t p = 0; p < k; ++p) room[p] = row[p * a.col_stride];
+        row = room;
+    }
+    if (factors == nullptr) return row;
+    kernels<float>().binary[static_cast<int>(BinaryOp::mul)](room, row, factors, k, 1, 1, false);
+    return room;
+}
+
 }  // namespace detail
 
 /// C (m, n) with row stride ldc = [C +] A (m, k) · Wᵀ, the stored W (n, k), then the epilogue. An infinity or NaN in a row of A makes its row of C
@@ -54,11 +66,10 @@ inline void quant_gemm(float* c, index_t ldc, const MatrixView<float>& a, const 
     const detail::ByteRowsBuffer buffer(m, k, kernels.group, few ? 1 : table.tile_rows);
     const ByteRows& x = buffer.rows();
     const auto quantize_rows = [&](index_t begin, index_t end) {
-        const Scratch<float> gathered(a.col_stride == 1 ? 0 : k);
+        const Scratch<float> changed(a.col_stride == 1 && w.factors == nullptr ? 0 : k);
         for (index_t i = begin; i < end; ++i) {
-            const float* row = a.data + i * a.row_stride;
-            for (index_t p = 0; p < k && a.col_stride != 1; ++p) gathered[p] = row[p * a.col_stride];
-            kernels.quantize_row(x.from(i - i % x.together), i % x.together, a.col_stride == 1 ? row : gathered.data());
+            const float* row = detail::multiplied_row(changed.data(), a, i, w.factors, k);
+            kernels.quantize_row(x.from(i - i % x.together), i % x.together, row);
         }
     };
     parallel_ranges(m, std::max<index_t>(detail::few_rows, detail::numbers_of_a_task / std::max<index_t>(k, 1)), quantize_rows);

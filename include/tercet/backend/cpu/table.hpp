@@ -56,6 +56,7 @@ struct RightOperand {
     StorageType type{};
     index_t row_bytes = 0;
     Activations activations = Activations::f32;  // what those of the left operand become; bf16: and these, where they are strided
+    const float* factors = nullptr;              // (k) stored and arranged: a row of A is multiplied by these first; or null
 };
 
 /// Rows of activations as bytes, for a weight of one block type:  x ≈ scale[g] · code,  a scale for 32 of them. What a product needs of them
@@ -208,8 +209,8 @@ struct Kernels {
 struct NarrowKernels {
     GemmKernels<std::uint16_t, float> bfloats;
     GemmKernels<std::int8_t, std::int32_t> bytes;
-    // Floats packed as bfloat16, rounded to nearest even: A, and a panel of B.
-    void (*pack_float_rows)(std::int32_t* packed, const MatrixView<float>& a, index_t rows, index_t k);
+    // Floats packed as bfloat16, rounded to nearest even: A, in groups or with a step one row below the other, and a panel of B.
+    void (*pack_float_rows)(std::int32_t* packed, index_t step, const MatrixView<float>& a, index_t rows, index_t k);
     void (*pack_float_panel)(std::int32_t* panel, const MatrixView<float>& b, index_t columns, index_t k);
     bool multiplies_bfloats;  // in one instruction: elsewhere float is faster
 };
