@@ -201,7 +201,7 @@ public:
         } else {
             const float* panel = panels_.data() + r / cpu::panel_width * cpu::panel_width * in;
             for (index_t begin = 0, words; begin < in; begin += words, panel += words * cpu::panel_width) {
-                words = std::min(cpu::panel_depth, in - begin);
+                words = std::min(cpu::panel_depth(in), in - begin);
                 for (index_t i = 0; i < words; ++i) to[begin + i] = panel[cpu::panel_offset(i, r % cpu::panel_width, words)];
             }
         }

@@ -48,10 +48,10 @@ inline void arrange(std::byte* to, StorageType type, const std::byte* rows, inde
 inline void stored_row(std::byte* to, StorageType type, const std::byte* arranged, index_t r, index_t k) {
     const index_t column = r % panel_width;
     if (type == StorageType::bf16) {
-        const index_t words = detail::cuts(k, 2);
+        const index_t words = detail::cuts(k, 2), depth = panel_depth(words);
         const auto* panel = reinterpret_cast<const PackedWord<bf16>*>(arranged) + r / panel_width * detail::panel_words<bf16>(k);
-        for (index_t begin = 0; begin < words; begin += panel_depth) {
-            const index_t here = std::min(panel_depth, words - begin);
+        for (index_t begin = 0; begin < words; begin += depth) {
+            const index_t here = std::min(depth, words - begin);
             const auto* from = panel + begin * panel_width + panel_offset(0, column, here);
             for (index_t p = 0; p < here; ++p) {  // a word holds two elements; the last one may be half empty
                 const index_t i = 2 * (begin + p);

@@ -26,10 +26,14 @@ namespace tercet::inline TERCET_ABI::cpu {
 /// set, so that packed weights outlive a change of it.
 inline constexpr index_t panel_width = 32, strip_width = 16;
 
-/// Depth, in packed words, of one pass of the matrix product: a panel of this depth stays in the first-level cache.
-inline constexpr index_t panel_depth = 384;
+/// Depth, in packed words, of one pass of the matrix product, the same for all but the last: a panel of it stays close to the core.
+inline constexpr index_t most_depth = 416;
+constexpr index_t panel_depth(index_t words) {
+    const index_t depths = (words + most_depth - 1) / most_depth;
+    return words <= most_depth ? most_depth : ((words + depths - 1) / depths + 31) / 32 * 32;
+}
 
-/// Where in a panel of `words`, up to panel_depth, row p of a column stands: (2, words, 16).
+/// Where in a panel of `words`, up to panel_depth(), row p of a column stands: (2, words, 16).
 constexpr index_t panel_offset(index_t p, index_t column, index_t words) {
     return (column / strip_width * words + p) * strip_width + column % strip_width;
 }
