@@ -125,6 +125,21 @@ TEMPLATE_TEST_CASE("gemm gives the same bits on any number of threads", "[backen
     });
 }
 
+TEST_CASE("gemm has the same bits whether A is packed at once or in parts, on all threads or in one", "[backend]") {
+    const UseThreads use(2);
+    for_each_isa([] {
+        const index_t m = 2100, n = 70, k = 4096;  // more of A than is packed at a time
+        const auto a = numbers<float>(size(m * k), 1), b = numbers<float>(size(k * n), 2);
+        const RightOperand<float> right{RightOperand<float>::Kind::strided, {b.data(), n, 1}};
+        std::vector<float> whole(size(m * n)), parts(whole), serial(whole);
+        Backend::gemm(whole.data(), n, {a.data(), k, 1}, right, m, n, k, false);
+        for (index_t i = 0; i < m; i += 525) Backend::gemm(parts.data() + i * n, n, {a.data() + i * k, k, 1}, right, 525, n, k, false);
+        tercet::cpu::gemm_serial<float>(serial.data(), n, {a.data(), k, 1}, right, m, n, k, false);
+        CHECK(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(float)) == 0);
+        CHECK(std::memcmp(whole.data(), serial.data(), whole.size() * sizeof(float)) == 0);
+    });
+}
+
 TEMPLATE_TEST_CASE("gemm without depth gives zeros, or leaves what it adds to", "[backend]", float, double) {
     using T = TestType;
     std::vector<T> c(12, T(3));
@@ -190,7 +205,7 @@ TEST_CASE("a product of bfloat16 equals three plain loops", "[backend]") {
 
 TEST_CASE("a product of floats rounded to bfloat16 has the bits of one of bfloat16, in every layout", "[backend]") {
     for_each_isa([] {
-        const index_t sizes[][3] = {{1, 1, 1}, {3, 35, 7}, {17, 64, 31}, {30, 33, 1700}, {129, 257, 300}, {14, 5, 0}};
+        const index_t sizes[][3] = {{1, 1, 1}, {3, 35, 7}, {17, 64, 31}, {30, 33, 1700}, {30, 33, 1755}, {40, 64, 1024}, {129, 257, 300}, {14, 5, 0}};
         for (const auto& s : sizes) {
             const index_t m = s[0], n = s[1], k = s[2];
             INFO("(" << m << ", " << k << ") x (" << k << ", " << n << ")");

@@ -125,6 +125,14 @@ TEST_CASE("linear without inputs gives its bias, without outputs nothing", "[ops
     CHECK(x.grad().to_vector() == std::vector<double>(8, 0));
 }
 
+TEST_CASE("matmul: batches of products without rows, columns or depth", "[ops]") {
+    CHECK(matmul(D::zeros({3, 0, 5}), D::zeros({3, 5, 4})).shape() == Shape{3, 0, 4});
+    CHECK(matmul(D::zeros({3, 0, 5}), D::zeros({5, 4})).shape() == Shape{3, 0, 4});
+    CHECK(matmul(D::zeros({3, 8, 5}), D::zeros({3, 5, 0})).shape() == Shape{3, 8, 0});
+    CHECK(matmul(D::zeros({0, 8, 5}), D::zeros({0, 5, 4})).shape() == Shape{0, 8, 4});
+    CHECK(matmul(D::zeros({2, 8, 0}), D::zeros({2, 0, 4})).to_vector() == std::vector<double>(64, 0));
+}
+
 TEST_CASE("matmul: shapes that do not fit are refused by name", "[ops]") {
     CHECK_ERROR(matmul(D::zeros({2, 3}), D::zeros({4, 5})), ErrorCode::shape_mismatch);
     CHECK_ERROR(matmul(D::zeros({}), D::zeros({4, 5})), ErrorCode::shape_mismatch);

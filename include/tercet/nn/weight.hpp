@@ -17,7 +17,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 namespace tercet::inline TERCET_ABI {
@@ -143,8 +142,11 @@ public:
         auto rows = order_ == WeightOrder::out_in ? dense : dense.transpose().contiguous();
         const auto factors = activations_ == Activations::int8 && block_size(type) > 1 ? evening_factors(rows) : Tensor<float>();
         if (factors.storage() != nullptr) {
-            rows = rows.clone();
-            for (index_t i = 0; i < rows.numel(); ++i) rows.mutable_data()[i] /= factors.data()[i % factors.numel()];
+            const index_t in = in_features();
+            float* values = rows.mutable_data();
+            Device::for_rows(out_features(), in, [&](index_t r) {
+                for (index_t i = 0; i < in; ++i) values[r * in + i] /= factors.data()[i];
+            });
         }
         const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type, rows.numel()));
         quantize(type, rows.span(), *bytes);
@@ -237,13 +239,15 @@ private:
         const index_t out = rows.size(0), in = rows.size(1);
         auto factors = Tensor<float>::zeros({in});
         float* f = factors.mutable_data();
-        for (index_t r = 0; r < out; ++r)
-            for (index_t i = 0; i < in; ++i) f[i] += rows.data()[r * in + i] * rows.data()[r * in + i];
+        const float* values = rows.data();
+        for (index_t r = 0; r < out; ++r, values += in)
+            for (index_t i = 0; i < in; ++i) f[i] += values[i] * values[i];
         std::vector<float> squares(f, f + in);
+        if (in == 0 || !std::all_of(squares.begin(), squares.end(), [](float s) { return std::isfinite(s); })) return {};
         const auto middle = squares.begin() + in / 2;
         std::nth_element(squares.begin(), middle, squares.end());
-        const float median = in > 0 ? *middle : 0;
-        if (!(median > 0 && median < std::numeric_limits<float>::infinity())) return {};
+        const float median = *middle;
+        if (median == 0) return {};
         for (index_t i = 0; i < in; ++i) f[i] = std::clamp(std::sqrt(f[i] / median), 0.25f, 1.f);
         return factors;
     }

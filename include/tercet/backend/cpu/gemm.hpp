@@ -44,13 +44,19 @@ struct BlockShape {
     constexpr index_t task_rows() const { return rows * down; }
 };
 
-/// Blocks small enough for the second-level cache, and 16 or more tasks where there is work for several cores; few rows take as long as B takes
-/// to come, and are spread evenly. Where there are enough columns for so many tasks, each goes down 2,048 rows.
-constexpr BlockShape block_shape(index_t m, index_t n, index_t words, index_t tile_rows) {
+/// Rows and columns of a block that is small enough for the second-level cache.
+constexpr BlockShape largest_block(index_t m, index_t n, index_t tile_rows) {
     const index_t most = 448 / tile_rows * tile_rows;
-    BlockShape s{round_up(cuts(m, cuts(m, most)), tile_rows), std::min<index_t>(round_up(n, panel_width), 8 * panel_width)};
-    const index_t work = m * n * words, wanted = m <= tile_rows ? 32 : work > (index_t{1} << 25) ? 16 : work > (index_t{1} << 15) ? 8 : 1;
-    if (cuts(n, panel_width) >= wanted) s.down = cuts(cuts(m, s.rows), cuts(m, 2048));
+    return {round_up(cuts(m, cuts(m, most)), tile_rows), std::min<index_t>(round_up(n, panel_width), 8 * panel_width)};
+}
+
+/// Such blocks, smaller where it takes that to make 16 or more tasks of much work; few rows take as long as B takes to come, and are spread
+/// evenly. Where there are enough columns for so many tasks, each goes down up to some 2,000 rows, as many as are packed at a time.
+constexpr BlockShape block_shape(index_t m, index_t n, index_t words, index_t tile_rows) {
+    BlockShape s = largest_block(m, n, tile_rows);
+    const index_t work = m * n * words, wanted = work <= (index_t{1} << 15) ? 1 : m <= tile_rows ? 32 : work <= (index_t{1} << 25) ? 8 : 16;
+    if (cuts(n, panel_width) >= wanted)
+        s.down = std::clamp<index_t>(std::min(cuts(cuts(m, s.rows), cuts(m, 2048)), packed_limit / (s.rows * words)), 1, cuts(m, s.rows));
     while (cuts(m, s.task_rows()) * cuts(n, s.columns) < wanted) {
         if (s.columns > panel_width) s.columns = round_up(s.columns / 2, panel_width);
         else if (s.rows > 2 * tile_rows) s.rows = round_up(s.rows / 2, tile_rows);
@@ -95,7 +101,7 @@ struct BlockedProduct {
     const PackB& pack_b;
     Epilogue<Sum> epilogue;
     bool accumulate;
-    MatrixView<Word> b_rows{};  // B where it lies in memory by rows and its elements are words, or null: packed while it is multiplied
+    MatrixView<Word> b_rows{};  // B where it lies in memory by rows and its elements are words, or null: tiles take it from there and pack it
     MatrixView<Word> a_rows{};  // A where a tile takes it from its rows in memory, or null
     bool packs_rows = false;    // pack_a leaves A in rows
 
@@ -123,7 +129,12 @@ struct BlockedProduct {
     }
 
     /// The whole product in this thread.
-    void serial() const { blocks(0, m, block_shape(m, n, words(), kernels.tile_rows).rows, 0, n, nullptr, panels); }
+    void serial() const {
+        const BlockShape block = largest_block(m, n, kernels.tile_rows);
+        const index_t columns = m > block.rows ? block.columns : n;  // what one block packs of B, the others find in the cache
+        for (index_t j = 0; j < n; j += columns)
+            blocks(0, m, block.rows, j, std::min(columns, n - j), nullptr, panels == nullptr ? nullptr : panels + j / panel_width * panel_words());
+    }
 
     /// The whole product on all threads. One loop, unless what is packed for everybody would be too large.
     void parallel() const {
@@ -175,7 +186,7 @@ private:
 
     // Blocks of C, `height` rows each, one below the other. A's packed rows and B's packed panels are null where they are to be packed here.
     void blocks(index_t row, index_t rows, index_t height, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
-        if (packed_b != nullptr && rows <= kernels.tile_rows) return few_rows(row, rows, column, columns, packed_a, packed_b);
+        if (packed_b != nullptr && rows <= kernels.tile_rows) return one_tile(row, rows, column, columns, packed_a, packed_b);
         const bool in_memory = packed_a == nullptr && a_rows.data != nullptr && rows >= kernels.tile_rows;
         const index_t depth_words = std::min(words(), full_depth()), panel = (depth_words + kernels.header) * panel_width;
         const index_t step = row_step(packed_a != nullptr ? words() : depth_words);
@@ -197,7 +208,7 @@ private:
     }
 
     // Rows for one tile: each panel is read from end to end.
-    void few_rows(index_t row, index_t rows, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
+    void one_tile(index_t row, index_t rows, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
         const Scratch<Word> a(packed_a == nullptr ? group_words(rows, words()) : 0);
         const index_t step = packed_a != nullptr ? row_step(words()) : 0;
         for (index_t depth = 0; depth < depths() && packed_a == nullptr; ++depth)
@@ -217,7 +228,7 @@ private:
             const index_t width = std::min(panel_width, columns - j);
             RawPanel<Word> raw{};
             if (b_rows.data != nullptr && width == panel_width) {
-                raw = {from(b_rows, begin, column + j).data, b_rows.row_stride, left.rows >= kernels.tile_rows ? panel : nullptr};
+                raw = {from(b_rows, begin, column + j).data, b_rows.row_stride, step > 0 || left.rows > kernels.tile_rows ? panel : nullptr};
                 if (j + panel_width < columns) raw.next = raw.from + panel_width;
                 else if (depth + 1 < depths()) raw.next = from(b_rows, begin + full_depth(), column).data;
             } else {
@@ -264,10 +275,9 @@ void with_product(const GemmKernels<Element, Sum>& kernels, Sum* c, index_t ldc,
     f(product);
 }
 
-/// Whether tiles should take A from rows rather than from groups, which turning it makes: where it does not meet many columns, and then not as often.
-template <class T>
-bool may_stay_in_rows(const MatrixView<T>& a, index_t m, index_t n) {
-    return m > kernels<float>().gemm.tile_rows && n <= 1024 && a.col_stride == 1;
+/// Whether tiles take A (m, k) from rows. Turning it into groups pays where it meets many columns, and one tile reads it once a panel.
+inline bool stays_in_rows(index_t col_stride, index_t m, index_t n, index_t tile_rows) {
+    return col_stride == 1 && m > tile_rows && n <= 1024;
 }
 
 /// The same for operands of floats or doubles, B as it is stored.
@@ -279,8 +289,8 @@ void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<
         kernels.pack_rows(to, from(a, row, begin), rows, count);
     };
     const auto with_rows = [&](auto product) {
-        // Worth it where A is not read often; rows a multiple of 2,048 bytes apart would push each other out of the first-level cache.
-        if (m > kernels.tile_rows && n <= 1024 && a.col_stride == 1 && a.row_stride > 0 && a.row_stride * static_cast<index_t>(sizeof(T)) % 2048 != 0)
+        // Rows a multiple of 2,048 bytes apart would push each other out of the first-level cache.
+        if (stays_in_rows(a.col_stride, m, n, kernels.tile_rows) && a.row_stride > 0 && a.row_stride * static_cast<index_t>(sizeof(T)) % 2048 != 0)
             product.a_rows = a;
         f(product);
     };
@@ -350,6 +360,7 @@ void sum_rows(T* c, const MatrixView<T>& a, const MatrixView<T>& b, index_t n, i
 template <Real T>
 void gemm_serial(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
                  const Epilogue<T>& epilogue = {}) {
+    if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
     if (detail::takes_dots(a, b, m)) {
         detail::dot_columns(c, ldc, a, b, 0, m, n, k, accumulate);
         return detail::finish(c, ldc, epilogue, 0, m, 0, n, false);
@@ -406,7 +417,7 @@ void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16
         else kernels.bfloats.pack_rows(to, detail::bits(detail::from(a, row, begin)), rows, count);
     };
     const auto run = [&](auto product) {
-        if constexpr (std::is_same_v<A, float>) product.packs_rows = detail::may_stay_in_rows(a, m, n);
+        if constexpr (std::is_same_v<A, float>) product.packs_rows = detail::stays_in_rows(a.col_stride, m, n, kernels.bfloats.tile_rows);
         product.parallel();
     };
     detail::with_product(kernels.bfloats, c, ldc, pack_a, detail::bits(b.view), b.panels, m, n, k, epilogue, accumulate, run);
@@ -426,7 +437,7 @@ void product_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const
     using Kernels = GemmKernels<std::uint16_t, float>;
     BlockedProduct<Kernels, float, decltype(pack_a), PackB> product{kernels.bfloats, c,      ldc,    m,        n,         k, 2,
                                                                     nullptr,         pack_a, pack_b, epilogue, accumulate};
-    product.packs_rows = may_stay_in_rows(a, m, n);
+    product.packs_rows = stays_in_rows(a.col_stride, m, n, kernels.bfloats.tile_rows);
     product.parallel();
 }
 

@@ -26,11 +26,11 @@ namespace tercet::inline TERCET_ABI::cpu {
 /// set, so that packed weights outlive a change of it.
 inline constexpr index_t panel_width = 32, strip_width = 16;
 
-/// Depth, in packed words, of one pass of the matrix product, the same for all but the last: a panel of it stays close to the core.
+/// Depth, in packed words, of one pass of a matrix product over so many, the same for all but the last: a panel of it stays close to the core.
 inline constexpr index_t most_depth = 416;
 constexpr index_t panel_depth(index_t words) {
     const index_t depths = (words + most_depth - 1) / most_depth;
-    return words <= most_depth ? most_depth : ((words + depths - 1) / depths + 31) / 32 * 32;
+    return words <= most_depth ? most_depth : ((words + depths - 1) / depths + 7) / 8 * 8;
 }
 
 /// Where in a panel of `words`, up to panel_depth(), row p of a column stands: (2, words, 16).
@@ -99,7 +99,7 @@ struct GemmBlock {
     index_t ldc;
     const Word* a;  // groups as high as a register tile, each (words, its rows); with a_step, rows that lie in memory so far apart
     index_t a_step;
-    const Word* b;  // panels of 32 columns, b_panel_step apart; with `raw`, one of them
+    const Word* b;  // panels of 32 columns, b_panel_step apart; with `raw`, the place of one of them
     index_t b_panel_step;
     const Sum* start;  // (columns), or null
     index_t rows, columns, words;
