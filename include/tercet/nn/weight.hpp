@@ -97,10 +97,9 @@ public:
             const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type_, element_count(shape_)));
             Device::for_rows(out_features(), in_features(),
                              [&](index_t r) { Device::stored_row(bytes->data() + r * row_bytes(), type_, arranged_bytes(), r, in_features()); });
-            const auto [term, factors] = std::pair(low_rank_, factors_);
-            set(type_, shape_, *bytes, bytes);
-            low_rank_ = term;
-            factors_ = factors;
+            bytes_ = *bytes;
+            owner_ = bytes;
+            arranged_ = Tensor<std::uint8_t>();
         }
     }
 

@@ -105,15 +105,15 @@ struct BlockedProduct {
     MatrixView<Word> b_rows{};  // B where it lies in memory by rows and its elements are words, or null: tiles take it from there and pack it
     MatrixView<Word> a_rows{};  // A where a tile takes it from its rows in memory, or null
     bool packs_rows = false;    // pack_a leaves A in rows
+    index_t full_depth = panel_depth(cuts(k, per_word));  // words of every depth but the last
 
     index_t words() const { return cuts(k, per_word); }
-    index_t full_depth() const { return panel_depth(words()); }
-    index_t depths() const { return cuts(words(), full_depth()); }
-    index_t words_of(index_t depth) const { return std::min(full_depth(), words() - depth * full_depth()); }
-    index_t elements_of(index_t depth) const { return std::min(full_depth() * per_word, k - depth * full_depth() * per_word); }
+    index_t depths() const { return cuts(words(), full_depth); }
+    index_t words_of(index_t depth) const { return std::min(full_depth, words() - depth * full_depth); }
+    index_t elements_of(index_t depth) const { return std::min(full_depth * per_word, k - depth * full_depth * per_word); }
     /// Words of a packed panel, and where a depth begins in it.
     index_t panel_words() const { return (words() + depths() * kernels.header) * panel_width; }
-    index_t depth_offset(index_t depth) const { return depth * (full_depth() + kernels.header) * panel_width; }
+    index_t depth_offset(index_t depth) const { return depth * (full_depth + kernels.header) * panel_width; }
     /// From one packed row to the next, of so many words, where they are no groups: not by a multiple of 2,048 bytes.
     index_t row_step(index_t row_words) const { return !packs_rows ? 0 : row_words % 512 == 0 ? row_words + 16 : row_words; }
     /// Words of `rows` packed rows. The last group may be filled up by three; a tile may read beyond the last row.
@@ -126,7 +126,7 @@ struct BlockedProduct {
         return packs_rows ? row * row_step(words()) : row / height * group_words(height, words());
     }
     index_t rows_offset(index_t rows, index_t depth, index_t step) const {
-        return step > 0 ? depth * full_depth() : group_words(rows, depth * full_depth());
+        return step > 0 ? depth * full_depth : group_words(rows, depth * full_depth);
     }
 
     /// The whole product in this thread.
@@ -164,13 +164,13 @@ private:
         const auto pack = [&](index_t task) {
             if (task < a_tasks) {
                 const index_t i = task % blocks_down * height, depth = task / blocks_down, here = std::min(height, rows - i);
-                pack_a(a.data() + block_offset(i, height) + rows_offset(here, depth, step), step, row + i, here, depth * full_depth() * per_word,
+                pack_a(a.data() + block_offset(i, height) + rows_offset(here, depth, step), step, row + i, here, depth * full_depth * per_word,
                        elements_of(depth));
             } else {
                 const index_t depth = (task - a_tasks) % depths(), first = (task - a_tasks) / depths() * panels_together;
                 for (index_t j = first; j < std::min(first + panels_together, panel_count); ++j)
                     pack_b(b.data() + j * panel_words() + depth_offset(depth), column + j * panel_width,
-                           std::min(panel_width, columns - j * panel_width), depth * full_depth() * per_word, elements_of(depth));
+                           std::min(panel_width, columns - j * panel_width), depth * full_depth * per_word, elements_of(depth));
             }
         };
         const index_t down = cuts(rows, shape.task_rows());
@@ -189,13 +189,13 @@ private:
     void blocks(index_t row, index_t rows, index_t height, index_t column, index_t columns, const Word* packed_a, const Word* packed_b) const {
         if (packed_b != nullptr && rows <= kernels.tile_rows) return one_tile(row, rows, column, columns, packed_a, packed_b);
         const bool in_memory = packed_a == nullptr && a_rows.data != nullptr && rows >= kernels.tile_rows;
-        const index_t depth_words = std::min(words(), full_depth()), panel = (depth_words + kernels.header) * panel_width;
+        const index_t depth_words = std::min(words(), full_depth), panel = (depth_words + kernels.header) * panel_width;
         const index_t step = row_step(packed_a != nullptr ? words() : depth_words);
         const Scratch<Word> a(packed_a == nullptr ? packed_rows(in_memory ? kernels.tile_rows : std::min(height, rows), depth_words) : 0);
         const Scratch<Word> b(packed_b != nullptr ? 0 : rows > height ? cuts(columns, panel_width) * panel : panel);
         for (index_t depth = 0; depth < depths(); ++depth) {
             for (index_t i = 0; i < rows; i += height) {
-                const index_t here = std::min(height, rows - i), begin = depth * full_depth() * per_word;
+                const index_t here = std::min(height, rows - i), begin = depth * full_depth * per_word;
                 LeftRows left{row + i, here, a.data(), step};
                 if (packed_a != nullptr) left.words = packed_a + block_offset(i, height) + rows_offset(here, depth, step);
                 else if (in_memory && here >= kernels.tile_rows) left = {row + i, here, from(a_rows, row + i, begin).data, a_rows.row_stride};
@@ -213,7 +213,7 @@ private:
         const Scratch<Word> a(packed_a == nullptr ? group_words(rows, words()) : 0);
         const index_t step = packed_a != nullptr ? row_step(words()) : 0;
         for (index_t depth = 0; depth < depths() && packed_a == nullptr; ++depth)
-            pack_a(a.data() + rows_offset(rows, depth, 0), 0, row, rows, depth * full_depth() * per_word, elements_of(depth));
+            pack_a(a.data() + rows_offset(rows, depth, 0), 0, row, rows, depth * full_depth * per_word, elements_of(depth));
         const Word* left = packed_a != nullptr ? packed_a : a.data();
         for (index_t j = 0; j < columns; j += panel_width)
             for (index_t depth = 0; depth < depths(); ++depth)
@@ -224,14 +224,14 @@ private:
 
     // Rows of A by columns of B that are to be packed: into panels `step` apart, or all into the first where they are not needed again.
     void multiply_and_pack(const LeftRows& left, index_t depth, index_t column, index_t columns, Word* panel, index_t step) const {
-        const index_t begin = depth * full_depth() * per_word;
+        const index_t begin = depth * full_depth * per_word;
         for (index_t j = 0; j < columns; j += panel_width, panel += step) {
             const index_t width = std::min(panel_width, columns - j);
             RawPanel<Word> raw{};
             if (b_rows.data != nullptr && width == panel_width) {
                 raw = {from(b_rows, begin, column + j).data, b_rows.row_stride, step > 0 || left.rows > kernels.tile_rows ? panel : nullptr};
                 if (j + panel_width < columns) raw.next = raw.from + panel_width;
-                else if (depth + 1 < depths()) raw.next = from(b_rows, begin + full_depth(), column).data;
+                else if (depth + 1 < depths()) raw.next = from(b_rows, begin + full_depth, column).data;
             } else {
                 pack_b(panel, column + j, width, begin, elements_of(depth));
             }
