@@ -35,7 +35,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out" ${work:+"$work"}' EXIT
 for architecture in "${architectures[@]}"; do
     from=$SECONDS
-    "$nvcc" -std=c++20 -arch="$architecture" -Werror all-warnings -Xptxas -v "-I$root/include" ${include[@]+"${include[@]}"} -c "$root/tests/cuda/kernels.cu" \
+    "$nvcc" -std=c++20 --expt-relaxed-constexpr -arch="$architecture" -Werror all-warnings -Xptxas -v "-I$root/include" ${include[@]+"${include[@]}"} -c "$root/tests/cuda/kernels.cu" \
         -o "$out/kernels.o" >"$out/$architecture" 2>&1 || { cat "$out/$architecture" >&2; die "nvcc does not compile the kernels for $architecture"; }
     spilled=$(grep -c -E '[1-9][0-9]* bytes spill' "$out/$architecture" || true)
     say "$architecture: compiled in $((SECONDS - from)) s, $(grep -c 'Used .* registers' "$out/$architecture") kernels, $spilled of them spill"

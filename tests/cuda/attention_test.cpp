@@ -1,5 +1,5 @@
 // Attention on the emulated GPU, forward and backward, against the CPU backend: masks, grouped heads, biases, caps, slopes, any extents.
-#include "tercet/backend/cuda/attention.cuh"
+#include "tercet/backend/cuda/attention_decode.cuh"
 
 #include "cuda/compare.hpp"
 #include "tercet/backend/cpu/backend.hpp"
@@ -102,6 +102,60 @@ TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide"
     auto wide = shape;
     wide.head_dim = 257;
     CHECK_ERROR((cuda::attention<float, float>({}, nullptr, {}, {}, {}, wide)), ErrorCode::unsupported);
+}
+
+TEMPLATE_TEST_CASE("cuda: one query over a long cache, its keys in float or bfloat16, is the CPU's", "[cuda]", float, bf16) {
+    using S = TestType;
+    const Case long_caches[] = {{"one key", 1, 2, 2, 1, 1, 16, true},
+                                {"no key", 1, 2, 2, 1, 0, 16, true},
+                                {"three stretches, grouped", 2, 6, 2, 1, 600, 64, true},
+                                {"more heads than go together", 1, 18, 2, 1, 300, 20, true},
+                                {"window", 1, 2, 1, 1, 1100, 32, true, 500},
+                                {"bias and cap", 1, 4, 2, 1, 270, 40, false, 0, true, false, 3.f},
+                                {"slopes", 1, 4, 4, 1, 257, 128, true, 0, false, true},
+                                {"wide", 1, 2, 1, 1, 30, 200, true}};
+    std::uint64_t order = 0;
+    for (const Case& c : long_caches) {
+        INFO(c.name);
+        const index_t queries = c.batch * c.heads * c.head_dim, keys = c.batch * c.kv_heads * c.key_tokens * c.head_dim;
+        const auto q = random<float>(queries, 1), bias = random<float>(c.heads * c.key_tokens, 2);
+        const std::vector<float> slopes{0.5f, 0.25f, 0.125f, 0.0625f};
+        std::vector<S> k, v;
+        for (const float x : random<float>(keys, 3)) k.push_back(S(x));
+        for (const float x : random<float>(keys, 4)) v.push_back(S(x));
+        AttentionShape<float> shape{c.batch, c.heads, c.kv_heads, 1, c.key_tokens, c.head_dim, 0.2f, c.causal, c.window};
+        shape.softcap = c.softcap;
+        if (c.bias) shape.bias_head = c.key_tokens, shape.bias_key = 1, shape.bias = bias.data();
+        if (c.slopes) shape.slopes = slopes.data();
+        std::vector<float> out(q.size());
+        const auto one = [&](auto* x) { return view(x, c.heads, 1, c.head_dim, false); };
+        const auto cache = [&](const S* x) { return view(x, c.kv_heads, c.key_tokens, c.head_dim, false); };
+        cpu::attention<float, S>(one(out.data()), nullptr, one(q.data()), cache(k.data()), cache(v.data()), shape);
+
+        const OnDevice<float> q_(q), bias_(bias), slopes_(slopes), out_(out),
+            partials(std::vector<float>(static_cast<std::size_t>(c.batch * c.heads * cuda::decode_stretches(shape) * (c.head_dim + 2))));
+        const OnDevice<S> k_(k), v_(v);
+        if (c.bias) shape.bias = bias_.data;
+        if (c.slopes) shape.slopes = slopes_.data;
+        cuda_emulator::clear(order++);
+        cuda::attention_decode<float, S>(one(out_.data), partials.data, one(static_cast<const float*>(q_.data)), cache(k_.data), cache(v_.data), shape);
+        CHECK(apart(out_.values(), out) <= near<float>);
+        check_no_fault();
+    }
+}
+
+TEST_CASE("cuda: one query reads the cache once for all heads that share it", "[cuda]") {
+    const index_t heads = 8, kv_heads = 2, tokens = 512, channels = 64;
+    const OnDevice<float> q(random<float>(heads * channels, 1)), k(random<float>(kv_heads * tokens * channels, 2)),
+        v(random<float>(kv_heads * tokens * channels, 3)), out(random<float>(heads * channels, 4)),
+        partials(std::vector<float>(static_cast<std::size_t>(heads * 2 * (channels + 2))));
+    cuda_emulator::clear(1);
+    cuda::attention_decode<float, float>(
+        view(out.data, heads, 1, channels, false), partials.data, view(static_cast<const float*>(q.data), heads, 1, channels, false),
+        view(static_cast<const float*>(k.data), kv_heads, tokens, channels, false), view(static_cast<const float*>(v.data), kv_heads, tokens, channels, false),
+        {1, heads, kv_heads, 1, tokens, channels, 0.2f, true});
+    const auto cache = static_cast<std::uint64_t>(2 * kv_heads * tokens * channels * 4);
+    CHECK(static_cast<double>(cuda_emulator::traffic().fetched) <= 1.1 * static_cast<double>(cache));
 }
 
 TEST_CASE("cuda: attention's scores never reach memory", "[cuda]") {

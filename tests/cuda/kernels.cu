@@ -1,11 +1,13 @@
 // Every CUDA kernel there is, for nvcc: scripts/check_cuda.sh compiles this for each architecture. The tests run the same files on the emulated GPU.
-#include "tercet/backend/cuda/attention.cuh"
+#include "tercet/backend/cuda/attention_decode.cuh"
 #include "tercet/backend/cuda/cross_entropy.cuh"
 #include "tercet/backend/cuda/gemm.cuh"
 #include "tercet/backend/cuda/lookup.cuh"
+#include "tercet/backend/cuda/quant_dot.cuh"
 #include "tercet/backend/cuda/random.cuh"
 #include "tercet/backend/cuda/rotate.cuh"
 #include "tercet/backend/cuda/rows.cuh"
+#include "tercet/backend/cuda/top.cuh"
 #include "tercet/backend/cuda/update.cuh"
 
 namespace tercet {
@@ -50,12 +52,25 @@ void all() {
     const HeadsView<T> to;
     const HeadsView<const T> from;
     cuda::attention<T, T>(to, p, from, from, from, {});
+    cuda::attention_decode<T, T>(to, p, from, from, from, {});
     cuda::attention_backward<T>(to, to, to, from, from, x, from, from, from, {}, p);
+}
+
+template <class... Blocks>
+void with_blocks() {
+    cuda::round_rows<float>(nullptr, nullptr, nullptr, 1, 32);
+    (cuda::stored_product<Blocks>(nullptr, 1, nullptr, {nullptr, nullptr}, 1, 1, Blocks::size), ...);
+    (cuda::unpack<Blocks>(nullptr, nullptr, 1), ...);
 }
 
 }  // namespace
 
 void every_kernel() {
+    cuda::argmax<std::int32_t>(nullptr, nullptr, 1, 1);
+    cuda::top_k<std::int32_t>(nullptr, nullptr, nullptr, 1, 1, 1);
+    cuda::attention<float, bf16>({}, nullptr, {}, {}, {}, {});
+    cuda::attention_decode<float, bf16>({}, nullptr, {}, {}, {}, {});
+    with_blocks<Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K>();
     all<float>();
     all<double>();
 }

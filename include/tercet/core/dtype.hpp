@@ -18,7 +18,7 @@ struct bf16 {
     std::uint16_t bits = 0;
 
     bf16() = default;
-    explicit bf16(float value) {
+    constexpr explicit bf16(float value) {
         auto u = std::bit_cast<std::uint32_t>(value);
         if (value != value) {
             bits = static_cast<std::uint16_t>((u >> 16) | 0x40);  // a quiet NaN: rounding could carry it into infinity
@@ -27,7 +27,7 @@ struct bf16 {
             bits = static_cast<std::uint16_t>(u >> 16);
         }
     }
-    operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+    constexpr operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 };
 
 /// IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits.
@@ -35,7 +35,7 @@ struct f16 {
     std::uint16_t bits = 0;
 
     f16() = default;
-    explicit f16(float value) {
+    constexpr explicit f16(float value) {
         const auto u = std::bit_cast<std::uint32_t>(value);
         const std::uint32_t sign = (u >> 16) & 0x8000, magnitude = u & 0x7fffffff;
         std::uint32_t half;
@@ -50,7 +50,7 @@ struct f16 {
         }
         bits = static_cast<std::uint16_t>(sign | half);
     }
-    operator float() const {
+    constexpr operator float() const {
         const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16, exponent = (bits >> 10) & 0x1f, fraction = bits & 0x3ff;
         if (exponent == 0) {  // zero and subnormals: fraction · 2^-24
             const float magnitude = static_cast<float>(fraction) * 0x1p-24f;

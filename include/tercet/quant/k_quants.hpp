@@ -24,8 +24,8 @@ inline void put_bits(std::uint8_t& byte, unsigned bits, int shift) {
 struct SixBitPairs {
     std::uint8_t bytes[12];
 
-    unsigned scale(int g) const { return g < 4 ? bytes[g] & 63u : (bytes[g + 4] & 15u) | (bytes[g - 4] >> 2 & 48u); }
-    unsigned min(int g) const { return g < 4 ? bytes[g + 4] & 63u : (bytes[g + 4] >> 4 & 15u) | (bytes[g] >> 2 & 48u); }
+    constexpr unsigned scale(int g) const { return g < 4 ? bytes[g] & 63u : (bytes[g + 4] & 15u) | (bytes[g - 4] >> 2 & 48u); }
+    constexpr unsigned min(int g) const { return g < 4 ? bytes[g + 4] & 63u : (bytes[g + 4] >> 4 & 15u) | (bytes[g] >> 2 & 48u); }
     void put(int g, unsigned scale, unsigned min) {
         if (g < 4) {
             put_bits(bytes[g], scale, 0);
@@ -72,7 +72,7 @@ struct Q3_K {
     f16 d;
 
     // The lower four bits of scale g are a nibble of the first eight bytes, the upper two stand in the last four.
-    unsigned scale(int g) const { return (scales[g % 8] >> g / 8 * 4 & 15u) | (scales[8 + g % 4] >> g / 4 * 2 & 3u) << 4; }
+    constexpr unsigned scale(int g) const { return (scales[g % 8] >> g / 8 * 4 & 15u) | (scales[8 + g % 4] >> g / 4 * 2 & 3u) << 4; }
 
     static void dequantize(const Q3_K& block, float* out) {  // out (256)
         const float d = block.d;

@@ -40,12 +40,19 @@ struct Use {
     std::uint32_t writer_step = 0, reader_step = 0;  // the warp's own count of __syncwarp then
 };
 
+// Device memory, and for each byte the block that read it last: blocks are numbered through all launches.
+struct Allocation {
+    std::size_t bytes;
+    std::vector<std::uint32_t> reader;
+};
+
 struct Machine {
     std::vector<Fault> faults;
     DeviceSettings settings;
     Traffic traffic;
-    std::map<std::uintptr_t, std::size_t> device;
-    std::uintptr_t last_begin = 0, last_end = 0;  // of the device memory that was used last
+    std::map<std::uintptr_t, Allocation> device;
+    std::uintptr_t last_begin = 0;  // of the device memory that was used last, which is there while `last` is not null
+    Allocation* last = nullptr;
     std::size_t allocated = 0;
     cudaError_t last_error = cudaSuccess;
     std::mt19937_64 random{0};
@@ -55,6 +62,7 @@ struct Machine {
     std::size_t threads = 0;
     ucontext_t scheduler{};
     std::uint64_t epoch = 1;
+    std::uint32_t block = 0;
     std::vector<std::uint32_t> warp_steps;
     std::vector<Use> uses;
     bool broken = false;
@@ -109,16 +117,23 @@ void fiber_main() {
     for (;;) give_way();
 }
 
-bool within_device(std::uintptr_t p, std::size_t bytes) {
+// The device memory that holds these bytes, or null; it is the machine's `last` then.
+Allocation* within_device(std::uintptr_t p, std::size_t bytes) {
     Machine& m = machine();
-    if (p >= m.last_begin && p + bytes <= m.last_end) return true;
+    if (m.last != nullptr && p >= m.last_begin && p + bytes <= m.last_begin + m.last->bytes) return m.last;
     auto at = m.device.upper_bound(p);
-    if (at == m.device.begin()) return false;
+    if (at == m.device.begin()) return nullptr;
     --at;
-    if (p + bytes > at->first + at->second) return false;
+    if (p + bytes > at->first + at->second.bytes) return nullptr;
     m.last_begin = at->first;
-    m.last_end = at->first + at->second;
-    return true;
+    return m.last = &at->second;
+}
+
+void count(Allocation& memory, std::uintptr_t p, std::size_t bytes, bool write) {
+    Machine& m = machine();
+    (write ? m.traffic.written : m.traffic.read) += bytes;
+    for (std::size_t i = p - m.last_begin; !write && i < p - m.last_begin + bytes; ++i)
+        if (std::exchange(memory.reader[i], m.block) != m.block) ++m.traffic.fetched;
 }
 
 // Whether the earlier use of a byte, by thread `before` when its warp had made `step` steps, may run at the same time as one by `now`.
@@ -169,16 +184,17 @@ void look_at(const void* address, std::size_t bytes, bool write, bool atomic) {
     const auto stack = reinterpret_cast<std::uintptr_t>(current->stack.get());
     const auto self = reinterpret_cast<std::uintptr_t>(current);
     if ((p >= stack && p < stack + stack_bytes) || (p >= self && p < self + sizeof(Fiber))) return;
-    if (within_device(p, bytes)) {
-        (write ? m.traffic.written : m.traffic.read) += bytes;
+    if (Allocation* memory = within_device(p, bytes)) {
+        count(*memory, p, bytes, write);
     } else if (address >= &__data_start && address < &_end) {
         use_shared(p, bytes, write, atomic);
     } else if (write || ((p < m.constants || p + bytes > m.constants_end) && (address < &__executable_start || address >= &__data_start))) {
         const auto near = m.device.upper_bound(p);
         std::string where;
         if (near != m.device.begin()) {
-            const auto& [begin, size] = *std::prev(near);
-            if (p < begin + size + (1 << 20)) where = ", " + std::to_string(p - begin) + " bytes behind the start of " + std::to_string(size);
+            const auto& [begin, memory] = *std::prev(near);
+            if (p < begin + memory.bytes + (1 << 20))
+                where = ", " + std::to_string(p - begin) + " bytes behind the start of " + std::to_string(memory.bytes);
         }
         break_off(FaultKind::outside, "thread " + std::to_string(number_of(*current)) + (write ? " writes " : " reads ") + std::to_string(bytes) +
                                           " bytes that are no device memory" + where);
@@ -251,6 +267,7 @@ void run_block(const dim3& grid, const dim3& size, const uint3& block) {
     while (m.fibers.size() < m.threads) m.fibers.push_back(std::make_unique<Fiber>());
     m.warp_steps.assign((m.threads + 31) / 32, 0);
     ++m.epoch;
+    ++m.block;
     std::vector<std::size_t> ready;
     for (std::size_t i = 0; i < m.threads; ++i) {
         Fiber& f = *m.fibers[i];
@@ -547,7 +564,7 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
     *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
     if (*pointer == nullptr) return said(cudaErrorMemoryAllocation);
     std::memset(*pointer, 0xfe, bytes);  // no number that a forgotten write could pass for
-    m.device[reinterpret_cast<std::uintptr_t>(*pointer)] = bytes;
+    m.device[reinterpret_cast<std::uintptr_t>(*pointer)] = {bytes, std::vector<std::uint32_t>(bytes)};
     m.allocated += bytes;
     return cudaSuccess;
 }
@@ -559,9 +576,9 @@ cudaError_t cudaFree(void* pointer) {
     auto& m = machine();
     const auto at = m.device.find(reinterpret_cast<std::uintptr_t>(pointer));
     if (at == m.device.end()) return said(cudaErrorInvalidValue);
-    m.allocated -= at->second;
+    m.allocated -= at->second.bytes;
     m.device.erase(at);
-    m.last_begin = m.last_end = 0;
+    m.last = nullptr;
     std::free(pointer);
     return cudaSuccess;
 }
@@ -582,7 +599,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
     return cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
-    const auto on_device = [&](const void* p) { return cuda_emulator::within_device(reinterpret_cast<std::uintptr_t>(p), bytes); };
+    const auto on_device = [&](const void* p) { return cuda_emulator::within_device(reinterpret_cast<std::uintptr_t>(p), bytes) != nullptr; };
     const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
     const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
     if (bytes > 0 && kind != cudaMemcpyDefault && (on_device(to) != to_device || on_device(from) != from_device)) return said(cudaErrorInvalidValue);
@@ -593,7 +610,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
     return cudaMemcpy(to, from, bytes, kind);
 }
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-    if (bytes > 0 && !cuda_emulator::within_device(reinterpret_cast<std::uintptr_t>(to), bytes)) return said(cudaErrorInvalidValue);
+    if (bytes > 0 && cuda_emulator::within_device(reinterpret_cast<std::uintptr_t>(to), bytes) == nullptr) return said(cudaErrorInvalidValue);
     std::memset(to, value, bytes);
     return cudaSuccess;
 }

@@ -32,8 +32,9 @@ const std::vector<Fault>& faults();
 void clear(std::uint64_t seed = 0);
 
 /// Bytes of device memory that kernels have read and written since clear(): of every access, also of those that a cache would have answered.
+/// `fetched` counts a byte once for each block that reads it: what is left where a block finds again in its cache what it has read.
 struct Traffic {
-    std::uint64_t read = 0, written = 0;
+    std::uint64_t read = 0, written = 0, fetched = 0;
 };
 Traffic traffic();
 

@@ -8,7 +8,7 @@
 // under way from memory while this one is multiplied.
 #pragma once
 
-#include "tercet/backend/cuda/functors.cuh"
+#include "tercet/backend/cuda/after.cuh"
 #include "tercet/backend/cuda/launch.cuh"
 
 namespace tercet::inline TERCET_ABI::cuda {
@@ -20,31 +20,9 @@ struct Matrix {
     index_t row_stride, col_stride;
 };
 
-/// What happens to C once it is summed: C = f(C + bias) + residual, each part optional.
-template <class T>
-struct After {
-    const T* bias = nullptr;      // (N)
-    const T* residual = nullptr;  // (M, N), rows residual_stride apart
-    index_t residual_stride = 0;
-    UnaryOp activation = UnaryOp::count;  // count: none
-};
-
 inline constexpr int tile_side = 64, tile_depth = 16, tile_threads = 256, of_thread = 4;  // numbers of C a thread has each way
 
 namespace kernels {
-
-template <class T>
-__device__ T activated(UnaryOp op, T x) {
-    switch (op) {
-    case UnaryOp::gelu: return scalar::Gelu::f(x);
-    case UnaryOp::gelu_tanh: return scalar::GeluTanh::f(x);
-    case UnaryOp::silu: return scalar::Silu::f(x);
-    case UnaryOp::relu: return scalar::Relu::f(x);
-    case UnaryOp::tanh: return scalar::Tanh::f(x);
-    case UnaryOp::sigmoid: return scalar::Sigmoid::f(x);
-    default: return x;
-    }
-}
 
 /// A tile of an operand, 64 wide and 16 deep, on its way to shared memory: each thread carries four numbers of it.
 template <class T>
@@ -108,11 +86,8 @@ __global__ void gemm(T* c, index_t ldc, Matrix<T> a, Matrix<T> b, index_t m, ind
         for (int j = 0; j < of_thread; ++j) {
             const index_t r = row + ty + i * across, q = column + tx + j * across;
             if (r >= m || q >= n) continue;
-            T value = sum[i][j] + (accumulate ? c[r * ldc + q] : T(0));
-            if (after.bias != nullptr) value += after.bias[q];
-            value = activated(after.activation, value);
-            if (after.residual != nullptr) value += after.residual[r * after.residual_stride + q];
-            c[r * ldc + q] = value;
+            const T value = sum[i][j] + (accumulate ? c[r * ldc + q] : T(0));
+            c[r * ldc + q] = after.of(value, r, q);
         }
 }
 

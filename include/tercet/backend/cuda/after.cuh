@@ -1,0 +1,39 @@
+// What a matrix product does with each sum before it is written: y = f(sum + bias) + residual, each part optional.
+#pragma once
+
+#include "tercet/backend/cuda/functors.cuh"
+
+namespace tercet::inline TERCET_ABI::cuda {
+
+namespace kernels {
+
+template <class T>
+__device__ T activated(UnaryOp op, T x) {
+    switch (op) {
+    case UnaryOp::gelu: return scalar::Gelu::f(x);
+    case UnaryOp::gelu_tanh: return scalar::GeluTanh::f(x);
+    case UnaryOp::silu: return scalar::Silu::f(x);
+    case UnaryOp::relu: return scalar::Relu::f(x);
+    case UnaryOp::tanh: return scalar::Tanh::f(x);
+    case UnaryOp::sigmoid: return scalar::Sigmoid::f(x);
+    default: return x;
+    }
+}
+
+}  // namespace kernels
+
+template <class T>
+struct After {
+    const T* bias = nullptr;      // (N)
+    const T* residual = nullptr;  // (M, N), rows residual_stride apart
+    index_t residual_stride = 0;
+    UnaryOp activation = UnaryOp::count;  // count: none
+
+    __device__ T of(T sum, index_t row, index_t column) const {
+        if (bias != nullptr) sum += bias[column];
+        sum = kernels::activated(activation, sum);
+        return residual != nullptr ? sum + residual[row * residual_stride + column] : sum;
+    }
+};
+
+}  // namespace tercet::inline TERCET_ABI::cuda
