@@ -7,6 +7,7 @@
 #include "tercet/backend/cuda/random.cuh"
 #include "tercet/backend/cuda/rotate.cuh"
 #include "tercet/backend/cuda/rows.cuh"
+#include "tercet/backend/cuda/runtime.cuh"
 #include "tercet/backend/cuda/top.cuh"
 #include "tercet/backend/cuda/update.cuh"
 
@@ -66,6 +67,12 @@ void with_blocks() {
 }  // namespace
 
 void every_kernel() {
+    cuda::use_device(0);
+    const cuda::Stream stream;
+    const cuda::Memory memory(1, stream);
+    cuda::Copies copies;
+    copies.to_device(memory.data(), nullptr, 0, stream);
+    copies.to_host(nullptr, memory.data(), 0, stream);
     cuda::argmax<std::int32_t>(nullptr, nullptr, 1, 1);
     cuda::top_k<std::int32_t>(nullptr, nullptr, nullptr, 1, 1, 1);
     cuda::attention<float, bf16>({}, nullptr, {}, {}, {}, {});

@@ -223,6 +223,7 @@ enum cudaError_t : int {
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
+    cudaErrorNotReady = 600,
     cudaErrorIllegalAddress = 700,
     cudaErrorLaunchFailure = 719,
     cudaErrorNotSupported = 801
@@ -232,6 +233,9 @@ struct cudaEmulatedStream;
 using cudaStream_t = cudaEmulatedStream*;
 struct cudaEmulatedEvent;
 using cudaEvent_t = cudaEmulatedEvent*;
+struct cudaEmulatedPool;
+using cudaMemPool_t = cudaEmulatedPool*;
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
 struct cudaDeviceProp {
     char name[256];
     std::size_t totalGlobalMem, sharedMemPerBlock;
@@ -269,7 +273,16 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaDeviceSynchronize();
-inline constexpr unsigned cudaStreamNonBlocking = 1;
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventQuery(cudaEvent_t event);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device);
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value);
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, std::size_t bytes);
+inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 template <class T>
 cudaError_t cudaMalloc(T** pointer, std::size_t bytes) {
@@ -277,7 +290,7 @@ cudaError_t cudaMalloc(T** pointer, std::size_t bytes) {
 }
 
 namespace cuda_emulator {
-// Runs a kernel's threads; `call` runs one of them, its arguments are at [constants, constants + bytes).
+// Gives a kernel to its stream; `call` runs one of its threads, its arguments are at [constants, constants + bytes).
 cudaError_t launch(const cudaLaunchConfig_t& config, const void* constants, std::size_t bytes, void (*call)(const void* arguments), const char* name);
 }  // namespace cuda_emulator
 

@@ -1,5 +1,5 @@
 // The emulated GPU: fibers, their scheduler, the memory that kernels may use, and the functions that instrumented code calls at each access.
-#include "emulator.hpp"
+#include "machine.hpp"
 
 #include <ucontext.h>
 
@@ -192,9 +192,9 @@ void look_at(const void* address, std::size_t bytes, bool write, bool atomic) {
         const auto near = m.device.upper_bound(p);
         std::string where;
         if (near != m.device.begin()) {
-            const auto& [begin, memory] = *std::prev(near);
-            if (p < begin + memory.bytes + (1 << 20))
-                where = ", " + std::to_string(p - begin) + " bytes behind the start of " + std::to_string(memory.bytes);
+            const auto& [begin, there] = *std::prev(near);
+            if (p < begin + there.bytes + (1 << 20))
+                where = ", " + std::to_string(p - begin) + " bytes behind the start of " + std::to_string(there.bytes);
         }
         break_off(FaultKind::outside, "thread " + std::to_string(number_of(*current)) + (write ? " writes " : " reads ") + std::to_string(bytes) +
                                           " bytes that are no device memory" + where);
@@ -316,11 +316,6 @@ void run_block(const dim3& grid, const dim3& size, const uint3& block) {
     }
 }
 
-cudaError_t said(cudaError_t error) {
-    if (error != cudaSuccess) machine().last_error = error;
-    return error;
-}
-
 }  // namespace
 
 const Place& place() {
@@ -355,13 +350,8 @@ void atomic_access(const void* address, std::size_t bytes) {
     access(address, bytes, true, true);
 }
 
-cudaError_t launch(const cudaLaunchConfig_t& config, const void* constants, std::size_t bytes, void (*call)(const void*), const char* name) {
+cudaError_t run_kernel(const dim3& grid, const dim3& block, const void* constants, std::size_t bytes, void (*call)(const void*), const char* name) {
     Machine& m = machine();
-    const dim3 &grid = config.gridDim, &block = config.blockDim;
-    const std::size_t threads = std::size_t{block.x} * block.y * block.z;
-    if (m.settings.count < 1) return said(cudaErrorNoDevice);
-    if (threads == 0 || threads > 1024 || grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535 || block.z > 64)
-        return said(cudaErrorInvalidConfiguration);
     m.kernel = name;
     m.constants = reinterpret_cast<std::uintptr_t>(constants);
     m.constants_end = m.constants + bytes;
@@ -378,6 +368,34 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* constants, std:
         return said(outside ? cudaErrorIllegalAddress : cudaErrorLaunchFailure);
     }
     return cudaSuccess;
+}
+
+cudaError_t said(cudaError_t error) {
+    if (error != cudaSuccess) machine().last_error = error;
+    return error;
+}
+cudaError_t& last_error() {
+    return machine().last_error;
+}
+std::uint64_t draw() {
+    return machine().random();
+}
+
+void add_memory(void* begin, std::size_t bytes) {
+    machine().device[reinterpret_cast<std::uintptr_t>(begin)] = {bytes, std::vector<std::uint32_t>(bytes)};
+    machine().allocated += bytes;
+}
+bool remove_memory(void* begin) {
+    Machine& m = machine();
+    const auto at = m.device.find(reinterpret_cast<std::uintptr_t>(begin));
+    if (at == m.device.end()) return false;
+    m.allocated -= at->second.bytes;
+    m.device.erase(at);
+    m.last = nullptr;
+    return true;
+}
+bool is_device_memory(const void* p, std::size_t bytes) {
+    return within_device(reinterpret_cast<std::uintptr_t>(p), bytes) != nullptr;
 }
 
 const std::vector<Fault>& faults() {
@@ -403,8 +421,6 @@ std::size_t allocated() {
 }  // namespace cuda_emulator
 
 using cuda_emulator::access;
-using cuda_emulator::machine;
-using cuda_emulator::said;
 
 // What instrumented code calls.
 extern "C" {
@@ -505,125 +521,4 @@ void __tsan_atomic_thread_fence(int) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 void __tsan_atomic_signal_fence(int) {}
-}
-
-const char* cudaGetErrorName(cudaError_t error) {
-    switch (error) {
-    case cudaSuccess: return "cudaSuccess";
-    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
-    case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
-    case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
-    case cudaErrorNoDevice: return "cudaErrorNoDevice";
-    case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
-    case cudaErrorIllegalAddress: return "cudaErrorIllegalAddress";
-    case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
-    case cudaErrorNotSupported: return "cudaErrorNotSupported";
-    }
-    return "cudaErrorUnknown";
-}
-const char* cudaGetErrorString(cudaError_t error) {
-    return cudaGetErrorName(error);
-}
-cudaError_t cudaGetLastError() {
-    return std::exchange(machine().last_error, cudaSuccess);
-}
-cudaError_t cudaPeekAtLastError() {
-    return machine().last_error;
-}
-cudaError_t cudaGetDeviceCount(int* count) {
-    *count = machine().settings.count;
-    return *count > 0 ? cudaSuccess : said(cudaErrorNoDevice);
-}
-cudaError_t cudaGetDevice(int* device) {
-    *device = 0;
-    return cudaSuccess;
-}
-cudaError_t cudaSetDevice(int device) {
-    return device >= 0 && device < machine().settings.count ? cudaSuccess : said(cudaErrorInvalidDevice);
-}
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-    if (device < 0 || device >= machine().settings.count) return said(cudaErrorInvalidDevice);
-    *properties = {"emulated", machine().settings.memory, 48 << 10, machine().settings.major, machine().settings.minor, 1, 32, 1024};
-    return cudaSuccess;
-}
-cudaError_t cudaDriverGetVersion(int* version) {
-    *version = machine().settings.driver;
-    return cudaSuccess;
-}
-cudaError_t cudaRuntimeGetVersion(int* version) {
-    *version = 13000;
-    return cudaSuccess;
-}
-cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
-    auto& m = machine();
-    *pointer = nullptr;
-    if (m.settings.count < 1) return said(cudaErrorNoDevice);
-    if (bytes == 0) return cudaSuccess;
-    if (bytes > m.settings.memory - m.allocated) return said(cudaErrorMemoryAllocation);
-    *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-    if (*pointer == nullptr) return said(cudaErrorMemoryAllocation);
-    std::memset(*pointer, 0xfe, bytes);  // no number that a forgotten write could pass for
-    m.device[reinterpret_cast<std::uintptr_t>(*pointer)] = {bytes, std::vector<std::uint32_t>(bytes)};
-    m.allocated += bytes;
-    return cudaSuccess;
-}
-cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t) {
-    return cudaMalloc(pointer, bytes);
-}
-cudaError_t cudaFree(void* pointer) {
-    if (pointer == nullptr) return cudaSuccess;
-    auto& m = machine();
-    const auto at = m.device.find(reinterpret_cast<std::uintptr_t>(pointer));
-    if (at == m.device.end()) return said(cudaErrorInvalidValue);
-    m.allocated -= at->second.bytes;
-    m.device.erase(at);
-    m.last = nullptr;
-    std::free(pointer);
-    return cudaSuccess;
-}
-cudaError_t cudaFreeAsync(void* pointer, cudaStream_t) {
-    return cudaFree(pointer);
-}
-cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
-    *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-    return *pointer != nullptr ? cudaSuccess : said(cudaErrorMemoryAllocation);
-}
-cudaError_t cudaFreeHost(void* pointer) {
-    std::free(pointer);
-    return cudaSuccess;
-}
-cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-    *total = machine().settings.memory;
-    *free = *total - machine().allocated;
-    return cudaSuccess;
-}
-cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
-    const auto on_device = [&](const void* p) { return cuda_emulator::within_device(reinterpret_cast<std::uintptr_t>(p), bytes) != nullptr; };
-    const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
-    const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-    if (bytes > 0 && kind != cudaMemcpyDefault && (on_device(to) != to_device || on_device(from) != from_device)) return said(cudaErrorInvalidValue);
-    std::memmove(to, from, bytes);
-    return cudaSuccess;
-}
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
-    return cudaMemcpy(to, from, bytes, kind);
-}
-cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-    if (bytes > 0 && cuda_emulator::within_device(reinterpret_cast<std::uintptr_t>(to), bytes) == nullptr) return said(cudaErrorInvalidValue);
-    std::memset(to, value, bytes);
-    return cudaSuccess;
-}
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-    *stream = nullptr;
-    return cudaSuccess;
-}
-cudaError_t cudaStreamDestroy(cudaStream_t) {
-    return cudaSuccess;
-}
-cudaError_t cudaStreamSynchronize(cudaStream_t) {
-    return machine().last_error;
-}
-cudaError_t cudaDeviceSynchronize() {
-    return machine().last_error;
 }

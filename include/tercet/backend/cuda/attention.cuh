@@ -93,6 +93,7 @@ __global__ void attention(HeadsView<T> out, T* log_sums, HeadsView<const T> q, H
         for (int x = 0; x < own_keys; ++x) {
             const int key = part + x * threads_of_row;
             T product = 0, slope;
+#pragma unroll 8  // whole rows unrolled in double would not fit into the registers
             for (int c = 0; c < width; ++c) product += query[row][c] * other[key][c];
             mine[x] = i < end && seen.has(j + key) ? score(product, s, b, h, i, j + key, slope) : -INFINITY;
             top = Maximum::of(top, mine[x]);
@@ -177,6 +178,7 @@ __global__ void attention_query_gradient(HeadsView<T> dq, HeadsView<const T> dou
         for (int x = 0; x < own_keys; ++x) {
             const int key = part + x * threads_of_row;
             T product = 0, value = 0;
+#pragma unroll 8
             for (int c = 0; c < width; ++c) {
                 product += query[row][c] * key_tile[key][c];
                 value += grad[row][c] * value_tile[key][c];
@@ -215,6 +217,7 @@ __global__ void attention_key_gradient(HeadsView<T> dk, HeadsView<T> dv, HeadsVi
                 const int own = part + x * threads_of_row;
                 const index_t at = i + own;
                 T product = 0, value = 0;
+#pragma unroll 8
                 for (int c = 0; c < width; ++c) {
                     product += query[own][c] * key_tile[row][c];
                     value += grad[own][c] * value_tile[row][c];
