@@ -1,5 +1,5 @@
 // CUDA's own matrix product on the emulated GPU, against sums in double.
-#include "tercet/backend/cuda/gemm.cuh"
+#include "tercet/backend/cuda/gemm_tensor.cuh"
 
 #include "cuda/compare.hpp"
 
@@ -45,6 +45,51 @@ TEST_CASE("cuda: matrix products of any extents, transposed or not, with what co
             cuda_emulator::clear(order++);
             cuda::gemm(c_.data, ldc, {a_.data, left.row_stride, left.col_stride}, {b_.data, right.row_stride, right.col_stride}, m, n, k, more,
                        after);
+            CHECK(apart(c_.values(), want) <= 1e-5);
+            check_no_fault();
+        }
+}
+
+namespace {
+
+template <class T>
+std::vector<T> as(const std::vector<float>& x) {
+    std::vector<T> y;
+    for (const float v : x) y.push_back(static_cast<T>(v));
+    return y;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("cuda: products on tensor cores are those of operands rounded to bfloat16", "[cuda]", float, bf16) {
+    struct Extents {
+        index_t m, n, k;
+    };
+    std::uint64_t order = 0;
+    for (const auto& [m, n, k] : {Extents{1, 1, 1}, {64, 64, 32}, {65, 63, 33}, {30, 130, 70}, {4, 4, 0}})
+        for (const int turned : {0, 1, 2, 3}) {
+            INFO(m << " x " << n << " x " << k << ", " << turned);
+            const bool a_turned = turned % 2 == 1, b_turned = turned > 1, more = turned == 2;
+            const index_t ldc = n + 3;
+            const auto a = random<float>(m * k + 1, 1), b = random<float>(k * n + 1, 2), before = random<float>(m * ldc, 3), bias = random<float>(n, 4);
+            const index_t a_strides[] = {a_turned ? 1 : k, a_turned ? m : 1}, b_strides[] = {b_turned ? 1 : n, b_turned ? k : 1};
+            auto want = before;
+            for (index_t i = 0; i < m; ++i)
+                for (index_t j = 0; j < n; ++j) {
+                    double sum = more ? static_cast<double>(before[static_cast<std::size_t>(i * ldc + j)]) : 0;
+                    for (index_t p = 0; p < k; ++p)
+                        sum += static_cast<double>(bf16(a[static_cast<std::size_t>(i * a_strides[0] + p * a_strides[1])])) *
+                               static_cast<double>(bf16(b[static_cast<std::size_t>(p * b_strides[0] + j * b_strides[1])]));
+                    want[static_cast<std::size_t>(i * ldc + j)] =
+                        static_cast<float>(more ? std::max(sum + static_cast<double>(bias[static_cast<std::size_t>(j)]), 0.0) : sum);
+                }
+            const OnDevice<float> a_(a), c_(before), bias_(bias);
+            const OnDevice<TestType> b_(as<TestType>(b));
+            cuda::After<float> after;
+            if (more) after = {bias_.data, nullptr, 0, UnaryOp::relu};
+            cuda_emulator::clear(order++);
+            cuda::gemm_tensor<float, TestType>(c_.data, ldc, {a_.data, a_strides[0], a_strides[1]}, {b_.data, b_strides[0], b_strides[1]}, m, n, k, more,
+                                               after);
             CHECK(apart(c_.values(), want) <= 1e-5);
             check_no_fault();
         }

@@ -1,7 +1,7 @@
 // Every CUDA kernel there is, for nvcc: scripts/check_cuda.sh compiles this for each architecture. The tests run the same files on the emulated GPU.
 #include "tercet/backend/cuda/attention_decode.cuh"
 #include "tercet/backend/cuda/cross_entropy.cuh"
-#include "tercet/backend/cuda/gemm.cuh"
+#include "tercet/backend/cuda/gemm_tensor.cuh"
 #include "tercet/backend/cuda/lookup.cuh"
 #include "tercet/backend/cuda/quant_dot.cuh"
 #include "tercet/backend/cuda/random.cuh"

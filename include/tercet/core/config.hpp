@@ -55,6 +55,13 @@
 
 namespace tercet::inline TERCET_ABI {
 
+// The compute capability that a CUDA kernel is being compiled for, 800 for 8.0; 0 on the host.
+#ifdef __CUDA_ARCH__
+inline constexpr int cuda_architecture = __CUDA_ARCH__;
+#else
+inline constexpr int cuda_architecture = 0;
+#endif
+
 /// Extents, strides and offsets are signed, as in the formulas: a stride may be negative.
 using index_t = std::ptrdiff_t;
 

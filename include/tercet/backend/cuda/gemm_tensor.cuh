@@ -1,0 +1,139 @@
+// The matrix product C (M, N) = [C +] A (M, K) · B (K, N) on tensor cores (compute capability 8.0 and later): operands in bfloat16, sums in float.
+// Operands that are floats are rounded on their way, as mixed precision has it (Micikevicius et al. 2018, section 3).
+//
+//   a block computes 64 × 64 of C, going through K in depths of 32 that it holds in shared memory; each of its eight warps computes 16 × 32 of them as
+//   four tiles of 16 × 8, which one instruction of the warp multiplies and sums over a depth of 16
+//
+// Why it is fast: a tensor core makes 2,048 products in the time of a few of a lane's. The rest keeps it fed: as in gemm.cuh each number is read from memory
+// once for 64 of the other operand, and the next depth travels while this one is multiplied.
+#pragma once
+
+#include "tercet/backend/cuda/gemm.cuh"
+#include "tercet/backend/cuda/mma.cuh"
+#include "tercet/backend/cuda/reduce.cuh"
+#include "tercet/core/dtype.hpp"
+
+namespace tercet::inline TERCET_ABI::cuda {
+
+inline constexpr int tensor_side = 64, tensor_depth = 32, tensor_threads = 256;
+
+namespace kernels {
+
+__device__ inline bf16 to_bfloat(float x) {
+    return bf16(x);
+}
+__device__ inline bf16 to_bfloat(bf16 x) {
+    return x;
+}
+// Two neighbours of a row as one integer.
+__device__ inline unsigned two_of(const bf16* x) {
+    return *reinterpret_cast<const unsigned*>(x);
+}
+/// Rows [row, row + 16) at a depth of a tile that has its depth together, as the left operand of multiply_tile().
+template <int stride>
+__device__ void load_left(unsigned (&a)[4], const bf16 (*tile)[stride], int row, int depth) {
+    const int lane = static_cast<int>(threadIdx.x) % lanes_in_warp, g = row + lane / 4, t = depth + lane % 4 * 2;
+    a[0] = two_of(&tile[g][t]);
+    a[1] = two_of(&tile[g + 8][t]);
+    a[2] = two_of(&tile[g][t + 8]);
+    a[3] = two_of(&tile[g + 8][t + 8]);
+}
+/// Columns [column, column + 8) likewise, of a tile that has them as rows, as the right operand.
+template <int stride>
+__device__ void load_right(unsigned (&b)[2], const bf16 (*tile)[stride], int column, int depth) {
+    const int lane = static_cast<int>(threadIdx.x) % lanes_in_warp, g = column + lane / 4, t = depth + lane % 4 * 2;
+    b[0] = two_of(&tile[g][t]);
+    b[1] = two_of(&tile[g][t + 8]);
+}
+
+/// A tile of an operand, 64 wide and 32 deep, on its way to shared memory, where the depth lies together: each thread carries eight numbers of it.
+template <class T>
+struct TensorTileLoad {
+    static constexpr int count = tensor_side * tensor_depth / tensor_threads;
+    T numbers[count];
+
+    __device__ void fetch(const T* data, index_t side, index_t depth, index_t first, index_t extent, index_t begin, index_t k) {
+        const Places at(depth == 1);
+        const index_t side_left = extent - first, depth_left = k - begin, step = at.side_step * side + at.depth_step * depth;
+        const T* from = data + (first + at.side) * side + (begin + at.depth) * depth;
+        for (int j = 0; j < count; ++j, from += step)
+            numbers[j] = at.side + j * at.side_step < side_left && at.depth + j * at.depth_step < depth_left ? *from : T(0.f);
+    }
+    template <int stride>
+    __device__ void put(bf16 (&tile)[tensor_side][stride], bool along_depth) const {
+        const Places at(along_depth);
+        for (int j = 0; j < count; ++j) tile[at.side + j * at.side_step][at.depth + j * at.depth_step] = to_bfloat(numbers[j]);
+    }
+
+private:
+    // Which numbers of the tile are this thread's: neighbours lie along K, or along the side.
+    struct Places {
+        int side, depth, side_step, depth_step;
+        __device__ explicit Places(bool along_depth) {
+            const int i = static_cast<int>(threadIdx.x);
+            side = along_depth ? i / tensor_depth : i % tensor_side;
+            depth = along_depth ? i % tensor_depth : i / tensor_side;
+            side_step = along_depth ? tensor_threads / tensor_depth : 0;
+            depth_step = along_depth ? 0 : tensor_threads / tensor_side;
+        }
+    };
+};
+
+template <class A, class B>
+__device__ void multiply_on_tensor_cores(float* c, index_t ldc, const Matrix<A>& a, const Matrix<B>& b, index_t m, index_t n, index_t k,
+                                         bool accumulate, const After<float>& after) {
+    constexpr int stride = tensor_depth + 8, tiles = 4, across = tensor_side / (tiles * mma_columns);  // +8: rows fall into other banks
+    __shared__ __align__(16) bf16 a_tile[tensor_side][stride], b_tile[tensor_side][stride];
+    const index_t down = (m + tensor_side - 1) / tensor_side, row = blockIdx.x % down * tensor_side, column = blockIdx.x / down * tensor_side;
+    const int warp = static_cast<int>(threadIdx.x) / lanes_in_warp, lane = static_cast<int>(threadIdx.x) % lanes_in_warp;
+    const int own_row = warp / across * mma_rows, own_column = warp % across * tiles * mma_columns;
+    TensorTileLoad<A> a_next;
+    TensorTileLoad<B> b_next;
+    const auto fetch = [&](index_t begin) {
+        a_next.fetch(a.data, a.row_stride, a.col_stride, row, m, begin, k);
+        b_next.fetch(b.data, b.col_stride, b.row_stride, column, n, begin, k);
+    };
+    float sum[tiles][4] = {};
+    fetch(0);
+    for (index_t begin = 0; begin < k; begin += tensor_depth) {
+        a_next.put(a_tile, a.col_stride == 1);
+        b_next.put(b_tile, b.row_stride == 1);
+        __syncthreads();
+        if (begin + tensor_depth < k) fetch(begin + tensor_depth);
+        for (int d = 0; d < tensor_depth; d += mma_depth) {
+            unsigned left[4], right[2];
+            load_left(left, a_tile, own_row, d);
+            for (int j = 0; j < tiles; ++j) {
+                load_right(right, b_tile, own_column + j * mma_columns, d);
+                multiply_tile(sum[j], left, right);
+            }
+        }
+        __syncthreads();
+    }
+#pragma unroll  // or the sums would have to lie in memory
+    for (int j = 0; j < tiles; ++j)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            const index_t r = row + own_row + lane / 4 + i / 2 * 8, q = column + own_column + j * mma_columns + lane % 4 * 2 + i % 2;
+            if (r < m && q < n) c[r * ldc + q] = after.of(sum[j][i] + (accumulate ? c[r * ldc + q] : 0.f), r, q);
+        }
+}
+
+template <class A, class B>
+__global__ void __launch_bounds__(tensor_threads, 2)
+    gemm_tensor(float* c, index_t ldc, Matrix<A> a, Matrix<B> b, index_t m, index_t n, index_t k, bool accumulate, After<float> after) {
+    if constexpr (has_tensor_cores) multiply_on_tensor_cores(c, ldc, a, b, m, n, k, accumulate, after);
+    else __trap();  // callers ask the device first
+}
+
+}  // namespace kernels
+
+/// C (m, n), rows ldc apart, = [C +] A (m, k) · B (k, n), then what comes after it; A and B float or bf16. For compute capability 8.0 and later.
+template <class A, class B>
+void gemm_tensor(float* c, index_t ldc, const Matrix<A>& a, const Matrix<B>& b, index_t m, index_t n, index_t k, bool accumulate,
+                 const After<float>& after = {}, cudaStream_t stream = nullptr) {
+    const index_t down = (m + tensor_side - 1) / tensor_side, across = (n + tensor_side - 1) / tensor_side;
+    launch("gemm_tensor", kernels::gemm_tensor<A, B>, down * across, tensor_threads, stream, c, ldc, a, b, m, n, k, accumulate, after);
+}
+
+}  // namespace tercet::inline TERCET_ABI::cuda
