@@ -1,5 +1,6 @@
 // Attention on the emulated GPU, forward and backward, against the CPU backend: masks, grouped heads, biases, caps, slopes, any extents.
 #include "tercet/backend/cuda/attention_decode.cuh"
+#include "tercet/backend/cuda/attention_tensor.cuh"
 
 #include "cuda/compare.hpp"
 #include "tercet/backend/cpu/backend.hpp"
@@ -102,6 +103,56 @@ TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide"
     auto wide = shape;
     wide.head_dim = 257;
     CHECK_ERROR((cuda::attention<float, float>({}, nullptr, {}, {}, {}, wide)), ErrorCode::unsupported);
+}
+
+TEST_CASE("cuda: attention on tensor cores is the CPU's of operands rounded to bfloat16, and so are its gradients", "[cuda]") {
+    const auto rounded = [](std::vector<float> x) {
+        for (float& v : x) v = bf16(v);
+        return x;
+    };
+    std::uint64_t order = 0;
+    for (const Case& c : cases)
+        for (const bool by_tokens : {false, true}) {
+            INFO(c.name << (by_tokens ? ", heads by tokens" : ""));
+            const index_t queries = c.batch * c.heads * c.query_tokens * c.head_dim, keys = c.batch * c.kv_heads * c.key_tokens * c.head_dim,
+                          rows = c.batch * c.heads * c.query_tokens;
+            const auto q = rounded(random<float>(queries, 1)), k = rounded(random<float>(keys, 2)), v = rounded(random<float>(keys, 3)),
+                       dout = rounded(random<float>(queries, 4)), bias = random<float>(c.heads * c.query_tokens * c.key_tokens, 5);
+            const std::vector<float> slopes{0.5f, 0.25f, 0.125f, 0.0625f};
+            auto dq = random<float>(queries, 6), dk = random<float>(keys, 7), dv = random<float>(keys, 8);
+            std::vector<float> out(q.size()), log_sums(static_cast<std::size_t>(rows));
+            const OnDevice<float> q_(q), k_(k), v_(v), dout_(dout), bias_(bias), slopes_(slopes), dq_(dq), dk_(dk), dv_(dv), out_(out),
+                log_sums_(log_sums), row_sums_(log_sums);
+            AttentionShape<float> shape{c.batch,      c.heads,  c.kv_heads,
+                                        c.query_tokens, c.key_tokens, c.head_dim, 1 / std::sqrt(static_cast<float>(c.head_dim)),
+                                        c.causal,     c.window};
+            shape.softcap = c.softcap;
+            if (c.bias) shape.bias_head = c.query_tokens * c.key_tokens, shape.bias_query = c.key_tokens, shape.bias_key = 1;
+            const auto on = [&](bool device) {
+                auto s = shape;
+                if (c.bias) s.bias = device ? bias_.data : bias.data();
+                if (c.slopes) s.slopes = device ? slopes_.data : slopes.data();
+                return s;
+            };
+            const auto many = [&](auto* x) { return view(x, c.heads, c.query_tokens, c.head_dim, by_tokens); };
+            const auto few = [&](auto* x) { return view(x, c.kv_heads, c.key_tokens, c.head_dim, by_tokens); };
+            const auto given = [](float* x) { return static_cast<const float*>(x); };
+            cuda_emulator::clear(order++);
+            cuda::attention_tensor<float>(many(out_.data), log_sums_.data, many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true));
+            cpu::attention<float, float>(many(out.data()), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
+            CHECK(apart(out_.values(), out) <= 0.005);  // what P loses when it is rounded
+            CHECK(apart(log_sums_.values(), log_sums) <= near<float>);
+            cuda::attention_backward_tensor(many(dq_.data), few(dk_.data), few(dv_.data), many(given(dout_.data)), many(given(out_.data)),
+                                            log_sums_.data, many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true), row_sums_.data);
+            cpu::attention_backward<float>(many(dq.data()), few(dk.data()), few(dv.data()), many(given(const_cast<float*>(dout.data()))),
+                                           many(given(out.data())), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
+            CHECK(apart(dq_.values(), dq) <= 0.01);
+            CHECK(apart(dk_.values(), dk) <= 0.01);
+            CHECK(apart(dv_.values(), dv) <= 0.01);
+            check_no_fault();
+        }
+    AttentionShape<float> wide{1, 1, 1, 1, 1, 129, 1.f};
+    CHECK_ERROR((cuda::attention_tensor<float>({}, nullptr, {}, {}, {}, wide)), ErrorCode::unsupported);
 }
 
 TEMPLATE_TEST_CASE("cuda: one query over a long cache, its keys in float or bfloat16, is the CPU's", "[cuda]", float, bf16) {

@@ -1,5 +1,6 @@
 // Every CUDA kernel there is, for nvcc: scripts/check_cuda.sh compiles this for each architecture. The tests run the same files on the emulated GPU.
 #include "tercet/backend/cuda/attention_decode.cuh"
+#include "tercet/backend/cuda/attention_tensor.cuh"
 #include "tercet/backend/cuda/cross_entropy.cuh"
 #include "tercet/backend/cuda/gemm_tensor.cuh"
 #include "tercet/backend/cuda/lookup.cuh"
@@ -77,6 +78,12 @@ void every_kernel() {
     cuda::top_k<std::int32_t>(nullptr, nullptr, nullptr, 1, 1, 1);
     cuda::attention<float, bf16>({}, nullptr, {}, {}, {}, {});
     cuda::attention_decode<float, bf16>({}, nullptr, {}, {}, {}, {});
+    cuda::attention_tensor<float>({}, nullptr, {}, {}, {}, {});
+    cuda::attention_tensor<bf16>({}, nullptr, {}, {}, {}, {});
+    cuda::attention_backward_tensor({}, {}, {}, {}, {}, nullptr, {}, {}, {}, {}, nullptr);
+    cuda::gemm_tensor<float, float>(nullptr, 1, {}, {}, 1, 1, 1, false);
+    cuda::gemm_tensor<bf16, bf16>(nullptr, 1, {}, {}, 1, 1, 1, false);
+    cuda::gemm_tensor<float, bf16>(nullptr, 1, {}, {}, 1, 1, 1, false);
     with_blocks<Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K>();
     all<float>();
     all<double>();

@@ -9,42 +9,13 @@
 #pragma once
 
 #include "tercet/backend/cuda/gemm.cuh"
-#include "tercet/backend/cuda/mma.cuh"
-#include "tercet/backend/cuda/reduce.cuh"
-#include "tercet/core/dtype.hpp"
+#include "tercet/backend/cuda/tensor_tile.cuh"
 
 namespace tercet::inline TERCET_ABI::cuda {
 
 inline constexpr int tensor_side = 64, tensor_depth = 32, tensor_threads = 256;
 
 namespace kernels {
-
-__device__ inline bf16 to_bfloat(float x) {
-    return bf16(x);
-}
-__device__ inline bf16 to_bfloat(bf16 x) {
-    return x;
-}
-// Two neighbours of a row as one integer.
-__device__ inline unsigned two_of(const bf16* x) {
-    return *reinterpret_cast<const unsigned*>(x);
-}
-/// Rows [row, row + 16) at a depth of a tile that has its depth together, as the left operand of multiply_tile().
-template <int stride>
-__device__ void load_left(unsigned (&a)[4], const bf16 (*tile)[stride], int row, int depth) {
-    const int lane = static_cast<int>(threadIdx.x) % lanes_in_warp, g = row + lane / 4, t = depth + lane % 4 * 2;
-    a[0] = two_of(&tile[g][t]);
-    a[1] = two_of(&tile[g + 8][t]);
-    a[2] = two_of(&tile[g][t + 8]);
-    a[3] = two_of(&tile[g + 8][t + 8]);
-}
-/// Columns [column, column + 8) likewise, of a tile that has them as rows, as the right operand.
-template <int stride>
-__device__ void load_right(unsigned (&b)[2], const bf16 (*tile)[stride], int column, int depth) {
-    const int lane = static_cast<int>(threadIdx.x) % lanes_in_warp, g = column + lane / 4, t = depth + lane % 4 * 2;
-    b[0] = two_of(&tile[g][t]);
-    b[1] = two_of(&tile[g][t + 8]);
-}
 
 /// A tile of an operand, 64 wide and 32 deep, on its way to shared memory, where the depth lies together: each thread carries eight numbers of it.
 template <class T>
@@ -82,7 +53,7 @@ private:
 template <class A, class B>
 __device__ void multiply_on_tensor_cores(float* c, index_t ldc, const Matrix<A>& a, const Matrix<B>& b, index_t m, index_t n, index_t k,
                                          bool accumulate, const After<float>& after) {
-    constexpr int stride = tensor_depth + 8, tiles = 4, across = tensor_side / (tiles * mma_columns);  // +8: rows fall into other banks
+    constexpr int stride = tensor_depth + tile_gap, tiles = 4, across = tensor_side / (tiles * mma_columns);
     __shared__ __align__(16) bf16 a_tile[tensor_side][stride], b_tile[tensor_side][stride];
     const index_t down = (m + tensor_side - 1) / tensor_side, row = blockIdx.x % down * tensor_side, column = blockIdx.x / down * tensor_side;
     const int warp = static_cast<int>(threadIdx.x) / lanes_in_warp, lane = static_cast<int>(threadIdx.x) % lanes_in_warp;
