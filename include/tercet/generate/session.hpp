@@ -198,7 +198,7 @@ inline void Session::load(const std::string& path) {
     const auto* ids = tensor("tokens");
     require(ids->type == StorageType::i32 && ids->shape.rank() == 1, ErrorCode::shape_mismatch, path, ": tensor 'tokens' is no list of ids");
     std::vector<std::int32_t> tokens(static_cast<std::size_t>(ids->shape[0]));
-    std::memcpy(tokens.data(), ids->bytes.data(), ids->bytes.size());
+    if (!tokens.empty()) std::memcpy(tokens.data(), ids->bytes.data(), ids->bytes.size());
     KvCache cache(cache_.layers(), cache_.type());
     for (index_t i = 0; i < cache.layers() && !tokens.empty(); ++i) {
         const auto *key = tensor(std::to_string(i) + ".key"), *value = tensor(std::to_string(i) + ".value");
