@@ -123,9 +123,9 @@ TEST_CASE("cuda: attention on tensor cores is the CPU's of operands rounded to b
             std::vector<float> out(q.size()), log_sums(static_cast<std::size_t>(rows));
             const OnDevice<float> q_(q), k_(k), v_(v), dout_(dout), bias_(bias), slopes_(slopes), dq_(dq), dk_(dk), dv_(dv), out_(out),
                 log_sums_(log_sums), row_sums_(log_sums);
-            AttentionShape<float> shape{c.batch,      c.heads,  c.kv_heads,
-                                        c.query_tokens, c.key_tokens, c.head_dim, 1 / std::sqrt(static_cast<float>(c.head_dim)),
-                                        c.causal,     c.window};
+            AttentionShape<float> shape{
+                c.batch,  c.heads, c.kv_heads, c.query_tokens, c.key_tokens, c.head_dim, 1 / std::sqrt(static_cast<float>(c.head_dim)),
+                c.causal, c.window};
             shape.softcap = c.softcap;
             if (c.bias) shape.bias_head = c.query_tokens * c.key_tokens, shape.bias_query = c.key_tokens, shape.bias_key = 1;
             const auto on = [&](bool device) {
@@ -189,7 +189,8 @@ TEMPLATE_TEST_CASE("cuda: one query over a long cache, its keys in float or bflo
         if (c.bias) shape.bias = bias_.data;
         if (c.slopes) shape.slopes = slopes_.data;
         cuda_emulator::clear(order++);
-        cuda::attention_decode<float, S>(one(out_.data), partials.data, one(static_cast<const float*>(q_.data)), cache(k_.data), cache(v_.data), shape);
+        cuda::attention_decode<float, S>(one(out_.data), partials.data, one(static_cast<const float*>(q_.data)), cache(k_.data), cache(v_.data),
+                                         shape);
         CHECK(apart(out_.values(), out) <= near<float>);
         check_no_fault();
     }
@@ -203,8 +204,8 @@ TEST_CASE("cuda: one query reads the cache once for all heads that share it", "[
     cuda_emulator::clear(1);
     cuda::attention_decode<float, float>(
         view(out.data, heads, 1, channels, false), partials.data, view(static_cast<const float*>(q.data), heads, 1, channels, false),
-        view(static_cast<const float*>(k.data), kv_heads, tokens, channels, false), view(static_cast<const float*>(v.data), kv_heads, tokens, channels, false),
-        {1, heads, kv_heads, 1, tokens, channels, 0.2f, true});
+        view(static_cast<const float*>(k.data), kv_heads, tokens, channels, false),
+        view(static_cast<const float*>(v.data), kv_heads, tokens, channels, false), {1, heads, kv_heads, 1, tokens, channels, 0.2f, true});
     const auto cache = static_cast<std::uint64_t>(2 * kv_heads * tokens * channels * 4);
     CHECK(static_cast<double>(cuda_emulator::traffic().fetched) <= 1.1 * static_cast<double>(cache));
 }

@@ -71,7 +71,8 @@ TEMPLATE_TEST_CASE("cuda: products on tensor cores are those of operands rounded
             INFO(m << " x " << n << " x " << k << ", " << turned);
             const bool a_turned = turned % 2 == 1, b_turned = turned > 1, more = turned == 2;
             const index_t ldc = n + 3;
-            const auto a = random<float>(m * k + 1, 1), b = random<float>(k * n + 1, 2), before = random<float>(m * ldc, 3), bias = random<float>(n, 4);
+            const auto a = random<float>(m * k + 1, 1), b = random<float>(k * n + 1, 2), before = random<float>(m * ldc, 3),
+                       bias = random<float>(n, 4);
             const index_t a_strides[] = {a_turned ? 1 : k, a_turned ? m : 1}, b_strides[] = {b_turned ? 1 : n, b_turned ? k : 1};
             auto want = before;
             for (index_t i = 0; i < m; ++i)
@@ -88,8 +89,8 @@ TEMPLATE_TEST_CASE("cuda: products on tensor cores are those of operands rounded
             cuda::After<float> after;
             if (more) after = {bias_.data, nullptr, 0, UnaryOp::relu};
             cuda_emulator::clear(order++);
-            cuda::gemm_tensor<float, TestType>(c_.data, ldc, {a_.data, a_strides[0], a_strides[1]}, {b_.data, b_strides[0], b_strides[1]}, m, n, k, more,
-                                               after);
+            cuda::gemm_tensor<float, TestType>(c_.data, ldc, {a_.data, a_strides[0], a_strides[1]}, {b_.data, b_strides[0], b_strides[1]}, m, n, k,
+                                               more, after);
             CHECK(apart(c_.values(), want) <= 1e-5);
             check_no_fault();
         }

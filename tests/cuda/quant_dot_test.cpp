@@ -1,6 +1,6 @@
 // CUDA's products with block-quantised weights on the emulated GPU: every block type against the same rounded numbers in double.
-#include "cuda/compare.hpp"
 #include "tercet/backend/cuda/quant_dot.cuh"
+#include "cuda/compare.hpp"
 #include "tercet/quant/convert.hpp"
 
 #include <cstring>
@@ -61,7 +61,8 @@ TEMPLATE_TEST_CASE("cuda: blocks are unpacked to the CPU's numbers", "[cuda]", Q
     }
 }
 
-TEMPLATE_TEST_CASE("cuda: products of 1 to 17 rows with stored weights", "[cuda]", Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K) {
+TEMPLATE_TEST_CASE("cuda: products of 1 to 17 rows with stored weights", "[cuda]", Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K,
+                   Q6_K) {
     using B = TestType;
     const index_t k = 3 * std::max<index_t>(B::size, 64), n = 10;
     const auto blocks = quantized<B>(random<float>(n * k, 1));

@@ -51,11 +51,13 @@ TEST_CASE("cuda: a device that is not there, too old, or driven by too old a dri
     {
         const WithDevice old({.driver = 12040});
         CHECK(cuda::device_count() == 0);
-        CHECK_THAT(message_of(ErrorCode::device, [&] { cuda::use_device(0); }), ContainsSubstring("the driver is for version 12.4, and this program was built with 13.0"));
+        CHECK_THAT(message_of(ErrorCode::device, [&] { cuda::use_device(0); }),
+                   ContainsSubstring("the driver is for version 12.4, and this program was built with 13.0"));
     }
     {
         const WithDevice volta({.major = 7, .minor = 0});
-        CHECK_THAT(message_of(ErrorCode::device, [&] { cuda::use_device(0); }), ContainsSubstring("has compute capability 7.0, and 7.5 is the least"));
+        CHECK_THAT(message_of(ErrorCode::device, [&] { cuda::use_device(0); }),
+                   ContainsSubstring("has compute capability 7.0, and 7.5 is the least"));
     }
     CHECK(cuda::device_count() == 1);
 }
@@ -111,7 +113,8 @@ TEST_CASE("cuda: too much memory is an error with sizes, and less can be had aft
     const WithDevice small({.memory = 10'000});
     const cuda::Stream stream;
     const cuda::Memory some(6000, stream);
-    CHECK_THAT(message_of(ErrorCode::out_of_memory, [&] { const cuda::Memory more(5000, stream); }), ContainsSubstring("5000 bytes of device memory are wanted, and 4000 of 10000 are free"));
+    CHECK_THAT(message_of(ErrorCode::out_of_memory, [&] { const cuda::Memory more(5000, stream); }),
+               ContainsSubstring("5000 bytes of device memory are wanted, and 4000 of 10000 are free"));
     const cuda::Memory less(4000, stream);
     CHECK(less.data() != nullptr);
     { const cuda::Memory gone = cuda::Memory(0, stream); }

@@ -15,7 +15,8 @@ std::vector<float> awkward(index_t count, unsigned seed) {
     auto x = random<float>(count, seed);
     for (std::size_t i = 0; i < x.size(); i += 3) x[i] = std::round(x[i]);
     for (std::size_t i = 1; i < x.size(); i += 7) x[i] = i % 2 == 0 ? 0.f : -0.f;
-    for (std::size_t i = 5; i < x.size(); i += 41) x[i] = i % 2 == 0 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
+    for (std::size_t i = 5; i < x.size(); i += 41)
+        x[i] = i % 2 == 0 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
     for (std::size_t i = 30; i < x.size(); i += 97) x[i] = std::numeric_limits<float>::quiet_NaN();
     return x;
 }

@@ -35,7 +35,8 @@ __global__ void attention_decode(T* partials, HeadsView<const T> q, HeadsView<co
     __shared__ T query[heads_together][width + 1], tile[keys][width + 1], weight[heads_together][keys], result[heads_together][width];
     __shared__ T most[heads_together], sum[heads_together], kept[heads_together];
     const index_t group = s.heads / s.kv_heads, parts = (group + heads_together - 1) / heads_together, stretch = blockIdx.x % stretches,
-                  part = blockIdx.x / stretches % parts, kv = blockIdx.x / stretches / parts % s.kv_heads, b = blockIdx.x / stretches / parts / s.kv_heads;
+                  part = blockIdx.x / stretches % parts, kv = blockIdx.x / stretches / parts % s.kv_heads,
+                  b = blockIdx.x / stretches / parts / s.kv_heads;
     const index_t h0 = kv * group + part * heads_together, begin = first + stretch * keys_of_stretch;
     const int heads = static_cast<int>(group - part * heads_together < heads_together ? group - part * heads_together : heads_together);
     const index_t end = begin + keys_of_stretch < s.key_tokens ? begin + keys_of_stretch : s.key_tokens;
@@ -107,9 +108,9 @@ __global__ void attention_join(HeadsView<T> out, T* partials, AttentionShape<T> 
             total += share * partial(i).sum();
             result += share * partial(i).result()[c];
         }
-        out.data[head / s.heads * out.batch_stride + head % s.heads * out.head_stride + c] = total > 0      ? result / total
-                                                                                            : total != total ? total
-                                                                                                             : T(0);
+        out.data[head / s.heads * out.batch_stride + head % s.heads * out.head_stride + c] = total > 0        ? result / total
+                                                                                             : total != total ? total
+                                                                                                              : T(0);
     }
 }
 

@@ -65,7 +65,8 @@ struct WarpTiles {
 #pragma unroll
         for (int d = 0; d < depth / mma_depth; ++d) {
             const auto &low = left.of[2 * d], &high = left.of[2 * d + 1];
-            const unsigned a[4] = {two_bfloats(low[0], low[1]), two_bfloats(low[2], low[3]), two_bfloats(high[0], high[1]), two_bfloats(high[2], high[3])};
+            const unsigned a[4] = {two_bfloats(low[0], low[1]), two_bfloats(low[2], low[3]), two_bfloats(high[0], high[1]),
+                                   two_bfloats(high[2], high[3])};
 #pragma unroll
             for (int n = 0; n < count; ++n) {
                 unsigned b[2];
@@ -135,9 +136,9 @@ __device__ void attend(const HeadsView<float>& out, float* log_sums, const Heads
     }
     result.each(lane, [&](float& x, int r, int c) {
         if (row + 8 * r < end && c < s.head_dim)
-            out.data[b * out.batch_stride + h * out.head_stride + (row + 8 * r) * out.token_stride + c] = sum[r] > 0 ? x / sum[r]
-                                                                                                         : sum[r] != sum[r] ? sum[r]
-                                                                                                                            : 0.f;
+            out.data[b * out.batch_stride + h * out.head_stride + (row + 8 * r) * out.token_stride + c] = sum[r] > 0         ? x / sum[r]
+                                                                                                          : sum[r] != sum[r] ? sum[r]
+                                                                                                                             : 0.f;
     });
     for (int r = 0; r < 2; ++r)
         if (log_sums != nullptr && lane.column == 0 && row + 8 * r < end)
@@ -233,8 +234,8 @@ __device__ void gradient_of_keys(const HeadsView<float>& dk, const HeadsView<flo
 
 template <int width, class S>
 __global__ void __launch_bounds__(TensorCut<width>::threads, 1)
-    attention_tensor(HeadsView<float> out, float* log_sums, HeadsView<const float> q, HeadsView<const S> k, HeadsView<const S> v, AttentionShape<float> s,
-                     index_t blocks) {
+    attention_tensor(HeadsView<float> out, float* log_sums, HeadsView<const float> q, HeadsView<const S> k, HeadsView<const S> v,
+                     AttentionShape<float> s, index_t blocks) {
     if constexpr (has_tensor_cores) attend<width>(out, log_sums, q, k, v, s, blocks);
     else __trap();  // callers ask the device first
 }
@@ -276,7 +277,8 @@ void attention_tensor(const HeadsView<float>& out, float* log_sums, const HeadsV
         constexpr int width = decltype(w)::value;
         using Cut = kernels::TensorCut<width>;
         const index_t blocks = (s.query_tokens + Cut::rows - 1) / Cut::rows;
-        launch("attention_tensor", kernels::attention_tensor<width, S>, s.batch * s.heads * blocks, Cut::threads, stream, out, log_sums, q, k, v, s, blocks);
+        launch("attention_tensor", kernels::attention_tensor<width, S>, s.batch * s.heads * blocks, Cut::threads, stream, out, log_sums, q, k, v, s,
+               blocks);
     });
 }
 
@@ -287,7 +289,8 @@ inline void attention_backward_tensor(const HeadsView<float>& dq, const HeadsVie
                                       const AttentionShape<float>& s, float* row_sums, cudaStream_t stream = nullptr) {
     constexpr int warps = 8;
     const index_t all = s.batch * s.heads * s.query_tokens;
-    launch("attention_row_sums", kernels::attention_row_sums<float>, (all + warps - 1) / warps, warps * lanes_in_warp, stream, row_sums, dout, out, s);
+    launch("attention_row_sums", kernels::attention_row_sums<float>, (all + warps - 1) / warps, warps * lanes_in_warp, stream, row_sums, dout, out,
+           s);
     detail::with_tensor_width(s.head_dim, [&](auto w) {
         constexpr int width = decltype(w)::value;
         using Cut = kernels::TensorCut<width>;

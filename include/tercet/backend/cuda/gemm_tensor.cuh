@@ -1,11 +1,11 @@
 // The matrix product C (M, N) = [C +] A (M, K) · B (K, N) on tensor cores (compute capability 8.0 and later): operands in bfloat16, sums in float.
 // Operands that are floats are rounded on their way, as mixed precision has it (Micikevicius et al. 2018, section 3).
 //
-//   a block computes 64 × 64 of C, going through K in depths of 32 that it holds in shared memory; each of its eight warps computes 16 × 32 of them as
-//   four tiles of 16 × 8, which one instruction of the warp multiplies and sums over a depth of 16
+//   a block computes 64 × 64 of C, going through K in depths of 32 that it holds in shared memory; each of its eight warps computes 16 × 32 of them
+//   as four tiles of 16 × 8, which one instruction of the warp multiplies and sums over a depth of 16
 //
-// Why it is fast: a tensor core makes 2,048 products in the time of a few of a lane's. The rest keeps it fed: as in gemm.cuh each number is read from memory
-// once for 64 of the other operand, and the next depth travels while this one is multiplied.
+// Why it is fast: a tensor core makes 2,048 products in the time of a few of a lane's. The rest keeps it fed: as in gemm.cuh each number is read from
+// memory once for 64 of the other operand, and the next depth travels while this one is multiplied.
 #pragma once
 
 #include "tercet/backend/cuda/gemm.cuh"

@@ -1,5 +1,5 @@
-// What a tensor core does for a warp (PTX ISA 7.0, mma.m16n8k16): D (16, 8) += A (16, 16) · B (16, 8), operands in bfloat16, sums in float. From compute
-// capability 8.0 on. In the tests another file of this name stands first in the include path, which computes the same on the CPU.
+// What a tensor core does for a warp (PTX ISA 7.0, mma.m16n8k16): D (16, 8) += A (16, 16) · B (16, 8), operands in bfloat16, sums in float. From
+// compute capability 8.0 on. In the tests another file of this name stands first in the include path, which computes the same on the CPU.
 //
 // With g = lane / 4 and t = lane % 4, a lane has
 //

@@ -199,8 +199,8 @@ __global__ void stored_product(float* y, index_t ldy, const B* w, ByteRows x, in
             for (int r = 0; r < rows; ++r) {
                 const index_t i = (first_row + r) * k + at;
                 const int a = *reinterpret_cast<const int*>(x.codes + i);
-                sum[r] += x.scales[i / 32] * (quad.scale * static_cast<float>(__dp4a(quad.codes, a, 0)) -
-                                              quad.least * static_cast<float>(__dp4a(0x01010101, a, 0)));
+                sum[r] += x.scales[i / 32] *
+                          (quad.scale * static_cast<float>(__dp4a(quad.codes, a, 0)) - quad.least * static_cast<float>(__dp4a(0x01010101, a, 0)));
             }
         }
     }
@@ -240,8 +240,8 @@ void stored_product(float* y, index_t ldy, const B* w, const ByteRows& x, index_
                     cudaStream_t stream = nullptr) {
     constexpr int warps = 4;
     const auto rows_at = [&](auto rows, index_t first) {
-        launch("stored_product", kernels::stored_product<B, decltype(rows)::value>, (n + warps - 1) / warps, warps * lanes_in_warp, stream, y, ldy, w, x,
-               n, k, first, after);
+        launch("stored_product", kernels::stored_product<B, decltype(rows)::value>, (n + warps - 1) / warps, warps * lanes_in_warp, stream, y, ldy, w,
+               x, n, k, first, after);
         return decltype(rows)::value;
     };
     for (index_t first = 0; first < m;) {

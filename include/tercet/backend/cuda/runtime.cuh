@@ -52,9 +52,9 @@ inline DeviceInfo use_device(int index) {
     require(index >= 0 && index < count, ErrorCode::device, "CUDA: there is no device ", index, ", there are ", count);
     cudaDeviceProp properties;
     check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
-    require(properties.major > least_major || (properties.major == least_major && properties.minor >= least_minor), ErrorCode::device, "CUDA: device ",
-            index, " (", properties.name, ") has compute capability ", properties.major, '.', properties.minor, ", and ", least_major, '.', least_minor,
-            " is the least");
+    require(properties.major > least_major || (properties.major == least_major && properties.minor >= least_minor), ErrorCode::device,
+            "CUDA: device ", index, " (", properties.name, ") has compute capability ", properties.major, '.', properties.minor, ", and ",
+            least_major, '.', least_minor, " is the least");
     check(cudaSetDevice(index), "cudaSetDevice");
     cudaMemPool_t pool;
     check(cudaDeviceGetDefaultMemPool(&pool, index), "cudaDeviceGetDefaultMemPool");

@@ -1,5 +1,5 @@
-// Operands of multiply_tile() (mma.cuh) out of tiles of bfloat16 in shared memory. A tile's rows lie 8 numbers further apart than they are long, so that
-// those that a warp reads at a time fall into different banks.
+// Operands of multiply_tile() (mma.cuh) out of tiles of bfloat16 in shared memory. A tile's rows lie 8 numbers further apart than they are long, so
+// that those that a warp reads at a time fall into different banks.
 #pragma once
 
 #include "tercet/backend/cuda/mma.cuh"
