@@ -37,8 +37,8 @@ for architecture in "${architectures[@]}"; do
     from=$SECONDS
     "$nvcc" -std=c++20 --expt-relaxed-constexpr -arch="$architecture" -Werror all-warnings -Xptxas -v "-I$root/include" ${include[@]+"${include[@]}"} -c "$root/tests/cuda/kernels.cu" \
         -o "$out/kernels.o" >"$out/$architecture" 2>&1 || { cat "$out/$architecture" >&2; die "nvcc does not compile the kernels for $architecture"; }
-    spilled=$(grep -c -E '[1-9][0-9]* bytes spill' "$out/$architecture" || true)
-    say "$architecture: compiled in $((SECONDS - from)) s, $(grep -c 'Used .* registers' "$out/$architecture") kernels, $spilled of them spill"
-    [ "$spilled" = 0 ] || die "$architecture: kernels spill registers"
+    spilled=$(grep -c -E '[1-9][0-9]* bytes (spill|stack frame)' "$out/$architecture" || true)  # arrays in memory are as slow
+    say "$architecture: compiled in $((SECONDS - from)) s, $(grep -c 'Used .* registers' "$out/$architecture") kernels, $spilled of them keep numbers in memory that should be in registers"
+    [ "$spilled" = 0 ] || die "$architecture: kernels spill registers, or keep arrays in memory: see ptxas -v"
 done
 python3 "$root/scripts/cuda_table.py" "$out" "${architectures[@]}"

@@ -3,6 +3,7 @@ import pathlib, re, subprocess, sys
 
 THREADS = {"sm_75": 1024, "sm_86": 1536, "sm_89": 1536, "sm_120": 1536}  # of a multiprocessor; 2,048 elsewhere
 SHARED = {"sm_75": 64, "sm_80": 164, "sm_86": 100, "sm_89": 100, "sm_90": 228, "sm_100": 228, "sm_120": 100}  # kilobytes of it
+OF_BLOCK = {"attention_decode": 128, "attention_join": 64, "stored_product": 128, "unpack": 128, "gather_rows": 128, "scatter_rows": 128}  # else 256
 
 
 def kernels(text):
@@ -13,9 +14,12 @@ def kernels(text):
 
 
 def threads_of(name):
-    """Of a block, as the code has it: four for a row of a tile of attention, 256 elsewhere."""
-    tile = re.match(r"kernels::attention(?:_query_gradient|_key_gradient)?<(\d+),", name)
-    return 4 * int(tile.group(1)) if tile else 256
+    """Of a block, as the code has it: four for a row of a tile of attention, a warp for 16 rows on tensor cores; for others see OF_BLOCK."""
+    if tile := re.match(r"kernels::attention(?:_query_gradient|_key_gradient)?<(\d+),", name):
+        return 4 * int(tile.group(1))
+    if tile := re.match(r"kernels::(?:attention|query_gradient|key_gradient)_tensor<(\d+)", name):
+        return 128 if int(tile.group(1)) <= 64 else 64
+    return OF_BLOCK.get(re.match(r"kernels::(\w+)", name).group(1), 256)
 
 
 def plain(names):

@@ -110,6 +110,11 @@ TEST_CASE("cuda: attention on tensor cores is the CPU's of operands rounded to b
         for (float& v : x) v = bf16(v);
         return x;
     };
+    const auto narrow = [](const std::vector<float>& x) {
+        std::vector<bf16> y;
+        for (const float v : x) y.push_back(bf16(v));
+        return y;
+    };
     std::uint64_t order = 0;
     for (const Case& c : cases)
         for (const bool by_tokens : {false, true}) {
@@ -139,6 +144,11 @@ TEST_CASE("cuda: attention on tensor cores is the CPU's of operands rounded to b
             const auto given = [](float* x) { return static_cast<const float*>(x); };
             cuda_emulator::clear(order++);
             cuda::attention_tensor<float>(many(out_.data), log_sums_.data, many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true));
+            const auto by_floats = out_.values();
+            const OnDevice<bf16> narrow_k(narrow(k)), narrow_v(narrow(v));
+            cuda::attention_tensor<bf16>(many(out_.data), nullptr, many(given(q_.data)), few(static_cast<const bf16*>(narrow_k.data)),
+                                         few(static_cast<const bf16*>(narrow_v.data)), on(true));
+            CHECK(out_.values() == by_floats);
             cpu::attention<float, float>(many(out.data()), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
             CHECK(apart(out_.values(), out) <= 0.005);  // what P loses when it is rounded
             CHECK(apart(log_sums_.values(), log_sums) <= near<float>);
@@ -155,8 +165,9 @@ TEST_CASE("cuda: attention on tensor cores is the CPU's of operands rounded to b
     CHECK_ERROR((cuda::attention_tensor<float>({}, nullptr, {}, {}, {}, wide)), ErrorCode::unsupported);
 }
 
-TEMPLATE_TEST_CASE("cuda: one query over a long cache, its keys in float or bfloat16, is the CPU's", "[cuda]", float, bf16) {
+TEMPLATE_TEST_CASE("cuda: one query over a long cache, its keys in any type, is the CPU's", "[cuda]", float, double, bf16) {
     using S = TestType;
+    using T = std::conditional_t<std::is_same_v<S, bf16>, float, S>;
     const Case long_caches[] = {{"one key", 1, 2, 2, 1, 1, 16, true},
                                 {"no key", 1, 2, 2, 1, 0, 16, true},
                                 {"three stretches, grouped", 2, 6, 2, 1, 600, 64, true},
@@ -164,34 +175,33 @@ TEMPLATE_TEST_CASE("cuda: one query over a long cache, its keys in float or bflo
                                 {"window", 1, 2, 1, 1, 1100, 32, true, 500},
                                 {"bias and cap", 1, 4, 2, 1, 270, 40, false, 0, true, false, 3.f},
                                 {"slopes", 1, 4, 4, 1, 257, 128, true, 0, false, true},
-                                {"wide", 1, 2, 1, 1, 30, 200, true}};
+                                {"wide", 1, 2, 1, 1, 30, sizeof(T) == 4 ? 200 : 100, true}};
     std::uint64_t order = 0;
     for (const Case& c : long_caches) {
         INFO(c.name);
         const index_t queries = c.batch * c.heads * c.head_dim, keys = c.batch * c.kv_heads * c.key_tokens * c.head_dim;
-        const auto q = random<float>(queries, 1), bias = random<float>(c.heads * c.key_tokens, 2);
-        const std::vector<float> slopes{0.5f, 0.25f, 0.125f, 0.0625f};
+        const auto q = random<T>(queries, 1), bias = random<T>(c.heads * c.key_tokens, 2);
+        const std::vector<T> slopes{T(0.5), T(0.25), T(0.125), T(0.0625)};
         std::vector<S> k, v;
-        for (const float x : random<float>(keys, 3)) k.push_back(S(x));
-        for (const float x : random<float>(keys, 4)) v.push_back(S(x));
-        AttentionShape<float> shape{c.batch, c.heads, c.kv_heads, 1, c.key_tokens, c.head_dim, 0.2f, c.causal, c.window};
-        shape.softcap = c.softcap;
+        for (const T x : random<T>(keys, 3)) k.push_back(static_cast<S>(x));
+        for (const T x : random<T>(keys, 4)) v.push_back(static_cast<S>(x));
+        AttentionShape<T> shape{c.batch, c.heads, c.kv_heads, 1, c.key_tokens, c.head_dim, T(0.2), c.causal, c.window};
+        shape.softcap = static_cast<T>(c.softcap);
         if (c.bias) shape.bias_head = c.key_tokens, shape.bias_key = 1, shape.bias = bias.data();
         if (c.slopes) shape.slopes = slopes.data();
-        std::vector<float> out(q.size());
+        std::vector<T> out(q.size());
         const auto one = [&](auto* x) { return view(x, c.heads, 1, c.head_dim, false); };
         const auto cache = [&](const S* x) { return view(x, c.kv_heads, c.key_tokens, c.head_dim, false); };
-        cpu::attention<float, S>(one(out.data()), nullptr, one(q.data()), cache(k.data()), cache(v.data()), shape);
+        cpu::attention<T, S>(one(out.data()), nullptr, one(q.data()), cache(k.data()), cache(v.data()), shape);
 
-        const OnDevice<float> q_(q), bias_(bias), slopes_(slopes), out_(out),
-            partials(std::vector<float>(static_cast<std::size_t>(c.batch * c.heads * cuda::decode_stretches(shape) * (c.head_dim + 2))));
+        const OnDevice<T> q_(q), bias_(bias), slopes_(slopes), out_(out),
+            partials(std::vector<T>(static_cast<std::size_t>(c.batch * c.heads * cuda::decode_stretches(shape) * (c.head_dim + 2))));
         const OnDevice<S> k_(k), v_(v);
         if (c.bias) shape.bias = bias_.data;
         if (c.slopes) shape.slopes = slopes_.data;
         cuda_emulator::clear(order++);
-        cuda::attention_decode<float, S>(one(out_.data), partials.data, one(static_cast<const float*>(q_.data)), cache(k_.data), cache(v_.data),
-                                         shape);
-        CHECK(apart(out_.values(), out) <= near<float>);
+        cuda::attention_decode<T, S>(one(out_.data), partials.data, one(static_cast<const T*>(q_.data)), cache(k_.data), cache(v_.data), shape);
+        CHECK(apart(out_.values(), out) <= near<T>);
         check_no_fault();
     }
 }

@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE("cuda: products on tensor cores are those of operands rounded
             const bool a_turned = turned % 2 == 1, b_turned = turned > 1, more = turned == 2;
             const index_t ldc = n + 3;
             const auto a = random<float>(m * k + 1, 1), b = random<float>(k * n + 1, 2), before = random<float>(m * ldc, 3),
-                       bias = random<float>(n, 4);
+                       bias = random<float>(n, 4), residual = random<float>(m * n, 5);
             const index_t a_strides[] = {a_turned ? 1 : k, a_turned ? m : 1}, b_strides[] = {b_turned ? 1 : n, b_turned ? k : 1};
             auto want = before;
             for (index_t i = 0; i < m; ++i)
@@ -82,15 +82,17 @@ TEMPLATE_TEST_CASE("cuda: products on tensor cores are those of operands rounded
                         sum += static_cast<double>(bf16(a[static_cast<std::size_t>(i * a_strides[0] + p * a_strides[1])])) *
                                static_cast<double>(bf16(b[static_cast<std::size_t>(p * b_strides[0] + j * b_strides[1])]));
                     want[static_cast<std::size_t>(i * ldc + j)] =
-                        static_cast<float>(more ? std::max(sum + static_cast<double>(bias[static_cast<std::size_t>(j)]), 0.0) : sum);
+                        static_cast<float>(more ? std::max(sum + static_cast<double>(bias[static_cast<std::size_t>(j)]), 0.0) +
+                                                      static_cast<double>(residual[static_cast<std::size_t>(i * n + j)])
+                                                : sum);
                 }
-            const OnDevice<float> a_(a), c_(before), bias_(bias);
-            const OnDevice<TestType> b_(as<TestType>(b));
+            const OnDevice<float> c_(before), bias_(bias), residual_(residual);
+            const OnDevice<TestType> a_(as<TestType>(a)), b_(as<TestType>(b));
             cuda::After<float> after;
-            if (more) after = {bias_.data, nullptr, 0, UnaryOp::relu};
+            if (more) after = {bias_.data, residual_.data, n, UnaryOp::relu};
             cuda_emulator::clear(order++);
-            cuda::gemm_tensor<float, TestType>(c_.data, ldc, {a_.data, a_strides[0], a_strides[1]}, {b_.data, b_strides[0], b_strides[1]}, m, n, k,
-                                               more, after);
+            cuda::gemm_tensor<TestType, TestType>(c_.data, ldc, {a_.data, a_strides[0], a_strides[1]}, {b_.data, b_strides[0], b_strides[1]}, m, n, k,
+                                                  more, after);
             CHECK(apart(c_.values(), want) <= 1e-5);
             check_no_fault();
         }

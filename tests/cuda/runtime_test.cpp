@@ -55,6 +55,10 @@ TEST_CASE("cuda: a device that is not there, too old, or driven by too old a dri
                    ContainsSubstring("the driver is for version 12.4, and this program was built with 13.0"));
     }
     {
+        const WithDevice none({.driver = 0});
+        CHECK_THAT(message_of(ErrorCode::device, [&] { cuda::use_device(0); }), ContainsSubstring("there is no driver"));
+    }
+    {
         const WithDevice volta({.major = 7, .minor = 0});
         CHECK_THAT(message_of(ErrorCode::device, [&] { cuda::use_device(0); }),
                    ContainsSubstring("has compute capability 7.0, and 7.5 is the least"));
@@ -133,7 +137,17 @@ TEST_CASE("cuda: memory on its way back is waited for before there is said to be
     }
 }
 
-TEST_CASE("cuda: a failed launch is told when its stream is waited for, and what was taken is given back", "[cuda]") {
+TEST_CASE("cuda: memory on its way back in another stream is waited for, too", "[cuda]") {
+    const WithDevice small({.memory = 10'000});
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        cuda_emulator::clear(seed);
+        const cuda::Stream first, second;
+        { const cuda::Memory all(10'000, first); }
+        CHECK(cuda::Memory(10'000, second).data() != nullptr);
+    }
+}
+
+TEST_CASE("cuda: a failed launch is told when its stream is waited for, and by all that follows", "[cuda]") {
     cuda_emulator::clear(1);
     {
         const cuda::Stream stream;
@@ -146,8 +160,8 @@ TEST_CASE("cuda: a failed launch is told when its stream is waited for, and what
             }(),
             ErrorCode::device);
         CHECK(cuda_emulator::faults().size() == 1);
+        CHECK_ERROR(cuda::Copies().to_host(nullptr, memory.data(), 4, stream), ErrorCode::device);
     }
-    CHECK(cuda_emulator::allocated() == 0);
     cuda_emulator::clear();
 }
 

@@ -31,8 +31,8 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 TEST_CASE("cuda: the k largest of rows in order, the first of equals first, in any order of threads", "[cuda]") {
     std::uint64_t order = 0;
     for (const index_t n : {1, 5, 256, 1500})
-        for (const index_t k : {index_t{1}, index_t{3}, index_t{40}, n}) {
-            if (k > n || k > cuda::most_k) continue;
+        for (const index_t k : {index_t{1}, index_t{3}, index_t{40}, std::min<index_t>(n, cuda::most_k)}) {
+            if (k > n) continue;
             for (const bool plain : {true, false}) {
                 INFO(n << ", " << k << (plain ? "" : ", awkward"));
                 const index_t rows = 3;

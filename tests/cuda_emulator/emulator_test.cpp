@@ -57,6 +57,10 @@ __global__ void add_one(float* x, unsigned n) {
 __global__ void read_beyond(float* y, const float* x, unsigned n) {
     if (threadIdx.x == 0) y[0] = x[n];
 }
+__global__ void read_crooked(float* x, int bytes) {
+    const auto* from = reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + bytes);
+    x[0] = *from;
+}
 __global__ void skip_barrier(float* x) {
     if (threadIdx.x == 5) return;
     __syncthreads();
@@ -141,10 +145,51 @@ TEST_CASE("emulator: an access outside of device memory ends the launch") {
     CHECK(cuda_emulator::faults()[0].text.find("400 bytes behind the start of 400") != std::string::npos);
     CHECK(cudaGetLastError() == cudaErrorIllegalAddress);
     CHECK(cudaGetLastError() == cudaSuccess);
+    CHECK(run(1, block, add_one, x.data, 100u) == cudaErrorIllegalAddress);  // and all that follows
+    cuda_emulator::clear();
     CHECK(run(1, 32, read_beyond, y.data, x.data, 100u) == cudaErrorIllegalAddress);
+    cuda_emulator::clear();
     float host = 0;
     CHECK(run(1, 1, read_beyond, y.data, &host, 0u) == cudaErrorIllegalAddress);
-    CHECK(run(1, block, add_one, x.data, 100u) == cudaSuccess);  // and the next one works
+    cuda_emulator::clear();
+    CHECK(run(1, block, add_one, x.data, 100u) == cudaSuccess);
+}
+
+TEST_CASE("emulator: an access at an address that its size does not divide ends the launch") {
+    const OnDevice<float> x(numbers(100));
+    cuda_emulator::clear();
+    CHECK(run(1, 1, read_crooked, x.data, 4) == cudaSuccess);
+    CHECK(run(1, 1, read_crooked, x.data, 2) == cudaErrorMisalignedAddress);
+    REQUIRE(cuda_emulator::faults().size() == 1);
+    CHECK(cuda_emulator::faults()[0].kind == FaultKind::alignment);
+    cuda_emulator::clear();
+}
+
+TEST_CASE("emulator: a stream that is gone takes nothing, and events keep to the streams they were recorded on") {
+    cuda_emulator::clear();
+    cudaStream_t first = nullptr, second = nullptr, gone = nullptr;
+    for (cudaStream_t* stream : {&first, &second, &gone}) REQUIRE(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking) == cudaSuccess);
+    CHECK(cudaStreamDestroy(gone) == cudaSuccess);
+    const OnDevice<float> x(numbers(1)), y(numbers(1));
+    CHECK(cudaMemsetAsync(x.data, 0, 4, gone) == cudaErrorInvalidResourceHandle);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        cuda_emulator::clear(seed);
+        cudaEvent_t event = nullptr;
+        REQUIRE(cudaEventCreateWithFlags(&event, cudaEventDisableTiming) == cudaSuccess);
+        CHECK(cudaMemsetAsync(x.data, static_cast<int>(seed), 4, first) == cudaSuccess);
+        CHECK(cudaEventRecord(event, first) == cudaSuccess);
+        CHECK(cudaStreamWaitEvent(second, event) == cudaSuccess);
+        CHECK(cudaEventRecord(event, second) == cudaSuccess);  // the wait is for what was recorded before
+        CHECK(cudaMemcpyAsync(y.data, x.data, 4, cudaMemcpyDeviceToDevice, second) == cudaSuccess);
+        CHECK(cudaStreamSynchronize(second) == cudaSuccess);
+        const float found = y.values()[0];
+        unsigned char bytes[4];
+        std::memcpy(bytes, &found, 4);
+        CHECK(bytes[0] == seed);
+        CHECK(cudaEventDestroy(event) == cudaSuccess);
+    }
+    CHECK(cudaStreamDestroy(first) == cudaSuccess);
+    CHECK(cudaStreamDestroy(second) == cudaSuccess);
 }
 
 TEST_CASE("emulator: barriers and exchanges that not all reach") {
@@ -158,6 +203,7 @@ TEST_CASE("emulator: barriers and exchanges that not all reach") {
         CHECK(cuda_emulator::faults()[0].kind == FaultKind::barrier);
         CHECK(cuda_emulator::faults()[0].text.find(word) != std::string::npos);
     }
+    cuda_emulator::clear();
 }
 
 TEST_CASE("emulator: atomics and votes") {

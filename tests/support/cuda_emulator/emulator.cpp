@@ -54,7 +54,7 @@ struct Machine {
     std::uintptr_t last_begin = 0;  // of the device memory that was used last, which is there while `last` is not null
     Allocation* last = nullptr;
     std::size_t allocated = 0;
-    cudaError_t last_error = cudaSuccess;
+    cudaError_t last_error = cudaSuccess, ended_by = cudaSuccess;
     std::mt19937_64 random{0};
 
     // The block that runs.
@@ -178,12 +178,15 @@ void use_shared(std::uintptr_t p, std::size_t bytes, bool write, bool atomic) {
     }
 }
 
-void look_at(const void* address, std::size_t bytes, bool write, bool atomic) {
+void look_at(const void* address, std::size_t bytes, bool write, bool atomic, bool aligned) {
     Machine& m = machine();
     const auto p = reinterpret_cast<std::uintptr_t>(address);
     const auto stack = reinterpret_cast<std::uintptr_t>(current->stack.get());
     const auto self = reinterpret_cast<std::uintptr_t>(current);
     if ((p >= stack && p < stack + stack_bytes) || (p >= self && p < self + sizeof(Fiber))) return;
+    if (aligned && p % bytes != 0)
+        break_off(FaultKind::alignment, "thread " + std::to_string(number_of(*current)) + (write ? " writes " : " reads ") + std::to_string(bytes) +
+                                            " bytes at an address that " + std::to_string(bytes) + " does not divide");
     if (Allocation* memory = within_device(p, bytes)) {
         count(*memory, p, bytes, write);
     } else if (address >= &__data_start && address < &_end) {
@@ -201,10 +204,10 @@ void look_at(const void* address, std::size_t bytes, bool write, bool atomic) {
     }
     if (m.random() % 64 == 0) give_way();
 }
-void access(const void* address, std::size_t bytes, bool write, bool atomic = false) {
+void access(const void* address, std::size_t bytes, bool write, bool atomic = false, bool aligned = false) {
     if (current == nullptr || looking) return;  // the host's own
     looking = true;
-    look_at(address, bytes, write, atomic);
+    look_at(address, bytes, write, atomic, aligned);
     looking = false;
 }
 
@@ -364,8 +367,11 @@ cudaError_t run_kernel(const dim3& grid, const dim3& block, const void* constant
         run_block(grid, block,
                   {static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y), static_cast<unsigned>(i / grid.x / grid.y)});
         if (!m.broken) continue;
-        const bool outside = !m.faults.empty() && m.faults.back().kind == FaultKind::outside;
-        return said(outside ? cudaErrorIllegalAddress : cudaErrorLaunchFailure);
+        const FaultKind kind = m.faults.empty() ? FaultKind::outside : m.faults.back().kind;
+        m.ended_by = kind == FaultKind::outside     ? cudaErrorIllegalAddress
+                     : kind == FaultKind::alignment ? cudaErrorMisalignedAddress
+                                                    : cudaErrorLaunchFailure;
+        return said(m.ended_by);
     }
     return cudaSuccess;
 }
@@ -373,6 +379,9 @@ cudaError_t run_kernel(const dim3& grid, const dim3& block, const void* constant
 cudaError_t said(cudaError_t error) {
     if (error != cudaSuccess) machine().last_error = error;
     return error;
+}
+cudaError_t broken() {
+    return machine().ended_by;
 }
 cudaError_t& last_error() {
     return machine().last_error;
@@ -406,7 +415,7 @@ void clear(std::uint64_t seed) {
     m.faults.clear();
     m.traffic = {};
     m.random.seed(seed);
-    m.last_error = cudaSuccess;
+    m.last_error = m.ended_by = cudaSuccess;
 }
 Traffic traffic() {
     return machine().traffic;
@@ -431,10 +440,10 @@ void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
 #define TERCET_HOOK(size)                             \
     void __tsan_read##size(void* p) {                 \
-        access(p, size, false);                       \
+        access(p, size, false, false, true);          \
     }                                                 \
     void __tsan_write##size(void* p) {                \
-        access(p, size, true);                        \
+        access(p, size, true, false, true);           \
     }                                                 \
     void __tsan_unaligned_read##size(void* p) {       \
         access(p, size, false);                       \
@@ -443,16 +452,16 @@ void __tsan_vptr_read(void**) {}
         access(p, size, true);                        \
     }                                                 \
     void __tsan_read_write##size(void* p) {           \
-        access(p, size, true);                        \
+        access(p, size, true, false, true);           \
     }                                                 \
     void __tsan_unaligned_read_write##size(void* p) { \
         access(p, size, true);                        \
     }                                                 \
     void __tsan_volatile_read##size(void* p) {        \
-        access(p, size, false);                       \
+        access(p, size, false, false, true);          \
     }                                                 \
     void __tsan_volatile_write##size(void* p) {       \
-        access(p, size, true);                        \
+        access(p, size, true, false, true);           \
     }
 TERCET_HOOK(1)
 TERCET_HOOK(2)

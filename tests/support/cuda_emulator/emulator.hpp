@@ -6,9 +6,11 @@
 //   race      two threads use a byte of shared memory between two barriers, one of them to write; __syncwarp orders the lanes of one warp
 //   outside   an access of what is neither device memory, nor the block's shared memory, nor the thread's own; the launch ends with
 //             cudaErrorIllegalAddress
+//   alignment an access at an address that its size does not divide; cudaErrorMisalignedAddress
 //   barrier   a __syncthreads or a warp's exchange that not all threads reach that should; cudaErrorLaunchFailure
 //
-// It is a test tool: single-threaded, and not fast.
+// Not found are races in device memory between blocks, which run one after the other, and shared memory that is read before it is written. It is a
+// test tool: single-threaded, and not fast.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -19,7 +21,7 @@
 
 namespace cuda_emulator {
 
-enum class FaultKind { race, outside, barrier };
+enum class FaultKind { race, outside, alignment, barrier };
 struct Fault {
     FaultKind kind;
     std::string text;  // what, by which threads of which block of which kernel

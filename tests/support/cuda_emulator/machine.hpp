@@ -10,6 +10,7 @@ cudaError_t run_kernel(const dim3& grid, const dim3& block, const void* constant
 
 cudaError_t said(cudaError_t error);  // keeps it for cudaGetLastError
 cudaError_t& last_error();
+cudaError_t broken();  // the fault that has ended all work, until clear()
 std::uint64_t draw();  // from the seed of clear()
 
 // Memory that kernels may use from now on, and no longer.

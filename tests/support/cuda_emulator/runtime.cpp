@@ -2,9 +2,10 @@
 //
 // What is given to a stream is not done at once, but when the host waits for it, and now and then before, as the seed wills: a host that does not
 // wait finds old numbers, and memory of its own that it changes too early is copied as it is then. Copies from and to memory that is not pinned
-// are done before the call returns, as CUDA does. The stream 0 is done at once.
+// are done before the call returns, as CUDA does. The stream 0 is done at once. After a kernel's fault every call fails, until clear().
 #include "machine.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <functional>
@@ -59,19 +60,22 @@ cudaError_t work_off_all() {
 
 template <class F>
 cudaError_t give(cudaStream_t stream, F work) {
+    if (cuda_emulator::broken() != cudaSuccess) return said(cuda_emulator::broken());
     if (stream == nullptr) return work();
+    if (runtime().streams.count(stream) == 0) return said(cudaErrorInvalidResourceHandle);
     stream->work.push_back(std::move(work));
-    std::uint64_t some = draw() % 3 == 0 ? draw() % stream->work.size() : 0;
+    std::uint64_t some = draw() % 3 == 0 ? draw() % (stream->work.size() + 1) : 0;
     return work_off(stream, [&] { return some-- == 0; });
 }
 
-bool is_pinned(const void* p) {
+bool is_pinned(const void* p, std::size_t bytes) {
     const auto* byte = static_cast<const char*>(p);
     const auto after = runtime().pinned.upper_bound(byte);
-    return after != runtime().pinned.begin() && byte < std::prev(after)->first + std::prev(after)->second;
+    return after != runtime().pinned.begin() && byte + bytes <= std::prev(after)->first + std::prev(after)->second;
 }
 
 cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+    if (cuda_emulator::broken() != cudaSuccess) return said(cuda_emulator::broken());
     const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
     const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
     if (bytes > 0 && kind != cudaMemcpyDefault && (is_device_memory(to, bytes) != to_device || is_device_memory(from, bytes) != from_device))
@@ -103,7 +107,9 @@ const char* cudaGetErrorName(cudaError_t error) {
     case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
     case cudaErrorNoDevice: return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle: return "cudaErrorInvalidResourceHandle";
     case cudaErrorNotReady: return "cudaErrorNotReady";
+    case cudaErrorMisalignedAddress: return "cudaErrorMisalignedAddress";
     case cudaErrorIllegalAddress: return "cudaErrorIllegalAddress";
     case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
     case cudaErrorNotSupported: return "cudaErrorNotSupported";
@@ -171,11 +177,14 @@ cudaError_t cudaFree(void* pointer) {
     return cudaSuccess;
 }
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
-    return give(stream, [pointer] {
+    const auto free = [pointer] {
         if (!cuda_emulator::remove_memory(pointer)) return said(cudaErrorInvalidValue);
         std::free(pointer);
         return cudaSuccess;
-    });
+    };
+    if (cuda_emulator::broken() == cudaSuccess) return give(stream, free);
+    free();  // of no use to anybody any more
+    return cuda_emulator::broken();
 }
 cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
     *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
@@ -211,12 +220,12 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
     const bool from_host = !is_device_memory(from, bytes), to_host = !is_device_memory(to, bytes);
-    if (from_host && !is_pinned(from)) {  // taken as it is now
+    if (from_host && !is_pinned(from, bytes)) {  // taken as it is now
         const auto* begin = static_cast<const char*>(from);
         return give(stream, [=, taken = std::vector<char>(begin, begin + bytes)] { return copy(to, taken.data(), bytes, kind); });
     }
     const cudaError_t status = give(stream, [=] { return copy(to, from, bytes, kind); });
-    return to_host && !is_pinned(to) && status == cudaSuccess ? work_off(stream) : status;
+    return to_host && !is_pinned(to, bytes) && status == cudaSuccess ? work_off(stream) : status;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
     return give(stream, [=] {
@@ -238,11 +247,11 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     const cudaError_t status = work_off(stream);
-    return status != cudaSuccess ? status : cuda_emulator::last_error();
+    return status != cudaSuccess ? status : cuda_emulator::broken();
 }
 cudaError_t cudaDeviceSynchronize() {
     const cudaError_t status = work_off_all();
-    return status != cudaSuccess ? status : cuda_emulator::last_error();
+    return status != cudaSuccess ? status : cuda_emulator::broken();
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -258,7 +267,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     event->stream = stream;
     const std::uint64_t number = ++event->recorded;
     return give(stream, [=] {
-        event->reached = number;
+        event->reached = std::max(event->reached, number);
         return cudaSuccess;
     });
 }
@@ -266,9 +275,10 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
     return work_off(event->stream, [event] { return event->reached == event->recorded; });
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-    return event->reached == event->recorded ? cudaSuccess : cudaErrorNotReady;
+    return event->reached == event->recorded ? cudaSuccess : said(cudaErrorNotReady);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
     const std::uint64_t number = event->recorded;
-    return give(stream, [=] { return work_off(event->stream, [=] { return event->reached >= number; }); });
+    const cudaStream_t from = event->stream;
+    return give(stream, [=] { return work_off(from, [=] { return event->reached >= number; }); });
 }

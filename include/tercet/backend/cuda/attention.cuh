@@ -66,6 +66,17 @@ __device__ void fetch(T (&tile)[rows][width + 1], const HeadsView<const S>& x, i
     }
 }
 
+// What scores are taken off: their maximum, or 0 while none but −∞ was seen.
+template <class T>
+__device__ T shift_of(T most) {
+    return most - most == T(0) ? most : T(0);
+}
+// Σ P V / Σ P: 0 for a query that sees nothing, NaN where one of its scores was.
+template <class T>
+__device__ T normalised(T result, T sum) {
+    return sum > 0 ? result / sum : sum != sum ? sum : T(0);
+}
+
 // Over the four threads of a row.
 template <class Op, class T>
 __device__ T over_row(T value) {
@@ -99,7 +110,7 @@ __global__ void attention(HeadsView<T> out, T* log_sums, HeadsView<const T> q, H
             top = Maximum::of(top, mine[x]);
         }
         top = over_row<Maximum>(top);
-        const T shift = top - top == T(0) ? top : T(0);  // none seen yet: −∞
+        const T shift = shift_of(top);
         const T kept = exp(most - shift);
         T added = 0;
         for (int x = 0; x < own_keys; ++x) {
@@ -120,12 +131,9 @@ __global__ void attention(HeadsView<T> out, T* log_sums, HeadsView<const T> q, H
     if (i >= end) return;
     for (int c = 0; c < own_channels; ++c) {
         const int channel = part + c * threads_of_row;
-        if (channel < s.head_dim)
-            out.data[b * out.batch_stride + h * out.head_stride + i * out.token_stride + channel] = sum > 0      ? result[c] / sum
-                                                                                                    : sum != sum ? sum
-                                                                                                                 : T(0);
+        if (channel < s.head_dim) out.data[b * out.batch_stride + h * out.head_stride + i * out.token_stride + channel] = normalised(result[c], sum);
     }
-    if (log_sums != nullptr && part == 0) log_sums[head * s.query_tokens + i] = (most - most == T(0) ? most : T(0)) + log(sum);
+    if (log_sums != nullptr && part == 0) log_sums[head * s.query_tokens + i] = shift_of(most) + log(sum);
 }
 
 // Σ dO ∘ O of each row, (B, H, Tq); a warp a row.

@@ -4,7 +4,8 @@
 //   then:            O = Σ e^(m − M) o / Σ e^(m − M) l     M = max m
 //
 // Why it is fast: one query is too little work for the blocks of attention.cuh, of which there would be one a head; here each stretch of the cache is
-// a block's. All query heads that share keys are in the same block, so the cache is read once. Stretches are cut by the number of keys, never by
+// a block's. Up to eight query heads that share keys are in the same block, so the cache is read once
+// for them. Stretches are cut by the number of keys, never by
 // the device, so the bits are the same on each.
 #pragma once
 
@@ -61,7 +62,7 @@ __global__ void attention_decode(T* partials, HeadsView<const T> q, HeadsView<co
                 for (int c = 0; c < width; ++c) product += query[h][c] * tile[lane][c];
                 if (j + lane < end && seen.has(j + lane)) mine = score(product, s, b, h0 + h, 0, j + lane, slope);
             }
-            const T before = most[h], top = Maximum::of(over_warp<Maximum>(mine), before), shift = top - top == T(0) ? top : T(0);
+            const T before = most[h], top = Maximum::of(over_warp<Maximum>(mine), before), shift = shift_of(top);
             const T p = exp(mine - shift), added = over_warp<Sum>(p), old = exp(before - shift);
             if (lane < keys) weight[h][lane] = p;
             __syncwarp();  // all lanes have read what is written now
@@ -100,7 +101,7 @@ __global__ void attention_join(HeadsView<T> out, T* partials, AttentionShape<T> 
     const auto partial = [&](index_t i) { return Partial<T>(partials, head, i, stretches, s.head_dim); };
     T most = -INFINITY;
     for (index_t i = 0; i < stretches; ++i) most = Maximum::of(most, partial(i).most());
-    const T shift = most - most == T(0) ? most : T(0);
+    const T shift = shift_of(most);
     for (index_t c = threadIdx.x; c < s.head_dim; c += blockDim.x) {
         T total = 0, result = 0;
         for (index_t i = 0; i < stretches; ++i) {
@@ -108,9 +109,7 @@ __global__ void attention_join(HeadsView<T> out, T* partials, AttentionShape<T> 
             total += share * partial(i).sum();
             result += share * partial(i).result()[c];
         }
-        out.data[head / s.heads * out.batch_stride + head % s.heads * out.head_stride + c] = total > 0        ? result / total
-                                                                                             : total != total ? total
-                                                                                                              : T(0);
+        out.data[head / s.heads * out.batch_stride + head % s.heads * out.head_stride + c] = normalised(result, total);
     }
 }
 
@@ -122,7 +121,8 @@ index_t decode_stretches(const AttentionShape<T>& s) {
     return std::max<index_t>(1, (s.key_tokens - s.first_key(0) + keys_of_stretch - 1) / keys_of_stretch);
 }
 
-/// attention() where there is one query, Tq = 1. partials: working memory (B, H, decode_stretches(), D + 2).
+/// attention() where there is one query: out, q (B, H, 1, D); k, v (B, Hkv, Tk, D), of T or bf16. partials: working memory (B, H, decode_stretches(),
+/// D + 2).
 template <class T, class S>
 void attention_decode(const HeadsView<T>& out, T* partials, const HeadsView<const T>& q, const HeadsView<const S>& k, const HeadsView<const S>& v,
                       const AttentionShape<T>& s, cudaStream_t stream = nullptr) {

@@ -20,13 +20,8 @@ struct TensorCut {
     static constexpr int rows = width <= 64 ? 64 : 32, over = width <= 64 ? 32 : 16, threads = rows / mma_rows * lanes_in_warp;
 };
 
-// This lane's place in D and in the left operand.
-struct LanePlace {
-    int row, column;  // within the warp's 16 rows; within eight columns
-    __device__ LanePlace() : row(static_cast<int>(threadIdx.x) % lanes_in_warp / 4), column(static_cast<int>(threadIdx.x) % 4 * 2) {}
-};
-
-// Rows of one head from memory into a tile, those beyond `extent` and channels beyond D zeros; the other one has them as columns. Either may be null.
+// Rows of one head from memory into `tile` (rows, width), those beyond `extent` and channels beyond D zeros, and into `turned` (width, rows), which
+// has them as columns. Either may be null.
 template <int rows, int width, int threads, class S>
 __device__ void fetch_bfloats(bf16 (*tile)[width + tile_gap], bf16 (*turned)[rows + tile_gap], const HeadsView<const S>& x, index_t b, index_t h,
                               index_t first, index_t extent, index_t channels) {
@@ -123,7 +118,7 @@ __device__ void attend(const HeadsView<float>& out, float* log_sums, const Heads
         });
         for (int r = 0; r < 2; ++r) {
             top[r] = over_row<Maximum>(top[r]);
-            const float shift = top[r] - top[r] == 0.f ? top[r] : 0.f;  // none seen yet: −∞
+            const float shift = shift_of(top[r]);
             kept[r] = exp(most[r] - shift);
             most[r] = top[r];
             top[r] = shift;
@@ -136,13 +131,11 @@ __device__ void attend(const HeadsView<float>& out, float* log_sums, const Heads
     }
     result.each(lane, [&](float& x, int r, int c) {
         if (row + 8 * r < end && c < s.head_dim)
-            out.data[b * out.batch_stride + h * out.head_stride + (row + 8 * r) * out.token_stride + c] = sum[r] > 0         ? x / sum[r]
-                                                                                                          : sum[r] != sum[r] ? sum[r]
-                                                                                                                             : 0.f;
+            out.data[b * out.batch_stride + h * out.head_stride + (row + 8 * r) * out.token_stride + c] = normalised(x, sum[r]);
     });
     for (int r = 0; r < 2; ++r)
         if (log_sums != nullptr && lane.column == 0 && row + 8 * r < end)
-            log_sums[head * s.query_tokens + row + 8 * r] = (most[r] - most[r] == 0.f ? most[r] : 0.f) + log(sum[r]);
+            log_sums[head * s.query_tokens + row + 8 * r] = shift_of(most[r]) + log(sum[r]);
 }
 
 template <int width>

@@ -10,6 +10,7 @@
 
 #include "tercet/backend/cuda/after.cuh"
 #include "tercet/backend/cuda/launch.cuh"
+#include "tercet/backend/cuda/tile_load.cuh"
 
 namespace tercet::inline TERCET_ABI::cuda {
 
@@ -24,42 +25,12 @@ inline constexpr int tile_side = 64, tile_depth = 16, tile_threads = 256, of_thr
 
 namespace kernels {
 
-/// A tile of an operand, 64 wide and 16 deep, on its way to shared memory: each thread carries four numbers of it.
-template <class T>
-struct TileLoad {
-    T numbers[of_thread];
-
-    // `side` strides along M or N, of which `extent` there are, `depth` along K.
-    __device__ void fetch(const T* data, index_t side, index_t depth, index_t first, index_t extent, index_t begin, index_t k) {
-        for (int j = 0; j < of_thread; ++j) {
-            int s, d;
-            place(j, depth == 1, s, d);
-            numbers[j] = first + s < extent && begin + d < k ? data[(first + s) * side + (begin + d) * depth] : T(0);
-        }
-    }
-    __device__ void put(T (&tile)[tile_depth][tile_side + 1], bool along_depth) const {
-        for (int j = 0; j < of_thread; ++j) {
-            int s, d;
-            place(j, along_depth, s, d);
-            tile[d][s] = numbers[j];
-        }
-    }
-
-private:
-    // Which number of the tile is this thread's j-th: neighbours lie along K, or along the side.
-    static __device__ void place(int j, bool along_depth, int& s, int& d) {
-        const int i = static_cast<int>(threadIdx.x) + j * tile_threads;
-        s = along_depth ? i / tile_depth : i % tile_side;
-        d = along_depth ? i % tile_depth : i / tile_side;
-    }
-};
-
 template <class T>
 __global__ void gemm(T* c, index_t ldc, Matrix<T> a, Matrix<T> b, index_t m, index_t n, index_t k, bool accumulate, After<T> after) {
     __shared__ T a_tile[tile_depth][tile_side + 1], b_tile[tile_depth][tile_side + 1];  // one more, so that columns fall into other banks
     const index_t down = (m + tile_side - 1) / tile_side, row = blockIdx.x % down * tile_side, column = blockIdx.x / down * tile_side;
     const int across = tile_side / of_thread, ty = static_cast<int>(threadIdx.x) / across, tx = static_cast<int>(threadIdx.x) % across;
-    TileLoad<T> a_next, b_next;
+    TileLoad<T, tile_side, tile_depth, tile_threads> a_next, b_next;
     const auto fetch = [&](index_t begin) {
         a_next.fetch(a.data, a.row_stride, a.col_stride, row, m, begin, k);
         b_next.fetch(b.data, b.col_stride, b.row_stride, column, n, begin, k);
@@ -67,8 +38,8 @@ __global__ void gemm(T* c, index_t ldc, Matrix<T> a, Matrix<T> b, index_t m, ind
     T sum[of_thread][of_thread] = {};
     fetch(0);
     for (index_t begin = 0; begin < k; begin += tile_depth) {
-        a_next.put(a_tile, a.col_stride == 1);
-        b_next.put(b_tile, b.row_stride == 1);
+        a_next.each(a.col_stride == 1, [&](int side, int d, T number) { a_tile[d][side] = number; });
+        b_next.each(b.row_stride == 1, [&](int side, int d, T number) { b_tile[d][side] = number; });
         __syncthreads();
         if (begin + tile_depth < k) fetch(begin + tile_depth);
         for (int d = 0; d < tile_depth; ++d) {

@@ -17,49 +17,17 @@ inline constexpr int tensor_side = 64, tensor_depth = 32, tensor_threads = 256;
 
 namespace kernels {
 
-/// A tile of an operand, 64 wide and 32 deep, on its way to shared memory, where the depth lies together: each thread carries eight numbers of it.
-template <class T>
-struct TensorTileLoad {
-    static constexpr int count = tensor_side * tensor_depth / tensor_threads;
-    T numbers[count];
-
-    __device__ void fetch(const T* data, index_t side, index_t depth, index_t first, index_t extent, index_t begin, index_t k) {
-        const Places at(depth == 1);
-        const index_t side_left = extent - first, depth_left = k - begin, step = at.side_step * side + at.depth_step * depth;
-        const T* from = data + (first + at.side) * side + (begin + at.depth) * depth;
-        for (int j = 0; j < count; ++j, from += step)
-            numbers[j] = at.side + j * at.side_step < side_left && at.depth + j * at.depth_step < depth_left ? *from : T(0.f);
-    }
-    template <int stride>
-    __device__ void put(bf16 (&tile)[tensor_side][stride], bool along_depth) const {
-        const Places at(along_depth);
-        for (int j = 0; j < count; ++j) tile[at.side + j * at.side_step][at.depth + j * at.depth_step] = to_bfloat(numbers[j]);
-    }
-
-private:
-    // Which numbers of the tile are this thread's: neighbours lie along K, or along the side.
-    struct Places {
-        int side, depth, side_step, depth_step;
-        __device__ explicit Places(bool along_depth) {
-            const int i = static_cast<int>(threadIdx.x);
-            side = along_depth ? i / tensor_depth : i % tensor_side;
-            depth = along_depth ? i % tensor_depth : i / tensor_side;
-            side_step = along_depth ? tensor_threads / tensor_depth : 0;
-            depth_step = along_depth ? 0 : tensor_threads / tensor_side;
-        }
-    };
-};
-
 template <class A, class B>
 __device__ void multiply_on_tensor_cores(float* c, index_t ldc, const Matrix<A>& a, const Matrix<B>& b, index_t m, index_t n, index_t k,
                                          bool accumulate, const After<float>& after) {
     constexpr int stride = tensor_depth + tile_gap, tiles = 4, across = tensor_side / (tiles * mma_columns);
     __shared__ __align__(16) bf16 a_tile[tensor_side][stride], b_tile[tensor_side][stride];
     const index_t down = (m + tensor_side - 1) / tensor_side, row = blockIdx.x % down * tensor_side, column = blockIdx.x / down * tensor_side;
-    const int warp = static_cast<int>(threadIdx.x) / lanes_in_warp, lane = static_cast<int>(threadIdx.x) % lanes_in_warp;
+    const LanePlace lane;
+    const int warp = static_cast<int>(threadIdx.x) / lanes_in_warp;
     const int own_row = warp / across * mma_rows, own_column = warp % across * tiles * mma_columns;
-    TensorTileLoad<A> a_next;
-    TensorTileLoad<B> b_next;
+    TileLoad<A, tensor_side, tensor_depth, tensor_threads> a_next;
+    TileLoad<B, tensor_side, tensor_depth, tensor_threads> b_next;
     const auto fetch = [&](index_t begin) {
         a_next.fetch(a.data, a.row_stride, a.col_stride, row, m, begin, k);
         b_next.fetch(b.data, b.col_stride, b.row_stride, column, n, begin, k);
@@ -67,8 +35,8 @@ __device__ void multiply_on_tensor_cores(float* c, index_t ldc, const Matrix<A>&
     float sum[tiles][4] = {};
     fetch(0);
     for (index_t begin = 0; begin < k; begin += tensor_depth) {
-        a_next.put(a_tile, a.col_stride == 1);
-        b_next.put(b_tile, b.row_stride == 1);
+        a_next.each(a.col_stride == 1, [&](int side, int d, A number) { a_tile[side][d] = to_bfloat(number); });
+        b_next.each(b.row_stride == 1, [&](int side, int d, B number) { b_tile[side][d] = to_bfloat(number); });
         __syncthreads();
         if (begin + tensor_depth < k) fetch(begin + tensor_depth);
         for (int d = 0; d < tensor_depth; d += mma_depth) {
@@ -85,7 +53,7 @@ __device__ void multiply_on_tensor_cores(float* c, index_t ldc, const Matrix<A>&
     for (int j = 0; j < tiles; ++j)
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            const index_t r = row + own_row + lane / 4 + i / 2 * 8, q = column + own_column + j * mma_columns + lane % 4 * 2 + i % 2;
+            const index_t r = row + own_row + lane.row + i / 2 * 8, q = column + own_column + j * mma_columns + lane.column + i % 2;
             if (r < m && q < n) c[r * ldc + q] = after.of(sum[j][i] + (accumulate ? c[r * ldc + q] : 0.f), r, q);
         }
 }

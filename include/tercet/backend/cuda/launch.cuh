@@ -1,4 +1,6 @@
 // How kernels are started, and what becomes of CUDA's statuses: each that is no success is a tercet::Error with the call's name.
+//
+// nvcc takes these headers with -std=c++20 --expt-relaxed-constexpr: kernels call what is constexpr for the host, such as the conversions of bf16.
 #pragma once
 
 #include "tercet/core/error.hpp"
@@ -10,7 +12,7 @@ namespace tercet::inline TERCET_ABI::cuda {
 /// Throws out_of_memory or device, with the call's name and CUDA's word for what went wrong.
 inline void check(cudaError_t status, std::string_view call) {
     if (status == cudaSuccess) return;
-    cudaGetLastError();  // so that it is not found again by the next call
+    cudaGetLastError();  // so that the next call does not find it again, unless it was a kernel's fault, which ends all work
     fail(status == cudaErrorMemoryAllocation ? ErrorCode::out_of_memory : ErrorCode::device, call, ": ", cudaGetErrorName(status), " (",
          cudaGetErrorString(status), ")");
 }

@@ -16,8 +16,10 @@ namespace tercet::inline TERCET_ABI::cuda {
 
 inline constexpr int mma_rows = 16, mma_columns = 8, mma_depth = 16;
 
-/// Whether the device that this is compiled for has it.
+/// Whether the device that this is compiled for has such cores.
 inline constexpr bool has_tensor_cores = cuda_architecture == 0 || cuda_architecture >= 800;
+
+// Templates, so that the instructions are met only where a kernel is made that has them.
 
 /// Two numbers rounded to bfloat16, the first in the lower half.
 template <class T>
@@ -29,9 +31,9 @@ __device__ unsigned two_bfloats(T first, T second) {
 
 template <class T>
 __device__ void multiply_tile(T (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
 }  // namespace tercet::inline TERCET_ABI::cuda

@@ -1,11 +1,11 @@
 // Block-quantised weights on the device, as they stand in a file: their product with a few rows, and unpacked for products of many.
 //
-//   w = scale · u − least, with codes u of a byte at most         x = s · a, 32 neighbours as signed bytes a under one s
+//   w = scale · u − least, with codes u that fit into signed bytes     x = s · a, 32 neighbours as signed bytes a under one s
 //
 //   Σ w x = s · (scale · Σ u a − least · Σ a)                     four products and their sum are one instruction (dp4a)
 //
 // Why it is fast: a decoding step reads each weight once and does little with it, so memory sets the pace. A weight takes 0.33 to 1.06 bytes instead
-// of four, the lanes of a warp read a row from end to end, each byte of codes by one lane, and a code is never unpacked to more than a byte.
+// of four, the lanes of a warp read a row from end to end, and a code is never unpacked to more than a byte.
 #pragma once
 
 #include "tercet/backend/cuda/after.cuh"
@@ -44,7 +44,7 @@ __device__ inline int fifth_bits(unsigned four) {
     return static_cast<int>((four & 15) * 0x00204081 & 0x01010101) << 4;
 }
 
-/// How the lanes of a warp share a block: `count` parts of `quads` quads each, every byte of codes in one of them. The layouts are told in quant/.
+/// How the lanes of a warp share a block: `count` parts of `quads` quads each. The layouts are told in quant/.
 template <class B>
 struct Parts;
 
@@ -91,14 +91,25 @@ struct Parts<Q5_1> : PartsOfNibbles {
         add_fifth_bits(q, b.q.high, part);
     }
 };
+// Four of IQ4_NL's steps, from the given one on, as bytes of an integer.
+constexpr unsigned four_steps(int from) {
+    unsigned steps = 0;
+    for (int i = 0; i < 4; ++i) steps |= static_cast<unsigned>(static_cast<std::uint8_t>(IQ4_NL::steps[from + i])) << 8 * i;
+    return steps;
+}
+// The step of a code as an unsigned byte. An array would have to lie in memory.
+__device__ inline unsigned step_of(int code) {
+    constexpr unsigned first = four_steps(0), second = four_steps(4), third = four_steps(8), fourth = four_steps(12);
+    const unsigned steps = code < 8 ? (code < 4 ? first : second) : (code < 12 ? third : fourth);
+    return steps >> code % 4 * 8 & 255;
+}
 template <>
 struct Parts<IQ4_NL> : PartsOfNibbles {
     static __device__ void read(Quad (&q)[2], const IQ4_NL& b, int part) {
-        constexpr std::int8_t steps[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};  // IQ4_NL::steps
         PartsOfNibbles::read(q, b.nibbles, part, b.d, 0);
         for (Quad& quad : q) {
             unsigned codes = 0;
-            for (int i = 0; i < 32; i += 8) codes |= static_cast<unsigned>(static_cast<std::uint8_t>(steps[quad.codes >> i & 15])) << i;
+            for (int i = 0; i < 32; i += 8) codes |= step_of(quad.codes >> i & 15) << i;
             quad.codes = static_cast<int>(codes);
         }
     }
@@ -183,9 +194,10 @@ __global__ void round_rows(std::int8_t* codes, float* scales, const T* x, index_
     if (threadIdx.x % lanes_in_warp == 0) scales[group] = some ? top / 127 : finite ? 0.f : NAN;
 }
 
-// A warp a row of W, for `rows` rows of x.
+// A warp a row of W, for up to `rows` rows of x from first_row on: those beyond the m-th are the m-th again, and not written.
 template <class B, int rows>
-__global__ void stored_product(float* y, index_t ldy, const B* w, ByteRows x, index_t n, index_t k, index_t first_row, After<float> after) {
+__global__ void stored_product(float* y, index_t ldy, const B* w, ByteRows x, index_t m, index_t n, index_t k, index_t first_row,
+                               After<float> after) {
     using P = Parts<B>;
     const index_t j = blockIdx.x * static_cast<index_t>(blockDim.x / lanes_in_warp) + threadIdx.x / lanes_in_warp, blocks = k / B::size;
     if (j >= n) return;
@@ -197,7 +209,7 @@ __global__ void stored_product(float* y, index_t ldy, const B* w, ByteRows x, in
         for (const Quad& quad : q) {
             const index_t at = block * B::size + quad.place;
             for (int r = 0; r < rows; ++r) {
-                const index_t i = (first_row + r) * k + at;
+                const index_t row = first_row + r < m ? first_row + r : m - 1, i = row * k + at;
                 const int a = *reinterpret_cast<const int*>(x.codes + i);
                 sum[r] += x.scales[i / 32] *
                           (quad.scale * static_cast<float>(__dp4a(quad.codes, a, 0)) - quad.least * static_cast<float>(__dp4a(0x01010101, a, 0)));
@@ -206,7 +218,7 @@ __global__ void stored_product(float* y, index_t ldy, const B* w, ByteRows x, in
     }
     for (int r = 0; r < rows; ++r) {
         const float total = over_warp<Sum>(sum[r]);
-        if (threadIdx.x % lanes_in_warp == 0) y[(first_row + r) * ldy + j] = after.of(total, first_row + r, j);
+        if (threadIdx.x % lanes_in_warp == 0 && first_row + r < m) y[(first_row + r) * ldy + j] = after.of(total, first_row + r, j);
     }
 }
 
@@ -234,21 +246,20 @@ void round_rows(std::int8_t* codes, float* scales, const T* x, index_t m, index_
     launch("round_rows", kernels::round_rows<T>, (groups + warps - 1) / warps, warps * lanes_in_warp, stream, codes, scales, x, groups);
 }
 
-/// y (M, N), rows ldy apart, = x (M, K) · Wᵀ, W (N, K / B::size) blocks, then what comes after it. For a few rows: W is read anew for each eight.
+/// y (M, N), rows ldy apart, = x (M, K) · Wᵀ, W (N, K / B::size) blocks, then what comes after it. For a few rows: W is read anew for
+/// each eight.
 template <class B>
 void stored_product(float* y, index_t ldy, const B* w, const ByteRows& x, index_t m, index_t n, index_t k, const After<float>& after = {},
                     cudaStream_t stream = nullptr) {
     constexpr int warps = 4;
-    const auto rows_at = [&](auto rows, index_t first) {
-        launch("stored_product", kernels::stored_product<B, decltype(rows)::value>, (n + warps - 1) / warps, warps * lanes_in_warp, stream, y, ldy, w,
-               x, n, k, first, after);
-        return decltype(rows)::value;
-    };
-    for (index_t first = 0; first < m;) {
-        if (const index_t left = m - first; left >= 8) first += rows_at(std::integral_constant<int, 8>(), first);
-        else if (left >= 4) first += rows_at(std::integral_constant<int, 4>(), first);
-        else if (left >= 2) first += rows_at(std::integral_constant<int, 2>(), first);
-        else first += rows_at(std::integral_constant<int, 1>(), first);
+    for (index_t first = 0; first < m; first += 8) {
+        const auto start = [&](auto kernel) {
+            launch("stored_product", kernel, (n + warps - 1) / warps, warps * lanes_in_warp, stream, y, ldy, w, x, m, n, k, first, after);
+        };
+        if (const index_t left = m - first; left > 4) start(kernels::stored_product<B, 8>);
+        else if (left > 2) start(kernels::stored_product<B, 4>);
+        else if (left > 1) start(kernels::stored_product<B, 2>);
+        else start(kernels::stored_product<B, 1>);
     }
 }
 

@@ -40,6 +40,7 @@ inline DeviceInfo use_device(int index) {
     if (status == cudaErrorInsufficientDriver) {
         cudaGetLastError();
         check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+        require(driver != 0, ErrorCode::device, "CUDA: there is no driver");
         check(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
         const auto version = [](int v) { return std::to_string(v / 1000) + '.' + std::to_string(v % 1000 / 10); };
         fail(ErrorCode::device, "CUDA: the driver is for version ", version(driver), ", and this program was built with ", version(runtime));
@@ -85,13 +86,19 @@ public:
     Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags"); }
     Event(const Event&) = delete;
     Event& operator=(const Event&) = delete;
-    ~Event() { cudaEventDestroy(event_); }
+    ~Event() {
+        cudaEventSynchronize(event_);  // what it was recorded after may still use what goes with it
+        cudaEventDestroy(event_);
+    }
 
     void record(const Stream& stream) { check(cudaEventRecord(event_, stream.get()), "cudaEventRecord"); }
     void wait() const { check(cudaEventSynchronize(event_), "cudaEventSynchronize"); }
     bool reached() const {
         const cudaError_t status = cudaEventQuery(event_);
-        if (status == cudaErrorNotReady) return false;
+        if (status == cudaErrorNotReady) {
+            cudaGetLastError();  // no error, but kept like one
+            return false;
+        }
         check(status, "cudaEventQuery");
         return true;
     }
@@ -101,7 +108,7 @@ private:
     cudaEvent_t event_ = nullptr;
 };
 
-/// Device memory in a stream's order: for work that is given to the stream after it was taken, and before it is let go.
+/// Device memory in a stream's order: for work that is given to the stream after it was taken, and before it is let go. The stream must outlive it.
 class Memory {
 public:
     Memory() = default;
@@ -111,7 +118,7 @@ public:
         cudaError_t status = cudaMallocAsync(&data_, bytes, stream_);
         if (status == cudaErrorMemoryAllocation) {  // perhaps what others have let go of is on its way back
             cudaGetLastError();
-            stream.wait();
+            check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
             int device = 0;
             cudaMemPool_t pool;
             check(cudaGetDevice(&device), "cudaGetDevice");
