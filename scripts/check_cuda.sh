@@ -37,7 +37,8 @@ for architecture in "${architectures[@]}"; do
     from=$SECONDS
     "$nvcc" -std=c++20 --expt-relaxed-constexpr -arch="$architecture" -Werror all-warnings -Xptxas -v "-I$root/include" ${include[@]+"${include[@]}"} -c "$root/tests/cuda/kernels.cu" \
         -o "$out/kernels.o" >"$out/$architecture" 2>&1 || { cat "$out/$architecture" >&2; die "nvcc does not compile the kernels for $architecture"; }
-    spilled=$(grep -c -E '[1-9][0-9]* bytes (spill|stack frame)' "$out/$architecture" || true)  # arrays in memory are as slow
+    # Spills, and arrays that are indexed as the kernel goes and so lie in memory. CUDA's own sine and cosine of large numbers have one.
+    spilled=$(grep -B1 -E '[1-9][0-9]* bytes (spill|stack frame)' "$out/$architecture" | grep 'Function properties' | grep -c -v -E '3(Sin|Cos)E' || true)
     say "$architecture: compiled in $((SECONDS - from)) s, $(grep -c 'Used .* registers' "$out/$architecture") kernels, $spilled of them keep numbers in memory that should be in registers"
     [ "$spilled" = 0 ] || die "$architecture: kernels spill registers, or keep arrays in memory: see ptxas -v"
 done

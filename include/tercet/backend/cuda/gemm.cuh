@@ -53,7 +53,9 @@ __global__ void gemm(T* c, index_t ldc, Matrix<T> a, Matrix<T> b, index_t m, ind
         }
         __syncthreads();
     }
+#pragma unroll  // or the sums would have to lie in memory
     for (int i = 0; i < of_thread; ++i)
+#pragma unroll
         for (int j = 0; j < of_thread; ++j) {
             const index_t r = row + ty + i * across, q = column + tx + j * across;
             if (r >= m || q >= n) continue;
