@@ -40,22 +40,6 @@ struct Stored {
     }
 };
 
-// x as it is multiplied: 32 neighbours become 127ths of the largest of them.
-std::vector<double> rounded(const std::vector<float>& x) {
-    std::vector<double> out(x.size());
-    for (std::size_t i = 0; i < x.size(); i += 32) {
-        float top = 0;
-        for (std::size_t j = i; j < i + 32; ++j) top = std::max(top, std::fabs(x[j]));
-        if (top <= 0x1p-100f) continue;
-        const float inverse = 127 / top;
-        for (std::size_t j = i; j < i + 32; ++j) {
-            const float near = x[j] * inverse;
-            out[j] = static_cast<double>(top / 127) * std::nearbyint(static_cast<double>(near));
-        }
-    }
-    return out;
-}
-
 std::vector<float> product(const Stored& w, const std::vector<float>& x, index_t m, index_t n, index_t k, const std::vector<float>& start = {}) {
     auto c = start.empty() ? std::vector<float>(size(m * n), 1e30f) : start;
     Backend::gemm(c.data(), n, {x.data(), k, 1}, w.operand(k), m, n, k, !start.empty());
@@ -72,7 +56,7 @@ TEST_CASE("byte activations: every block type gives the product of the rounded a
             for (index_t m = 1; m <= 17; ++m) {
                 INFO(name_of(type) << " " << m << " rows");
                 const auto x = numbers(m * k, 2), start = numbers(m * n, 3);
-                const auto near = rounded(x);
+                const auto near = rounded_to_bytes(x);
                 const auto plain = product(w, x, m, n, k), added = product(w, x, m, n, k, start);
                 for (index_t i = 0; i < m; ++i)
                     for (index_t j = 0; j < n; ++j) {

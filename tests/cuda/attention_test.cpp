@@ -35,6 +35,73 @@ constexpr Case cases[] = {{"plain", 2, 2, 2, 7, 9, 8},
                           {"slopes", 1, 4, 4, 20, 20, 128, true, 0, false, true},
                           {"queries before all keys", 1, 1, 1, 6, 3, 4, true}};
 
+// A case's numbers, rounded to S, here and on the device: what goes in, and what is written.
+template <class T, class S = T>
+struct Numbers {
+    Case c;
+    bool by_tokens;
+    std::vector<T> q, k, v, dout, bias, slopes{T(0.5), T(0.25), T(0.125), T(0.0625)}, dq, dk, dv, out, log_sums;
+    OnDevice<T> q_, k_, v_, dout_, bias_, slopes_, dq_, dk_, dv_, out_, log_sums_, row_sums_;
+
+    Numbers(const Case& of, bool tokens_first)
+        : c(of),
+          by_tokens(tokens_first),
+          q(rounded(c.heads * c.query_tokens, 1)),
+          k(rounded(c.kv_heads * c.key_tokens, 2)),
+          v(rounded(c.kv_heads * c.key_tokens, 3)),
+          dout(rounded(c.heads * c.query_tokens, 4)),
+          bias(random<T>(c.heads * c.query_tokens * c.key_tokens, 5)),
+          dq(random<T>(static_cast<index_t>(q.size()), 6)),
+          dk(random<T>(static_cast<index_t>(k.size()), 7)),
+          dv(random<T>(static_cast<index_t>(v.size()), 8)),
+          out(q.size()),
+          log_sums(static_cast<std::size_t>(c.batch * c.heads * c.query_tokens)),
+          q_(q),
+          k_(k),
+          v_(v),
+          dout_(dout),
+          bias_(bias),
+          slopes_(slopes),
+          dq_(dq),
+          dk_(dk),
+          dv_(dv),
+          out_(out),
+          log_sums_(log_sums),
+          row_sums_(log_sums) {}
+
+    AttentionShape<T> shape(bool on_device) const {
+        AttentionShape<T> s{c.batch,  c.heads, c.kv_heads, c.query_tokens, c.key_tokens, c.head_dim, T(1) / std::sqrt(static_cast<T>(c.head_dim)),
+                            c.causal, c.window};
+        s.softcap = static_cast<T>(c.softcap);
+        if (c.bias) s.bias_head = c.query_tokens * c.key_tokens, s.bias_query = c.key_tokens, s.bias_key = 1;
+        if (c.bias) s.bias = on_device ? bias_.data : bias.data();
+        if (c.slopes) s.slopes = on_device ? slopes_.data : slopes.data();
+        return s;
+    }
+    // (B, H, Tq, D) and (B, Hkv, Tk, D)
+    template <class P>
+    HeadsView<P> many(P* x) const {
+        return view(x, c.heads, c.query_tokens, c.head_dim, by_tokens);
+    }
+    template <class P>
+    HeadsView<P> few(P* x) const {
+        return view(x, c.kv_heads, c.key_tokens, c.head_dim, by_tokens);
+    }
+    // What is only read.
+    static const T* given(const T* x) { return x; }
+    static const T* given(const std::vector<T>& x) { return x.data(); }
+
+    // The CPU's results into out, log_sums, dq, dk and dv.
+    void attend_on_cpu() { cpu::attention<T, T>(many(out.data()), log_sums.data(), many(given(q)), few(given(k)), few(given(v)), shape(false)); }
+    void go_back_on_cpu() {
+        cpu::attention_backward<T>(many(dq.data()), few(dk.data()), few(dv.data()), many(given(dout)), many(given(out)), log_sums.data(),
+                                   many(given(q)), few(given(k)), few(given(v)), shape(false));
+    }
+
+private:
+    std::vector<T> rounded(index_t rows, unsigned seed) const { return as<T>(as<S>(random<T>(c.batch * rows * c.head_dim, seed))); }
+};
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("cuda: attention and its gradients are the CPU's", "[cuda]", float, double) {
@@ -43,41 +110,20 @@ TEMPLATE_TEST_CASE("cuda: attention and its gradients are the CPU's", "[cuda]", 
     for (const Case& c : cases)
         for (const bool by_tokens : {false, true}) {
             INFO(c.name << (by_tokens ? ", heads by tokens" : ""));
-            const index_t queries = c.batch * c.heads * c.query_tokens * c.head_dim, keys = c.batch * c.kv_heads * c.key_tokens * c.head_dim,
-                          rows = c.batch * c.heads * c.query_tokens;
-            const auto q = random<T>(queries, 1), k = random<T>(keys, 2), v = random<T>(keys, 3), dout = random<T>(queries, 4),
-                       bias = random<T>(c.heads * c.query_tokens * c.key_tokens, 5);
-            const std::vector<T> slopes{T(0.5), T(0.25), T(0.125), T(0.0625)};
-            auto dq = random<T>(queries, 6), dk = random<T>(keys, 7), dv = random<T>(keys, 8);
-            std::vector<T> out(q.size()), log_sums(static_cast<std::size_t>(rows));
-            const OnDevice<T> q_(q), k_(k), v_(v), dout_(dout), bias_(bias), slopes_(slopes), dq_(dq), dk_(dk), dv_(dv), out_(out),
-                log_sums_(log_sums), row_sums_(log_sums);
-            AttentionShape<T> shape{
-                c.batch,  c.heads, c.kv_heads, c.query_tokens, c.key_tokens, c.head_dim, T(1) / std::sqrt(static_cast<T>(c.head_dim)),
-                c.causal, c.window};
-            shape.softcap = static_cast<T>(c.softcap);
-            if (c.bias) shape.bias_head = c.query_tokens * c.key_tokens, shape.bias_query = c.key_tokens, shape.bias_key = 1;
-            const auto on = [&](bool device) {
-                auto s = shape;
-                if (c.bias) s.bias = device ? bias_.data : bias.data();
-                if (c.slopes) s.slopes = device ? slopes_.data : slopes.data();
-                return s;
-            };
-            const auto many = [&](auto* x) { return view(x, c.heads, c.query_tokens, c.head_dim, by_tokens); };
-            const auto few = [&](auto* x) { return view(x, c.kv_heads, c.key_tokens, c.head_dim, by_tokens); };
-            const auto given = [](T* x) { return static_cast<const T*>(x); };
+            Numbers<T> x(c, by_tokens);
             cuda_emulator::clear(order++);
-            cuda::attention<T, T>(many(out_.data), log_sums_.data, many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true));
-            cpu::attention<T, T>(many(out.data()), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
-            CHECK(apart(out_.values(), out) <= near<T>);
-            CHECK(apart(log_sums_.values(), log_sums) <= near<T>);
-            cuda::attention_backward<T>(many(dq_.data), few(dk_.data), few(dv_.data), many(given(dout_.data)), many(given(out_.data)), log_sums_.data,
-                                        many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true), row_sums_.data);
-            cpu::attention_backward<T>(many(dq.data()), few(dk.data()), few(dv.data()), many(given(const_cast<T*>(dout.data()))),
-                                       many(given(out.data())), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
-            CHECK(apart(dq_.values(), dq) <= 4 * near<T>);
-            CHECK(apart(dk_.values(), dk) <= 4 * near<T>);
-            CHECK(apart(dv_.values(), dv) <= 4 * near<T>);
+            cuda::attention<T, T>(x.many(x.out_.data), x.log_sums_.data, x.many(x.given(x.q_.data)), x.few(x.given(x.k_.data)),
+                                  x.few(x.given(x.v_.data)), x.shape(true));
+            x.attend_on_cpu();
+            CHECK(apart(x.out_.values(), x.out) <= near<T>);
+            CHECK(apart(x.log_sums_.values(), x.log_sums) <= near<T>);
+            cuda::attention_backward<T>(x.many(x.dq_.data), x.few(x.dk_.data), x.few(x.dv_.data), x.many(x.given(x.dout_.data)),
+                                        x.many(x.given(x.out_.data)), x.log_sums_.data, x.many(x.given(x.q_.data)), x.few(x.given(x.k_.data)),
+                                        x.few(x.given(x.v_.data)), x.shape(true), x.row_sums_.data);
+            x.go_back_on_cpu();
+            CHECK(apart(x.dq_.values(), x.dq) <= 4 * near<T>);
+            CHECK(apart(x.dk_.values(), x.dk) <= 4 * near<T>);
+            CHECK(apart(x.dv_.values(), x.dv) <= 4 * near<T>);
             check_no_fault();
         }
 }
@@ -85,9 +131,7 @@ TEMPLATE_TEST_CASE("cuda: attention and its gradients are the CPU's", "[cuda]", 
 TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide", "[cuda]") {
     const index_t heads = 2, tokens = 40, channels = 16, n = heads * tokens * channels;
     const auto q = random<float>(n, 1);
-    std::vector<bf16> k, v;
-    for (const float x : random<float>(n, 2)) k.push_back(bf16(x));
-    for (const float x : random<float>(n, 3)) v.push_back(bf16(x));
+    const auto k = as<bf16>(random<float>(n, 2)), v = as<bf16>(random<float>(n, 3));
     std::vector<float> out(q.size());
     const OnDevice<float> q_(q), out_(out);
     const OnDevice<bf16> k_(k), v_(v);
@@ -96,8 +140,7 @@ TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide"
     cuda_emulator::clear(3);
     cuda::attention<float, bf16>(by_heads(out_.data), nullptr, by_heads(static_cast<const float*>(q_.data)),
                                  by_heads(static_cast<const bf16*>(k_.data)), by_heads(static_cast<const bf16*>(v_.data)), shape);
-    cpu::attention<float, bf16>(by_heads(out.data()), nullptr, by_heads(q.data()), by_heads(static_cast<const bf16*>(k.data())),
-                                by_heads(static_cast<const bf16*>(v.data())), shape);
+    cpu::attention<float, bf16>(by_heads(out.data()), nullptr, by_heads(q.data()), by_heads(k.data()), by_heads(v.data()), shape);
     CHECK(apart(out_.values(), out) <= near<float>);
     check_no_fault();
     auto wide = shape;
@@ -106,59 +149,29 @@ TEST_CASE("cuda: attention over keys and values in bfloat16, and heads too wide"
 }
 
 TEST_CASE("cuda: attention on tensor cores is the CPU's of operands rounded to bfloat16, and so are its gradients", "[cuda]") {
-    const auto rounded = [](std::vector<float> x) {
-        for (float& v : x) v = bf16(v);
-        return x;
-    };
-    const auto narrow = [](const std::vector<float>& x) {
-        std::vector<bf16> y;
-        for (const float v : x) y.push_back(bf16(v));
-        return y;
-    };
     std::uint64_t order = 0;
     for (const Case& c : cases)
         for (const bool by_tokens : {false, true}) {
             INFO(c.name << (by_tokens ? ", heads by tokens" : ""));
-            const index_t queries = c.batch * c.heads * c.query_tokens * c.head_dim, keys = c.batch * c.kv_heads * c.key_tokens * c.head_dim,
-                          rows = c.batch * c.heads * c.query_tokens;
-            const auto q = rounded(random<float>(queries, 1)), k = rounded(random<float>(keys, 2)), v = rounded(random<float>(keys, 3)),
-                       dout = rounded(random<float>(queries, 4)), bias = random<float>(c.heads * c.query_tokens * c.key_tokens, 5);
-            const std::vector<float> slopes{0.5f, 0.25f, 0.125f, 0.0625f};
-            auto dq = random<float>(queries, 6), dk = random<float>(keys, 7), dv = random<float>(keys, 8);
-            std::vector<float> out(q.size()), log_sums(static_cast<std::size_t>(rows));
-            const OnDevice<float> q_(q), k_(k), v_(v), dout_(dout), bias_(bias), slopes_(slopes), dq_(dq), dk_(dk), dv_(dv), out_(out),
-                log_sums_(log_sums), row_sums_(log_sums);
-            AttentionShape<float> shape{
-                c.batch,  c.heads, c.kv_heads, c.query_tokens, c.key_tokens, c.head_dim, 1 / std::sqrt(static_cast<float>(c.head_dim)),
-                c.causal, c.window};
-            shape.softcap = c.softcap;
-            if (c.bias) shape.bias_head = c.query_tokens * c.key_tokens, shape.bias_query = c.key_tokens, shape.bias_key = 1;
-            const auto on = [&](bool device) {
-                auto s = shape;
-                if (c.bias) s.bias = device ? bias_.data : bias.data();
-                if (c.slopes) s.slopes = device ? slopes_.data : slopes.data();
-                return s;
-            };
-            const auto many = [&](auto* x) { return view(x, c.heads, c.query_tokens, c.head_dim, by_tokens); };
-            const auto few = [&](auto* x) { return view(x, c.kv_heads, c.key_tokens, c.head_dim, by_tokens); };
-            const auto given = [](float* x) { return static_cast<const float*>(x); };
+            Numbers<float, bf16> x(c, by_tokens);
             cuda_emulator::clear(order++);
-            cuda::attention_tensor<float>(many(out_.data), log_sums_.data, many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true));
-            const auto by_floats = out_.values();
-            const OnDevice<bf16> narrow_k(narrow(k)), narrow_v(narrow(v));
-            cuda::attention_tensor<bf16>(many(out_.data), nullptr, many(given(q_.data)), few(static_cast<const bf16*>(narrow_k.data)),
-                                         few(static_cast<const bf16*>(narrow_v.data)), on(true));
-            CHECK(out_.values() == by_floats);
-            cpu::attention<float, float>(many(out.data()), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
-            CHECK(apart(out_.values(), out) <= 0.005);  // what P loses when it is rounded
-            CHECK(apart(log_sums_.values(), log_sums) <= near<float>);
-            cuda::attention_backward_tensor(many(dq_.data), few(dk_.data), few(dv_.data), many(given(dout_.data)), many(given(out_.data)),
-                                            log_sums_.data, many(given(q_.data)), few(given(k_.data)), few(given(v_.data)), on(true), row_sums_.data);
-            cpu::attention_backward<float>(many(dq.data()), few(dk.data()), few(dv.data()), many(given(const_cast<float*>(dout.data()))),
-                                           many(given(out.data())), log_sums.data(), many(q.data()), few(k.data()), few(v.data()), on(false));
-            CHECK(apart(dq_.values(), dq) <= 0.01);
-            CHECK(apart(dk_.values(), dk) <= 0.01);
-            CHECK(apart(dv_.values(), dv) <= 0.01);
+            cuda::attention_tensor<float>(x.many(x.out_.data), x.log_sums_.data, x.many(x.given(x.q_.data)), x.few(x.given(x.k_.data)),
+                                          x.few(x.given(x.v_.data)), x.shape(true));
+            const auto by_floats = x.out_.values();
+            const OnDevice<bf16> k(as<bf16>(x.k)), v(as<bf16>(x.v));
+            cuda::attention_tensor<bf16>(x.many(x.out_.data), nullptr, x.many(x.given(x.q_.data)), x.few(static_cast<const bf16*>(k.data)),
+                                         x.few(static_cast<const bf16*>(v.data)), x.shape(true));
+            CHECK(x.out_.values() == by_floats);
+            x.attend_on_cpu();
+            CHECK(apart(x.out_.values(), x.out) <= 0.005);  // what P loses when it is rounded
+            CHECK(apart(x.log_sums_.values(), x.log_sums) <= near<float>);
+            cuda::attention_backward_tensor(x.many(x.dq_.data), x.few(x.dk_.data), x.few(x.dv_.data), x.many(x.given(x.dout_.data)),
+                                            x.many(x.given(x.out_.data)), x.log_sums_.data, x.many(x.given(x.q_.data)), x.few(x.given(x.k_.data)),
+                                            x.few(x.given(x.v_.data)), x.shape(true), x.row_sums_.data);
+            x.go_back_on_cpu();
+            CHECK(apart(x.dq_.values(), x.dq) <= 0.01);
+            CHECK(apart(x.dk_.values(), x.dk) <= 0.01);
+            CHECK(apart(x.dv_.values(), x.dv) <= 0.01);
             check_no_fault();
         }
     AttentionShape<float> wide{1, 1, 1, 1, 1, 129, 1.f};
@@ -182,9 +195,7 @@ TEMPLATE_TEST_CASE("cuda: one query over a long cache, its keys in any type, is 
         const index_t queries = c.batch * c.heads * c.head_dim, keys = c.batch * c.kv_heads * c.key_tokens * c.head_dim;
         const auto q = random<T>(queries, 1), bias = random<T>(c.heads * c.key_tokens, 2);
         const std::vector<T> slopes{T(0.5), T(0.25), T(0.125), T(0.0625)};
-        std::vector<S> k, v;
-        for (const T x : random<T>(keys, 3)) k.push_back(static_cast<S>(x));
-        for (const T x : random<T>(keys, 4)) v.push_back(static_cast<S>(x));
+        const auto k = as<S>(random<T>(keys, 3)), v = as<S>(random<T>(keys, 4));
         AttentionShape<T> shape{c.batch, c.heads, c.kv_heads, 1, c.key_tokens, c.head_dim, T(0.2), c.causal, c.window};
         shape.softcap = static_cast<T>(c.softcap);
         if (c.bias) shape.bias_head = c.key_tokens, shape.bias_key = 1, shape.bias = bias.data();

@@ -20,6 +20,14 @@ std::vector<T> random(tercet::index_t count, unsigned seed) {
     return x;
 }
 
+/// The same numbers in another type.
+template <class To, class From>
+std::vector<To> as(const std::vector<From>& x) {
+    std::vector<To> y;
+    for (const From v : x) y.push_back(static_cast<To>(v));
+    return y;
+}
+
 /// The largest difference, relative to 1 + |b|; NaN stands for itself.
 template <class T>
 double apart(const std::vector<T>& a, const std::vector<T>& b) {

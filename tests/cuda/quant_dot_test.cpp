@@ -1,6 +1,7 @@
 // CUDA's products with block-quantised weights on the emulated GPU: every block type against the same rounded numbers in double.
 #include "tercet/backend/cuda/quant_dot.cuh"
 #include "cuda/compare.hpp"
+#include "support/numbers.hpp"
 #include "tercet/quant/convert.hpp"
 
 #include <cstring>
@@ -21,17 +22,6 @@ std::vector<float> dequantized(const std::vector<B>& blocks) {
     std::vector<float> values(blocks.size() * static_cast<std::size_t>(B::size));
     for (std::size_t i = 0; i < blocks.size(); ++i) B::dequantize(blocks[i], values.data() + i * static_cast<std::size_t>(B::size));
     return values;
-}
-
-// x as it is multiplied: 32 neighbours in 127ths of the largest of them.
-std::vector<double> rounded(const std::vector<float>& x) {
-    std::vector<double> near(x.size());
-    for (std::size_t i = 0; i < x.size(); i += 32) {
-        float top = 0;
-        for (std::size_t j = i; j < i + 32; ++j) top = std::max(top, std::fabs(x[j]));
-        for (std::size_t j = i; j < i + 32 && top > 0; ++j) near[j] = static_cast<double>(std::rint(x[j] * (127 / top)) * (top / 127));
-    }
-    return near;
 }
 
 struct OnDeviceBytes {
@@ -71,7 +61,7 @@ TEMPLATE_TEST_CASE("cuda: products of 1 to 17 rows with stored weights", "[cuda]
     const OnDevice<float> bias_(bias);
     for (const index_t m : {1, 2, 3, 7, 8, 17}) {
         const auto x = random<float>(m * k, 3), residual = random<float>(m * n, 4);
-        const auto near = rounded(x);
+        const auto near = rounded_to_bytes(x);
         const OnDevice<float> y(std::vector<float>(static_cast<std::size_t>(m * (n + 1)))), residual_(residual);
         cuda_emulator::clear(static_cast<std::uint64_t>(m));
         const OnDeviceBytes bytes(x, m, k);

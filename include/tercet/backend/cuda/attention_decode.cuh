@@ -4,9 +4,8 @@
 //   then:            O = Σ e^(m − M) o / Σ e^(m − M) l     M = max m
 //
 // Why it is fast: one query is too little work for the blocks of attention.cuh, of which there would be one a head; here each stretch of the cache is
-// a block's. Up to eight query heads that share keys are in the same block, so the cache is read once
-// for them. Stretches are cut by the number of keys, never by
-// the device, so the bits are the same on each.
+// a block's. Up to eight query heads that share keys are in the same block, so the cache is read once for them. Stretches are cut by the number of
+// keys, never by the device, so the bits are the same on each.
 #pragma once
 
 #include "tercet/backend/cuda/attention.cuh"

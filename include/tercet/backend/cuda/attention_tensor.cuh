@@ -88,32 +88,54 @@ struct WarpTiles {
     }
 };
 
+// Of a block's rows, this warp's first.
+__device__ inline int warp_row_of_block() {
+    return static_cast<int>(threadIdx.x) / lanes_in_warp * mma_rows;
+}
+
+/// Which queries of which head a block has, what any of them sees, [first, last), and this lane's first row, which has another one 8 further on.
+template <int rows>
+struct QueryRows {
+    index_t head, b, h, kv, begin, end, row, first, last;
+    int warp_row;
+    Seen<float> seen[2];
+
+    __device__ QueryRows(const AttentionShape<float>& s, const LanePlace& lane, index_t blocks)
+        : head(blockIdx.x / blocks),
+          b(head / s.heads),
+          h(head % s.heads),
+          kv(h / (s.heads / s.kv_heads)),
+          begin(blockIdx.x % blocks * rows),
+          end(begin + rows < s.query_tokens ? begin + rows : s.query_tokens),
+          row(begin + warp_row_of_block() + lane.row),
+          first(Seen<float>(s, begin).first),
+          last(Seen<float>(s, end - 1).last),
+          warp_row(warp_row_of_block()),
+          seen{Seen<float>(s, row), Seen<float>(s, row + 8)} {}
+};
+
 template <int width, class S>
 __device__ void attend(const HeadsView<float>& out, float* log_sums, const HeadsView<const float>& q, const HeadsView<const S>& k,
                        const HeadsView<const S>& v, const AttentionShape<float>& s, index_t blocks) {
     using Cut = TensorCut<width>;
     __shared__ __align__(16) bf16 query[Cut::rows][width + tile_gap], key[Cut::over][width + tile_gap], value[width][Cut::over + tile_gap];
-    const index_t head = blockIdx.x / blocks, b = head / s.heads, h = head % s.heads, kv = h / (s.heads / s.kv_heads),
-                  begin = blockIdx.x % blocks * Cut::rows;
     const LanePlace lane;
-    const int warp_row = static_cast<int>(threadIdx.x) / lanes_in_warp * mma_rows;
-    const index_t row = begin + warp_row + lane.row, end = begin + Cut::rows < s.query_tokens ? begin + Cut::rows : s.query_tokens;
-    const Seen<float> seen[2] = {Seen<float>(s, row), Seen<float>(s, row + 8)};
-    const index_t first = Seen<float>(s, begin).first, last = Seen<float>(s, end - 1).last;
-    fetch_bfloats<Cut::rows, width, Cut::threads>(query, nullptr, q, b, h, begin, s.query_tokens, s.head_dim);
+    const QueryRows<Cut::rows> at(s, lane, blocks);
+    const index_t row = at.row, end = at.end;
+    fetch_bfloats<Cut::rows, width, Cut::threads>(query, nullptr, q, at.b, at.h, at.begin, s.query_tokens, s.head_dim);
     WarpTiles<width> result;
     float most[2] = {-INFINITY, -INFINITY}, sum[2] = {};
-    for (index_t j = first; j < last; j += Cut::over) {
-        fetch_bfloats<Cut::over, width, Cut::threads>(key, nullptr, k, b, kv, j, s.key_tokens, s.head_dim);
-        fetch_bfloats<Cut::over, width, Cut::threads>(nullptr, value, v, b, kv, j, s.key_tokens, s.head_dim);
+    for (index_t j = at.first; j < at.last; j += Cut::over) {
+        fetch_bfloats<Cut::over, width, Cut::threads>(key, nullptr, k, at.b, at.kv, j, s.key_tokens, s.head_dim);
+        fetch_bfloats<Cut::over, width, Cut::threads>(nullptr, value, v, at.b, at.kv, j, s.key_tokens, s.head_dim);
         __syncthreads();
         WarpTiles<Cut::over> p;
-        p.add(query, warp_row, key, width);
+        p.add(query, at.warp_row, key, width);
         float top[2] = {most[0], most[1]}, kept[2], added[2] = {};
         p.each(lane, [&](float& x, int r, int column) {
             float slope;
-            const bool sees = row + 8 * r < end && seen[r].has(j + column);
-            x = sees ? score(x, s, b, h, row + 8 * r, j + column, slope) : -INFINITY;
+            const bool sees = row + 8 * r < end && at.seen[r].has(j + column);
+            x = sees ? score(x, s, at.b, at.h, row + 8 * r, j + column, slope) : -INFINITY;
             top[r] = Maximum::of(top[r], x);
         });
         for (int r = 0; r < 2; ++r) {
@@ -131,11 +153,11 @@ __device__ void attend(const HeadsView<float>& out, float* log_sums, const Heads
     }
     result.each(lane, [&](float& x, int r, int c) {
         if (row + 8 * r < end && c < s.head_dim)
-            out.data[b * out.batch_stride + h * out.head_stride + (row + 8 * r) * out.token_stride + c] = normalised(x, sum[r]);
+            out.data[at.b * out.batch_stride + at.h * out.head_stride + (row + 8 * r) * out.token_stride + c] = normalised(x, sum[r]);
     });
     for (int r = 0; r < 2; ++r)
         if (log_sums != nullptr && lane.column == 0 && row + 8 * r < end)
-            log_sums[head * s.query_tokens + row + 8 * r] = shift_of(most[r]) + log(sum[r]);
+            log_sums[at.head * s.query_tokens + row + 8 * r] = shift_of(most[r]) + log(sum[r]);
 }
 
 template <int width>
@@ -145,38 +167,34 @@ __device__ void gradient_of_queries(const HeadsView<float>& dq, const HeadsView<
     using Cut = TensorCut<width>;
     __shared__ __align__(16) bf16 query[Cut::rows][width + tile_gap], grad[Cut::rows][width + tile_gap], key[Cut::over][width + tile_gap],
         key_turned[width][Cut::over + tile_gap], value[Cut::over][width + tile_gap];
-    const index_t head = blockIdx.x / blocks, b = head / s.heads, h = head % s.heads, kv = h / (s.heads / s.kv_heads),
-                  begin = blockIdx.x % blocks * Cut::rows;
     const LanePlace lane;
-    const int warp_row = static_cast<int>(threadIdx.x) / lanes_in_warp * mma_rows;
-    const index_t row = begin + warp_row + lane.row, end = begin + Cut::rows < s.query_tokens ? begin + Cut::rows : s.query_tokens;
-    const Seen<float> seen[2] = {Seen<float>(s, row), Seen<float>(s, row + 8)};
-    const index_t first = Seen<float>(s, begin).first, last = Seen<float>(s, end - 1).last;
-    fetch_bfloats<Cut::rows, width, Cut::threads>(query, nullptr, q, b, h, begin, s.query_tokens, s.head_dim);
-    fetch_bfloats<Cut::rows, width, Cut::threads>(grad, nullptr, dout, b, h, begin, s.query_tokens, s.head_dim);
+    const QueryRows<Cut::rows> at(s, lane, blocks);
+    const index_t row = at.row, end = at.end;
+    fetch_bfloats<Cut::rows, width, Cut::threads>(query, nullptr, q, at.b, at.h, at.begin, s.query_tokens, s.head_dim);
+    fetch_bfloats<Cut::rows, width, Cut::threads>(grad, nullptr, dout, at.b, at.h, at.begin, s.query_tokens, s.head_dim);
     float log_sum[2], row_sum[2];
     for (int r = 0; r < 2; ++r) {
-        const index_t at = head * s.query_tokens + row + 8 * r;
-        log_sum[r] = row + 8 * r < end ? log_sums[at] : 0.f;
-        row_sum[r] = row + 8 * r < end ? row_sums[at] : 0.f;
+        const index_t number = at.head * s.query_tokens + row + 8 * r;
+        log_sum[r] = row + 8 * r < end ? log_sums[number] : 0.f;
+        row_sum[r] = row + 8 * r < end ? row_sums[number] : 0.f;
     }
     WarpTiles<width> result;
-    for (index_t j = first; j < last; j += Cut::over) {
-        fetch_bfloats<Cut::over, width, Cut::threads>(key, key_turned, k, b, kv, j, s.key_tokens, s.head_dim);
-        fetch_bfloats<Cut::over, width, Cut::threads>(value, nullptr, v, b, kv, j, s.key_tokens, s.head_dim);
+    for (index_t j = at.first; j < at.last; j += Cut::over) {
+        fetch_bfloats<Cut::over, width, Cut::threads>(key, key_turned, k, at.b, at.kv, j, s.key_tokens, s.head_dim);
+        fetch_bfloats<Cut::over, width, Cut::threads>(value, nullptr, v, at.b, at.kv, j, s.key_tokens, s.head_dim);
         __syncthreads();
         WarpTiles<Cut::over> products, ds;
-        products.add(query, warp_row, key, width);
-        ds.add(grad, warp_row, value, width);
+        products.add(query, at.warp_row, key, width);
+        ds.add(grad, at.warp_row, value, width);
         products.each_with(ds, lane, [&](float& x, float& d, int r, int column) {
-            const bool sees = row + 8 * r < end && seen[r].has(j + column);
-            d = ScoreGradient<float>(x, d, log_sum[r], row_sum[r], s, b, h, row + 8 * r, j + column, sees).score;
+            const bool sees = row + 8 * r < end && at.seen[r].has(j + column);
+            d = ScoreGradient<float>(x, d, log_sum[r], row_sum[r], s, at.b, at.h, row + 8 * r, j + column, sees).score;
         });
         result.add(ds, key_turned);
         __syncthreads();
     }
     result.each(lane, [&](float& x, int r, int c) {
-        if (row + 8 * r < end && c < s.head_dim) dq.data[b * dq.batch_stride + h * dq.head_stride + (row + 8 * r) * dq.token_stride + c] += x;
+        if (row + 8 * r < end && c < s.head_dim) dq.data[at.b * dq.batch_stride + at.h * dq.head_stride + (row + 8 * r) * dq.token_stride + c] += x;
     });
 }
 
@@ -190,7 +208,7 @@ __device__ void gradient_of_keys(const HeadsView<float>& dk, const HeadsView<flo
         query_turned[width][Cut::over + tile_gap], grad[Cut::over][width + tile_gap], grad_turned[width][Cut::over + tile_gap];
     const index_t head = blockIdx.x / blocks, b = head / s.kv_heads, kv = head % s.kv_heads, begin = blockIdx.x % blocks * Cut::rows;
     const LanePlace lane;
-    const int warp_row = static_cast<int>(threadIdx.x) / lanes_in_warp * mma_rows;
+    const int warp_row = warp_row_of_block();
     const index_t row = begin + warp_row + lane.row, group = s.heads / s.kv_heads;
     fetch_bfloats<Cut::rows, width, Cut::threads>(key, nullptr, k, b, kv, begin, s.key_tokens, s.head_dim);
     fetch_bfloats<Cut::rows, width, Cut::threads>(value, nullptr, v, b, kv, begin, s.key_tokens, s.head_dim);
