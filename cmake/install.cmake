@@ -3,7 +3,11 @@ include(CMakePackageConfigHelpers)
 set(tercet_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/tercet)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/tercet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "*.cuh")
-install(TARGETS tercet tercet_compiled EXPORT tercetTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set(tercet_targets tercet tercet_compiled)
+if(TERCET_CUDA)
+    list(APPEND tercet_targets tercet_cuda)
+endif()
+install(TARGETS ${tercet_targets} EXPORT tercetTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT tercetTargets NAMESPACE tercet:: DESTINATION ${tercet_config_dir})
 
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/tercetConfig.cmake.in ${PROJECT_BINARY_DIR}/tercetConfig.cmake INSTALL_DESTINATION ${tercet_config_dir})

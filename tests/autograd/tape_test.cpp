@@ -182,7 +182,7 @@ TEST_CASE("writing to what was saved for backward is noticed", "[autograd]") {
     CHECK_NOTHROW(fine.backward(F::ones({2})));
 }
 
-TEST_CASE("a chain of 200,000 steps is walked and released without recursion, and quickly", "[autograd]") {
+TEST_CASE("a chain of 200,000 steps is walked and released without recursion, and quickly", "[autograd][host]") {
     constexpr int steps = 200000;
     const auto start = std::chrono::steady_clock::now();
     {

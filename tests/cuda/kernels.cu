@@ -37,11 +37,11 @@ void all() {
     elements.copy(p, {1}, x, {1}, {1});
     cuda::gemm<T>(p, 1, {x, 1, 1}, {x, 1, 1}, 1, 1, 1, false);
     const std::int32_t* ids = nullptr;
-    cuda::gather_rows(p, x, ids, 1, 1);
-    cuda::scatter_rows(p, x, ids, 1, 1, -1);
+    cuda::gather_rows(p, x, ids, 1, 1, 1, 1);
+    cuda::scatter_rows(p, x, ids, 1, 1, 1, 1, -1);
     cuda::rotate(p, x, x, x, T(1), 1, 1, 1, 1);
-    cuda::cross_entropy(p, p, x, ids, 1, 1, -100, T(0));
-    cuda::cross_entropy_backward(p, x, x, ids, 1, 1, -100, T(0), T(1));
+    cuda::row_losses<T>(nullptr, x, x, x, {}, 1);
+    cuda::row_gradients<T>(p, x, x, x, {}, {}, 1, false);
     cuda::dropout(p, x, T(0), T(1), 0, 0, 1, false, nullptr);
     cuda::update(SgdUpdate<T>{}, 1);
     cuda::update(AdamUpdate<T>{}, 1);

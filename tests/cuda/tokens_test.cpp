@@ -6,6 +6,8 @@
 #include "tercet/backend/cuda/rotate.cuh"
 #include "tercet/ops/cross_entropy.hpp"
 
+#include <numeric>
+
 using namespace tercet;
 using namespace tercet_test;
 
@@ -26,14 +28,14 @@ TEST_CASE("cuda: rows of a table, and gradients added up in the order of their p
         }
     for (std::uint64_t order = 0; order < 5; ++order) {
         cuda_emulator::clear(order);
-        cuda::gather_rows(y_.data, table_.data, ids_.data, count, columns);
+        cuda::gather_rows(y_.data, table_.data, ids_.data, 1, rows, count, columns);
         const auto y = y_.values();
         for (index_t n = 0; n < count; ++n)
             for (index_t c = 0; c < columns; ++c)
                 CHECK(y[static_cast<std::size_t>(n * columns + c)] ==
                       table[static_cast<std::size_t>(ids[static_cast<std::size_t>(n)] * columns + c)]);
         const OnDevice<float> dtable(before);
-        cuda::scatter_rows(dtable.data, dy_.data, ids_.data, count, columns, 2);
+        cuda::scatter_rows(dtable.data, dy_.data, ids_.data, 1, rows, count, columns, 2);
         CHECK(dtable.values() == want);
         check_no_fault();
     }
@@ -55,26 +57,35 @@ TEMPLATE_TEST_CASE("cuda: rotary positions are the CPU's", "[cuda]", float, doub
         }
 }
 
-TEST_CASE("cuda: the loss of the next token and its gradient are those of cross_entropy()", "[cuda]") {
+TEST_CASE("cuda: the losses of rows and their gradients are those of cross_entropy()", "[cuda]") {
     const index_t rows = 6;
     for (const index_t classes : {3, 300, 2100})
-        for (const double smoothing : {0.0, 0.1}) {
-            INFO(classes << " classes, smoothing " << smoothing);
-            const auto values = random<double>(rows * classes, 1);
-            auto x = Tensor<double>::copy(values, {rows, classes}).requires_grad();
-            const std::vector<std::int64_t> targets{2, 0, -100, 1, classes - 1, 2};
-            CrossEntropyOptions<double> options;
-            options.label_smoothing = smoothing;
-            options.reduction = LossReduction::none;
-            auto losses = cross_entropy(x, Tensor<std::int64_t>::copy(targets, {rows}), options);
-            sum(losses).backward();
-            const OnDevice<double> x_(values), loss_(std::vector<double>(6)), log_sums_(std::vector<double>(6));
-            const OnDevice<std::int64_t> targets_(targets);
-            cuda_emulator::clear(3);
-            cuda::cross_entropy(loss_.data, log_sums_.data, x_.data, targets_.data, rows, classes, index_t{-100}, smoothing);
-            CHECK(apart(loss_.values(), losses.detach().to_vector()) <= 1e-13);
-            cuda::cross_entropy_backward(x_.data, x_.data, log_sums_.data, targets_.data, rows, classes, index_t{-100}, smoothing, 1.0);
-            CHECK(apart(x_.values(), x.grad().to_vector()) <= 1e-13);
-            check_no_fault();
-        }
+        for (const double smoothing : {0.0, 0.1})
+            for (const bool weighted : {false, true}) {
+                INFO(classes << " classes, smoothing " << smoothing << (weighted ? ", weighted" : ""));
+                const auto values = random<double>(rows * classes, 1), dy = random<double>(rows, 2);
+                auto weights = random<double>(classes, 3);
+                for (double& w : weights) w = std::fabs(w);
+                auto x = Tensor<double>::copy(values, {rows, classes}).requires_grad();
+                const std::vector<std::int64_t> targets{2, 0, -100, 1, classes - 1, 2};
+                CrossEntropyOptions<double> options;
+                options.label_smoothing = smoothing;
+                options.reduction = LossReduction::none;
+                if (weighted) options.class_weights = Tensor<double>::copy(weights, {classes});
+                auto losses = cross_entropy(x, Tensor<std::int64_t>::copy(targets, {rows}), options);
+                losses.backward(Tensor<double>::copy(dy, {rows}));
+                const OnDevice<double> x_(values), loss_(dy), dy_(dy), weights_(weights), shift_(dy), total_(dy);
+                const OnDevice<std::int64_t> targets_(targets);
+                const double all_weights = weighted ? std::accumulate(weights.begin(), weights.end(), 0.0) : static_cast<double>(classes);
+                const TargetsView<double> view{targets_.data, weighted ? weights_.data : nullptr,       -100,       classes,
+                                               1 - smoothing, smoothing / static_cast<double>(classes), all_weights};
+                cuda_emulator::clear(3);
+                cuda::Rows().exp_sum(shift_.data, total_.data, static_cast<const double*>(x_.data), rows, classes);
+                const double *logits = x_.data, *shift = shift_.data, *total = total_.data;
+                cuda::row_losses(loss_.data, logits, shift, total, view, rows);
+                CHECK(apart(loss_.values(), losses.detach().to_vector()) <= 1e-13);
+                cuda::row_gradients(x_.data, logits, shift, total, view, {dy_.data, true, 1.0}, rows, false);
+                CHECK(apart(x_.values(), x.grad().to_vector()) <= 1e-13);
+                check_no_fault();
+            }
 }

@@ -46,7 +46,7 @@ TEST_CASE("weight: packed and stored weights multiply like the dense values they
             const auto dense = dense_weight(Tensor<float>::randn({out, in}));
             auto packed = dense;
             packed.pack();
-            CHECK_FALSE(packed.is_dense());
+            CHECK(packed.is_dense() == !Device::packs);
             CHECK(largest_difference(linear(x, packed, b), linear(x, dense, b)) <= 1e-4);
             for (const auto type : {StorageType::f32, StorageType::f16, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_1}) {
                 INFO(name_of(type) << ", " << rows << " rows, " << out << " columns");
@@ -115,7 +115,7 @@ TEST_CASE("weight: a dense matrix may be held as a stored type from now on; what
     odd.store_as(StorageType::q8_0);
     vector.store_as(StorageType::q8_0);
     CHECK(odd.type() == StorageType::f32);
-    CHECK_FALSE(odd.is_dense());
+    CHECK(odd.is_dense() == !Device::packs);
     CHECK(vector.is_dense());
 }
 
@@ -191,6 +191,7 @@ TEST_CASE("weight: with bf16 activations a dense weight is rounded too, recorded
         CHECK(y.detach().to_vector() == linear(x, w, dense_weight(b)).to_vector());
         y.backward(Tensor<float>::ones(y.shape()));
         CHECK(recorded.grad().to_vector() != std::vector<float>(24, 0.f));
+        if (!Device::packs) continue;
         w.pack();  // panels are float's
         CHECK(largest_difference(linear(x, w, dense_weight(b)), linear(x, order == WeightOrder::out_in ? dense : dense.transpose(), b)) <= 1e-5);
     }

@@ -87,17 +87,11 @@ public:
     /// Whether nothing has been added yet, so that a kernel may write instead of adding.
     bool fresh() const { return value_->storage() == nullptr; }
     /// The sum so far, zeros at first, contiguous, for a kernel to add to; null where no gradient is wanted.
-    T* data() {
-        if (value_ == nullptr) return nullptr;
-        if (fresh()) *value_ = Tensor<T>::zeros(shape_);
-        return data_to_write();
-    }
+    T* data() { return with_zeros() ? own().mutable_data() : nullptr; }
+    T* device_data() { return with_zeros() ? own().mutable_device_data() : nullptr; }
     /// The same without zeros where fresh: for a kernel that writes every element (call fresh() before).
-    T* data_to_write() {
-        if (fresh()) *value_ = Tensor<T>::empty(shape_);
-        if (!alone(*value_)) *value_ = value_->clone();
-        return value_->mutable_data();
-    }
+    T* data_to_write() { return own().mutable_data(); }
+    T* device_data_to_write() { return own().mutable_device_data(); }
     /// Adds dx, of this shape. The first one is taken over as it is; by a leaf only when nobody else holds it.
     void add(Tensor<T> dx) {
         if (value_ == nullptr) return;
@@ -106,11 +100,22 @@ public:
             return;
         }
         Tensor<T> sum = alone(*value_) ? *value_ : Tensor<T>::empty(shape_);
-        Device::binary(BinaryOp::add, sum.mutable_data(), value_->data(), dx.data(), shape_, value_->strides(), dx.strides());
+        Device::binary(BinaryOp::add, sum.mutable_device_data(), value_->device_data(), dx.device_data(), shape_, value_->strides(), dx.strides());
         *value_ = std::move(sum);
     }
 
 private:
+    // Whether a gradient is wanted; it is zeros where it was fresh.
+    bool with_zeros() {
+        if (value_ != nullptr && fresh()) *value_ = Tensor<T>::zeros(shape_);
+        return value_ != nullptr;
+    }
+    // The gradient with elements that nobody else shares.
+    Tensor<T>& own() {
+        if (fresh()) *value_ = Tensor<T>::empty(shape_);
+        if (!alone(*value_)) *value_ = value_->clone();
+        return *value_;
+    }
     static bool alone(const Tensor<T>& x) { return x.storage().use_count() == 1 && x.storage()->owned(); }
 
     Tensor<T>* value_ = nullptr;

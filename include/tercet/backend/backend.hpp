@@ -5,12 +5,15 @@
 #pragma once
 
 #include "tercet/backend/cpu/backend.hpp"
+#ifdef TERCET_CUDA
+#include "tercet/backend/cuda/backend.hpp"
+#endif
 
 namespace tercet::inline TERCET_ABI {
 
 template <class B>
 concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<float> heads, HeadsView<const float> given,
-                             AttentionShape<float> attention, cpu::MatrixView<float> matrix, cpu::RightOperand<float> right, BlendUpdate<float> blend,
+                             AttentionShape<float> attention, MatrixView<float> matrix, RightOperand<float> right, BlendUpdate<float> blend,
                              FactoredUpdate<float> factored) {
     B::unary(UnaryOp::exp, y, x, n);
     B::unary_backward(UnaryOp::exp, y, x, x, x, n, true);
@@ -22,14 +25,17 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::log_softmax(y, x, n, n);
     B::log_softmax_backward(y, x, x, n, n);
     B::exp_sum(y, y, x, n, n);
-    B::log_sum_exp(y, x, n, n);
     B::layer_norm(y, y, y, x, x, x, 1e-5f, n, n);
     B::layer_norm_backward(y, y, y, x, x, x, x, x, n, n);
     B::rms_norm(y, y, x, x, 1e-6f, n, n);
     B::rms_norm_backward(y, y, x, x, x, x, n, n);
     B::add_column_sums(y, x, n, n);
     B::gemm(y, n, matrix, right, n, n, n, false);
-    B::pack(y, matrix, n, n);
+    B::fill(y, Shape{}, 1.f, Shape{});
+    B::binary(BinaryOp::mul, y, x, 1.f, n);
+    B::power_sum(x, n, 2.);
+    B::read(y, x, n);
+    B::write(y, x, n);
     B::attention(heads, y, given, given, given, attention);
     B::attention_backward(heads, heads, heads, given, given, x, given, given, given, attention);
     B::rotate(y, x, x, x, 1.f, n, n, n, n, false);
@@ -40,7 +46,11 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::factored_step(factored, n, n);
 };
 
+#ifdef TERCET_CUDA
+using Device = cuda::Backend;
+#else
 using Device = cpu::Backend;
+#endif
 static_assert(IsBackend<Device>);
 
 }  // namespace tercet::inline TERCET_ABI

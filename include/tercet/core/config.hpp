@@ -4,6 +4,7 @@
 //   TERCET_SEPARATE_KERNELS    what is slow to compile, kernels, JSON and tokenizers, is declared only; one source file includes
 //                              tercet/backend/cpu/kernels.inc, which defines all of it
 //   TERCET_USE_OPENMP          parallel loops run on OpenMP's threads (-fopenmp) instead of the built-in pool
+//   TERCET_CUDA                tensors work on a GPU; link what backend/cuda/kernels.inc becomes (CMake: tercet::cuda)
 //   TERCET_PCRE2               tokenizers with unusual regular expressions run them with PCRE2 (link libpcre2-8) instead of refusing them
 //
 // The inline namespace carries the version, the backend, the error mode and PCRE2, so that two builds that disagree cannot be mixed by
@@ -43,15 +44,24 @@
 #define TERCET_NO_EXCEPTIONS
 #endif
 
-#if defined(TERCET_NO_EXCEPTIONS) && defined(TERCET_PCRE2)
-#define TERCET_ABI v0_1_cpu_noexcept_pcre2
-#elif defined(TERCET_NO_EXCEPTIONS)
-#define TERCET_ABI v0_1_cpu_noexcept
-#elif defined(TERCET_PCRE2)
-#define TERCET_ABI v0_1_cpu_pcre2
+#ifdef TERCET_CUDA
+#define TERCET_ABI_BACKEND cuda
 #else
-#define TERCET_ABI v0_1_cpu
+#define TERCET_ABI_BACKEND cpu
 #endif
+#ifdef TERCET_NO_EXCEPTIONS
+#define TERCET_ABI_ERRORS _noexcept
+#else
+#define TERCET_ABI_ERRORS
+#endif
+#ifdef TERCET_PCRE2
+#define TERCET_ABI_PATTERNS _pcre2
+#else
+#define TERCET_ABI_PATTERNS
+#endif
+#define TERCET_JOIN_NOW(a, b, c, d) a##b##c##d
+#define TERCET_JOIN(a, b, c, d) TERCET_JOIN_NOW(a, b, c, d)
+#define TERCET_ABI TERCET_JOIN(v0_1_, TERCET_ABI_BACKEND, TERCET_ABI_ERRORS, TERCET_ABI_PATTERNS)
 
 namespace tercet::inline TERCET_ABI {
 

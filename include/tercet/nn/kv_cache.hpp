@@ -64,7 +64,7 @@ public:
                 held.key.shape(), ", got ", s);
         const auto put = [&](const Tensor<T>& all, const Tensor<float>& x) {
             auto to = all.slice(2, before, after);
-            Device::copy(to.mutable_data(), to.strides(), x.data(), x.strides(), s);
+            Device::copy(to.mutable_device_data(), to.strides(), x.device_data(), x.strides(), s);
         };
         put(held.key, key);
         put(held.value, value);

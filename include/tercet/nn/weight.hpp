@@ -60,9 +60,7 @@ public:
     StorageType type() const { return is_stored() || is_arranged() ? type_ : StorageType::f32; }
     /// Bytes of the elements as they are held.
     index_t bytes() const {
-        return is_stored()     ? static_cast<index_t>(bytes_.size())
-               : is_arranged() ? arranged_.numel()
-                               : 4 * (is_dense() ? dense_.numel() : panels_.numel());
+        return is_stored() ? bytes_.numel() : is_arranged() ? arranged_.numel() : 4 * (is_dense() ? dense_.numel() : panels_.numel());
     }
 
     /// Takes this tensor as the weight. Throws shape_mismatch.
@@ -81,8 +79,7 @@ public:
                 " of ", name_of(type));
         *this = emptied(shape, WeightOrder::out_in);
         type_ = type;
-        bytes_ = bytes;
-        owner_ = std::move(owner);
+        bytes_ = stored(bytes, std::move(owner));
     }
     static bool can_multiply(StorageType type) {
         return type == StorageType::f32 || type == StorageType::f16 || type == StorageType::bf16 || is_supported_block(type);
@@ -97,8 +94,7 @@ public:
             const auto bytes = std::make_shared<std::vector<std::byte>>(bytes_of(type_, element_count(shape_)));
             Device::for_rows(out_features(), in_features(),
                              [&](index_t r) { Device::stored_row(bytes->data() + r * row_bytes(), type_, arranged_bytes(), r, in_features()); });
-            bytes_ = *bytes;
-            owner_ = bytes;
+            bytes_ = stored(*bytes, bytes);
             arranged_ = Tensor<std::uint8_t>();
         }
     }
@@ -117,15 +113,14 @@ public:
         if (is_stored() && narrows() && Device::can_arrange(type_) && is_aligned()) {
             const index_t out = out_features(), in = in_features();
             auto arranged = Tensor<std::uint8_t>::empty({Device::arranged_bytes(type_, out, in)});
-            Device::arrange(reinterpret_cast<std::byte*>(arranged.mutable_data()), type_, bytes_.data(), out, in);
+            Device::arrange(reinterpret_cast<std::byte*>(arranged.mutable_data()), type_, stored_row(0), out, in);
             arranged_ = std::move(arranged);
             bytes_ = {};
-            owner_.reset();
         }
-        if (!is_dense() || shape_.rank() != 2) return;
+        if (!Device::packs || !is_dense() || shape_.rank() != 2) return;
         const index_t out = out_features(), in = in_features();
         auto panels = Tensor<float>::empty({cpu::packed_words<float>(out, in)});
-        Device::pack(panels.mutable_data(), transposed_view(), out, in);
+        Device::pack(panels.mutable_device_data(), transposed_view(dense_.device_data()), out, in);
         panels_ = std::move(panels);
         dense_ = Tensor<float>();
     }
@@ -189,15 +184,15 @@ public:
     void copy_row(float* to, index_t r) const {
         const index_t in = in_features();
         if (is_stored()) {
-            Device::dequantize(to, bytes_.data() + r * row_bytes(), type_, 0, in);
+            cpu::Backend::dequantize(to, stored_row(r), type_, 0, in);
             multiply_by_factors(to);
         } else if (is_arranged()) {
             const Scratch<std::byte> row(row_bytes());
             Device::stored_row(row.data(), type_, arranged_bytes(), r, in);
-            Device::dequantize(to, row.data(), type_, 0, in);
+            cpu::Backend::dequantize(to, row.data(), type_, 0, in);
             multiply_by_factors(to);
         } else if (is_dense()) {
-            const auto view = transposed_view();
+            const auto view = transposed_view(dense_.data());
             for (index_t i = 0; i < in; ++i) to[i] = view.data[i * view.row_stride + r * view.col_stride];
         } else {
             const float* panel = panels_.data() + r / cpu::panel_width * cpu::panel_width * in;
@@ -209,21 +204,21 @@ public:
     }
 
     /// The right operand of x · Wᵀ: B (in, out).
-    cpu::RightOperand<float> right_operand() const {
-        using Right = cpu::RightOperand<float>;
+    RightOperand<float> right_operand() const {
+        using Right = RightOperand<float>;
         require(loaded(), ErrorCode::invalid_argument, "weight: nothing has been loaded into it");
-        const float* factors = factors_.storage() != nullptr ? factors_.data() : nullptr;
+        const float* factors = factors_.device_data();
         if (is_arranged())
             return {.kind = Right::Kind::arranged, .rows = arranged_bytes(), .type = type_, .activations = activations_, .factors = factors};
         if (is_stored())
             return {.kind = Right::Kind::stored,
-                    .rows = bytes_.data(),
+                    .rows = reinterpret_cast<const std::byte*>(bytes_.device_data()),
                     .type = type_,
                     .row_bytes = row_bytes(),
                     .activations = activations_,
                     .factors = factors};
-        if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view(), .activations = activations_};
-        return {.kind = Right::Kind::packed, .panels = panels_.data()};
+        if (is_dense()) return {.kind = Right::Kind::strided, .view = transposed_view(dense_.device_data()), .activations = activations_};
+        return {.kind = Right::Kind::packed, .panels = panels_.device_data()};
     }
 
 private:
@@ -253,15 +248,22 @@ private:
     void multiply_by_factors(float* row) const {
         for (index_t i = 0; i < in_features() && factors_.storage() != nullptr; ++i) row[i] *= factors_.data()[i];
     }
-    bool is_stored() const { return bytes_.data() != nullptr; }
+    bool is_stored() const { return bytes_.storage() != nullptr; }
     bool is_arranged() const { return arranged_.storage() != nullptr; }
     bool narrows() const { return activations_ == Activations::int8 || (activations_ == Activations::bf16 && type_ == StorageType::bf16); }
     bool is_aligned() const { return type_ != StorageType::bf16 || reinterpret_cast<std::uintptr_t>(bytes_.data()) % alignof(bf16) == 0; }
+    // A file's bytes, kept alive by `owner`; nobody writes to them.
+    static Tensor<std::uint8_t> stored(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+        auto* begin = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(bytes.data()));
+        return Tensor<std::uint8_t>::borrow(begin, {static_cast<index_t>(bytes.size())}, {}, std::move(owner));
+    }
+    const std::byte* stored_row(index_t r) const { return reinterpret_cast<const std::byte*>(bytes_.data()) + r * row_bytes(); }
     const std::byte* arranged_bytes() const { return reinterpret_cast<const std::byte*>(arranged_.data()); }
     index_t row_bytes() const { return static_cast<index_t>(bytes_of(type_, in_features())); }
-    cpu::MatrixView<float> transposed_view() const {
+    // The dense matrix, whose elements are at `data`, as (in, out).
+    MatrixView<float> transposed_view(const float* data) const {
         const bool out_first = order_ == WeightOrder::out_in;
-        return {dense_.data(), dense_.strides()[out_first ? 1 : 0], dense_.strides()[out_first ? 0 : 1]};
+        return {data, dense_.strides()[out_first ? 1 : 0], dense_.strides()[out_first ? 0 : 1]};
     }
 
     Shape shape_;
@@ -271,9 +273,8 @@ private:
     Tensor<float> dense_, panels_{};
     Tensor<std::uint8_t> arranged_{};
     StorageType type_ = StorageType::f32;
-    std::span<const std::byte> bytes_;
-    std::shared_ptr<const void> owner_;
-    Tensor<float> factors_{};  // (in) what stored columns are too large by, and activations are multiplied by
+    Tensor<std::uint8_t> bytes_{};  // a file's, which may be mapped for reading only
+    Tensor<float> factors_{};       // (in) what stored columns are too large by, and activations are multiplied by
     std::shared_ptr<const LowRank> low_rank_;
 };
 
@@ -295,18 +296,18 @@ inline Tensor<float> linear_values(const Tensor<float>& x, const Weight& weight,
     const index_t rows = xc.numel() / std::max<index_t>(in, 1);
     Shape shape = x.shape();
     shape[shape.rank() - 1] = out;
-    cpu::Epilogue<float> epilogue{.activation = then.activation};
+    Epilogue<float> epilogue{.activation = then.activation};
     const auto added = bias.wanted() ? bias.tensor().detach().contiguous() : Tensor<float>();
-    if (bias.wanted()) epilogue.bias = added.data();
+    if (bias.wanted()) epilogue.bias = added.device_data();
     Tensor<float> residual;
     if (then.residual != nullptr) {
         require(then.residual->shape() == shape, ErrorCode::shape_mismatch, "linear: residual ", then.residual->shape(), " for a result ", shape);
         residual = then.residual->detach().contiguous();
-        epilogue.residual = residual.data();
+        epilogue.residual = residual.device_data();
         epilogue.residual_stride = out;
     }
     auto y = Tensor<float>::empty(shape);
-    Device::gemm(y.mutable_data(), out, {xc.data(), in, 1}, weight.right_operand(), rows, out, in, false, epilogue);
+    Device::gemm(y.mutable_device_data(), out, {xc.device_data(), in, 1}, weight.right_operand(), rows, out, in, false, epilogue);
     return y;
 }
 
@@ -324,8 +325,8 @@ inline Tensor<float> linear_alone(const Tensor<float>& x, const Weight& weight, 
                 const index_t out = rows.size(0), in = rows.size(1);
                 const auto dyc = dy.contiguous();
                 const bool accumulate = !dx.fresh();
-                product<float>(dx.data_to_write(), {dyc.data(), out, 1}, {rows.data(), rows.strides()[0], rows.strides()[1]}, dyc.numel() / out, in,
-                               out, accumulate, weight.activations());
+                product<float>(dx.device_data_to_write(), {dyc.device_data(), out, 1}, {rows.device_data(), rows.strides()[0], rows.strides()[1]},
+                               dyc.numel() / out, in, out, accumulate, weight.activations());
             }
             if (db) db.add(sum_to(dy, db.shape()));
         },

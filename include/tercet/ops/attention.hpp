@@ -78,7 +78,7 @@ public:
         if (!options.slopes.empty()) {
             slopes_ = Tensor<T>::empty({shape_.heads});
             std::transform(options.slopes.begin(), options.slopes.end(), slopes_.mutable_data(), [](double x) { return static_cast<T>(x); });
-            shape_.slopes = slopes_.data();
+            shape_.slopes = slopes_.device_data();
         }
     }
 
@@ -88,8 +88,8 @@ public:
         if (recorded) log_sums_ = Tensor<T>::empty({shape_.batch, shape_.heads, shape_.query_tokens});
         if (y.numel() > 0 && shape_.key_tokens == 0) y.fill(T(0));
         else if (y.numel() > 0) {
-            T* log_sums = log_sums_.mutable_data();
-            const auto out = heads_view(y.mutable_data(), y);
+            T* log_sums = log_sums_.mutable_device_data();
+            const auto out = heads_view(y.mutable_device_data(), y);
             for_each_sequence([&](index_t first, const AttentionShape<T>& s) {
                 Device::attention(from(out, first), log_sums == nullptr ? nullptr : log_sums + first * s.heads, from(query(), first),
                                   from(key(), first), from(value(), first), s);
@@ -102,10 +102,10 @@ public:
     /// Adds to the gradients, each of which may be null; dy (B, H, Tq, D).
     void backward(const Tensor<T>& dy, const HeadsView<T>& dq, const HeadsView<T>& dk, const HeadsView<T>& dv) const {
         if (shape_.key_tokens == 0 || dy.numel() == 0) return;
-        const auto dout = heads_view(dy.data(), dy), out = heads_view((*y_)->data(), **y_);
+        const auto dout = heads_view(dy.device_data(), dy), out = heads_view((*y_)->device_data(), **y_);
         for_each_sequence([&](index_t first, const AttentionShape<T>& s) {
             Device::attention_backward(from(dq, first), from(dk, first), from(dv, first), from(dout, first), from(out, first),
-                                       log_sums_.data() + first * s.heads, from(query(), first), from(key(), first), from(value(), first), s);
+                                       log_sums_.device_data() + first * s.heads, from(query(), first), from(key(), first), from(value(), first), s);
         });
     }
 
@@ -123,7 +123,7 @@ private:
     template <class F>
     void for_each_sequence(const F& f) const {
         auto shape = shape_;
-        shape.bias = bias_->data();  // asked for anew each time, so that a write to it is noticed
+        shape.bias = bias_->device_data();  // asked for anew each time, so that a write to it is noticed
         if (lengths_.empty()) return f(index_t{0}, shape);
         std::vector<index_t> starts(lengths_.size());
         std::exclusive_scan(lengths_.begin(), lengths_.end(), starts.begin(), index_t{0});
@@ -143,9 +143,9 @@ private:
         if (heads.data != nullptr) heads.data += token * heads.token_stride;
         return heads;
     }
-    HeadsView<const T> query() const { return heads_view(query_->data(), *query_); }
-    HeadsView<const S> key() const { return heads_view(key_->data(), *key_); }
-    HeadsView<const S> value() const { return heads_view(value_->data(), *value_); }
+    HeadsView<const T> query() const { return heads_view(query_->device_data(), *query_); }
+    HeadsView<const S> key() const { return heads_view(key_->device_data(), *key_); }
+    HeadsView<const S> value() const { return heads_view(value_->device_data(), *value_); }
 
     Saved<T> query_;
     Saved<S> key_, value_;
@@ -228,7 +228,7 @@ requires std::is_same_v<S, T> ||
             [attending](const Tensor<T>& dy, Gradient<T>& dq, Gradient<T>& dk, Gradient<T>& dv) {
                 const auto to = [](Gradient<T>& g) {
                     const Shape strides = contiguous_strides(g.shape());
-                    return g ? HeadsView<T>{g.data(), strides[0], strides[1], strides[2]} : HeadsView<T>{};
+                    return g ? HeadsView<T>{g.device_data(), strides[0], strides[1], strides[2]} : HeadsView<T>{};
                 };
                 attending.backward(dy, to(dq), to(dk), to(dv));
             },
@@ -253,7 +253,7 @@ Tensor<T> self_attention(const Tensor<T>& x, index_t heads, const AttentionOptio
     return record(
         y,
         [attending, B, tokens, heads, D](const Tensor<T>& dy, Gradient<T>& dx) {
-            T* to = dx.data();
+            T* to = dx.device_data();
             const index_t row = heads * D;
             const auto gradient = [&](index_t i) { return HeadsView<T>{to + i * row, tokens * 3 * row, D, 3 * row}; };
             attending.backward(dy.reshape({B, tokens, heads, D}).permute({0, 2, 1, 3}), gradient(0), gradient(1), gradient(2));

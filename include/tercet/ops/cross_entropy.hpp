@@ -21,23 +21,15 @@ struct CrossEntropyOptions {
 
 namespace detail {
 
-// What the loss and gradient of a row of logits need beside it.
+// The targets and weights of a loss, checked.
 template <Real T>
 struct TargetRows {
     Tensor<std::int64_t> targets;  // (N), contiguous
     Tensor<T> weights;             // (V), contiguous, or none
-    std::int64_t ignore;
-    index_t classes;
-    T kept, spread;          // 1 − ε, ε / V
-    double all_weights = 0;  // Σ w
+    TargetsView<T> view{};
 
     template <Element I>
-    TargetRows(const Tensor<I>& t, index_t V, const CrossEntropyOptions<T>& options, std::string_view what)
-        : targets(t.template to<std::int64_t>()),
-          ignore(options.ignore),
-          classes(V),
-          kept(static_cast<T>(1 - options.label_smoothing)),
-          spread(static_cast<T>(options.label_smoothing / static_cast<double>(V))) {
+    TargetRows(const Tensor<I>& t, index_t V, const CrossEntropyOptions<T>& options, std::string_view what) : targets(t.template to<std::int64_t>()) {
         require(options.label_smoothing >= 0 && options.label_smoothing <= 1, ErrorCode::invalid_argument, what, ": a label smoothing of ",
                 options.label_smoothing, " is not in [0, 1]");
         if (options.class_weights.storage() != nullptr) {
@@ -45,46 +37,34 @@ struct TargetRows {
                     " for ", V, " classes");
             weights = options.class_weights.detach().contiguous();
         }
-        all_weights = weighted() ? static_cast<double>(sum(weights).item()) : static_cast<double>(V);
         for (index_t r = 0; r < targets.numel(); ++r) {
             const auto target = targets.data()[r];
-            require(target == ignore || (target >= 0 && target < V), ErrorCode::index_out_of_range, what, ": target ", target, " at row ", r,
+            require(target == options.ignore || (target >= 0 && target < V), ErrorCode::index_out_of_range, what, ": target ", target, " at row ", r,
                     " is outside the ", V, " classes");
         }
+        view = {nullptr,
+                nullptr,
+                options.ignore,
+                V,
+                static_cast<T>(1 - options.label_smoothing),
+                static_cast<T>(options.label_smoothing / static_cast<double>(V)),
+                weights.storage() != nullptr ? static_cast<double>(sum(weights).item()) : static_cast<double>(V)};
     }
 
-    bool weighted() const { return weights.storage() != nullptr; }
-    bool counts(index_t r) const { return targets.data()[r] != ignore; }
-    T weight(index_t r) const { return !counts(r) ? T(0) : weighted() ? weights.data()[targets.data()[r]] : T(1); }
+    // Of the rows from `first` on, where the backend works.
+    TargetsView<T> on_device(index_t first = 0) const {
+        auto at = view;
+        at.targets = targets.device_data() + first;
+        at.weights = weights.device_data();
+        return at;
+    }
     // What a mean divides by.
     double total_weight() const {
+        const T* w = weights.data();
         double total = 0;
-        for (index_t r = 0; r < targets.numel(); ++r) total += static_cast<double>(weight(r));
+        for (index_t r = 0; r < targets.numel(); ++r)
+            if (const auto target = targets.data()[r]; target != view.ignore) total += w != nullptr ? static_cast<double>(w[target]) : 1;
         return total;
-    }
-
-    // Of row r with logits x (V), whose log Σ e^x is shift + log total.
-    double loss(index_t r, const T* x, T shift, T total) const {
-        if (!counts(r)) return 0;
-        const double log_total = std::log(static_cast<double>(total));
-        double nats = static_cast<double>(kept * weight(r)) * (log_total + static_cast<double>(shift - x[targets.data()[r]]));
-        if (spread != 0) {
-            const T mass = weighted() ? cpu::kernels<T>().dot(weights.data(), x, classes) : cpu::kernels<T>().sum(x, classes);
-            nats += static_cast<double>(spread) * (all_weights * (log_total + static_cast<double>(shift)) - static_cast<double>(mass));
-        }
-        return nats;
-    }
-    // dx = [dx +] share · dloss_r/dx; dx may be x.
-    void gradient(T* dx, index_t r, const T* x, T shift, T total, T share, bool add, bool past_caches) const {
-        if (!counts(r)) {
-            if (!add) std::fill_n(dx, classes, T(0));
-            return;
-        }
-        const T own = share * kept * weight(r), other = share * spread;
-        const T scale = (own + other * static_cast<T>(all_weights)) / total;
-        cpu::kernels<T>().scaled_exp(dx, x, shift, scale, weighted() ? T(0) : -other, classes, add, past_caches);
-        if (weighted() && spread != 0) cpu::kernels<T>().add_scaled(dx, weights.data(), -other, classes);
-        dx[targets.data()[r]] -= own;
     }
 };
 
@@ -111,29 +91,22 @@ requires std::is_integral_v<I> Tensor<T> cross_entropy(const Tensor<T>& logits, 
     const index_t V = x.size(-1), rows = targets.numel();
     const detail::TargetRows<T> target_rows(targets, V, options, "cross_entropy");
     auto shifts = Tensor<T>::empty({rows}), totals = Tensor<T>::empty({rows});
-    Device::exp_sum(shifts.mutable_data(), totals.mutable_data(), x.data(), rows, V);
-    const Scratch<double> losses(rows);
-    parallel_ranges(rows, std::max<index_t>(1, options.label_smoothing > 0 ? elementwise_grain / std::max<index_t>(V, 1) : 1024),
-                    [&](index_t begin, index_t end) {
-                        for (index_t r = begin; r < end; ++r) losses[r] = target_rows.loss(r, x.data() + r * V, shifts.data()[r], totals.data()[r]);
-                    });
+    auto nats = Tensor<double>::empty({rows});
+    Device::exp_sum(shifts.mutable_device_data(), totals.mutable_device_data(), x.device_data(), rows, V);
+    Device::row_losses(nats.mutable_device_data(), x.device_data(), shifts.device_data(), totals.device_data(), target_rows.on_device(), rows);
+    const double* losses = nats.data();
     const bool each = options.reduction == LossReduction::none;
     const double divisor = options.reduction == LossReduction::mean ? target_rows.total_weight() : 1;
     auto y = Tensor<T>::empty(each ? leading : Shape{});
     T* out = y.mutable_data();
-    if (each) std::transform(losses.data(), losses.data() + rows, out, [](double loss) { return static_cast<T>(loss); });
-    else *out = static_cast<T>(std::accumulate(losses.data(), losses.data() + rows, 0.0) / divisor);
+    if (each) std::transform(losses, losses + rows, out, [](double loss) { return static_cast<T>(loss); });
+    else *out = static_cast<T>(std::accumulate(losses, losses + rows, 0.0) / divisor);
     return record(
         y,
-        [xs = save(x), target_rows, shifts, totals, each, divisor, rows, V](const Tensor<T>& dy, Gradient<T>& dx) {
+        [xs = save(x), target_rows, shifts, totals, each, divisor, rows](const Tensor<T>& dy, Gradient<T>& dx) {
             const bool add = !dx.fresh();
-            T* to = dx.data_to_write();
-            Device::write_rows<T>(rows, V, [&](index_t first, index_t count, bool past_caches) {
-                for (index_t r = first; r < first + count; ++r) {
-                    const T share = each ? dy.data()[r] : dy.item() / static_cast<T>(divisor);
-                    target_rows.gradient(to + r * V, r, xs->data() + r * V, shifts.data()[r], totals.data()[r], share, add, past_caches);
-                }
-            });
+            Device::row_gradients(dx.device_data_to_write(), xs->device_data(), shifts.device_data(), totals.device_data(), target_rows.on_device(),
+                                  {dy.device_data(), each, static_cast<T>(divisor)}, rows, add);
         },
         logits);
 }

@@ -20,13 +20,13 @@ Tensor<T> dropout(const Tensor<T>& x, double p, Generator& generator) {
     };
     const auto xc = x.detach().contiguous();
     auto y = Tensor<T>::empty(x.shape());
-    apply(y.mutable_data(), xc.data(), xc.numel(), false);
+    apply(y.mutable_device_data(), xc.device_data(), xc.numel(), false);
     generator = Generator(generator.seed(), generator.position() + static_cast<std::uint64_t>((xc.numel() + 3) / 4));  // four numbers a block
     return record(
         y,
         [apply](const Tensor<T>& dy, Gradient<T>& dx) {
             const bool add = !dx.fresh();
-            apply(dx.data_to_write(), dy.data(), dy.numel(), add);
+            apply(dx.device_data_to_write(), dy.device_data(), dy.numel(), add);
         },
         x);
 }

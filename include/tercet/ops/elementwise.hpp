@@ -14,14 +14,15 @@ template <Element T>
 Tensor<T> unary(UnaryOp op, const Tensor<T>& x) {
     const auto xc = x.detach().contiguous();
     auto y = Tensor<T>::empty(x.shape());
-    Device::unary(op, y.mutable_data(), xc.data(), xc.numel());
+    using B = BackendOf<T>;
+    B::unary(op, y.template mutable_data_for<B>(), xc.template data_for<B>(), xc.numel());
     if constexpr (Real<T>) {
         if (!records(x)) return y;
         return record(
             y,
             [op, xs = save(xc), ys = save(y)](const Tensor<T>& dy, Gradient<T>& dx) {
                 const bool add = !dx.fresh();
-                Device::unary_backward(op, dx.data_to_write(), dy.data(), xs->data(), ys->data(), dy.numel(), add);
+                Device::unary_backward(op, dx.device_data_to_write(), dy.device_data(), xs->device_data(), ys->device_data(), dy.numel(), add);
             },
             x);
     } else {
@@ -33,8 +34,9 @@ template <Element T>
 Tensor<T> binary_values(BinaryOp op, const Tensor<T>& a, const Tensor<T>& b, std::string_view name) {
     const Shape shape = broadcast_shapes(a.shape(), b.shape(), name);
     auto y = Tensor<T>::empty(shape);
-    Device::binary(op, y.mutable_data(), a.data(), b.data(), shape, broadcast_strides(a.shape(), a.strides(), shape, name),
-                   broadcast_strides(b.shape(), b.strides(), shape, name));
+    using B = BackendOf<T>;
+    B::binary(op, y.template mutable_data_for<B>(), a.template data_for<B>(), b.template data_for<B>(), shape,
+              broadcast_strides(a.shape(), a.strides(), shape, name), broadcast_strides(b.shape(), b.strides(), shape, name));
     return y;
 }
 
@@ -46,8 +48,6 @@ Tensor<T> sum_to(const Tensor<T>& x, const Shape& shape) {
     if (x.shape() == shape) return x.detach();
     auto y = Tensor<T>::zeros(shape);
     const Shape to = broadcast_strides(shape, y.strides(), x.shape(), "sum_to");
-    T* sums = y.mutable_data();
-    const T* values = x.data();
     // Kept dimensions outside, summed ones inside, so that each sum is made by one task in a fixed order.
     Shape kept, kept_to, kept_from, summed, summed_from;
     for (index_t d = 0; d < x.rank(); ++d) {
@@ -67,9 +67,11 @@ Tensor<T> sum_to(const Tensor<T>& x, const Shape& shape) {
         else if (met == 1 && x.shape()[d] != 1) in_front = false;
     }
     if (in_front) {
-        Device::add_column_sums(sums, values, leading, inner);
+        Device::add_column_sums(y.mutable_device_data(), x.device_data(), leading, inner);
         return y;
     }
+    T* sums = y.mutable_data();
+    const T* values = x.data();
     for_each_row<2>(kept, {kept_to, kept_from}, [&](const auto& at, index_t n, const auto& step) {
         for (index_t i = 0; i < n; ++i) {
             double total = 0;

@@ -14,21 +14,17 @@ template <Real T, Element I>
 requires std::is_integral_v<I> Tensor<T> embedding(const Tensor<T>& table, const Tensor<I>& ids, index_t padding = -1) {
     require(table.rank() == 2, ErrorCode::shape_mismatch, "embedding: the table must be (rows, channels), not ", table.shape());
     const auto w = table.detach().contiguous();
-    const auto id = ids.contiguous();
+    const auto id = detail::indices_for_device(ids.contiguous());
     const index_t V = w.size(0), C = w.size(1), n = id.numel();
     detail::check_indices(id, V, "embedding");
     Shape shape = ids.shape();
     shape.push_back(C);
     auto y = Tensor<T>::empty(shape);
-    T* out = y.mutable_data();
-    Device::for_rows(n, C, [&](index_t i) { std::copy_n(w.data() + static_cast<index_t>(id.data()[i]) * C, C, out + i * C); });
+    Device::gather_rows(y.mutable_device_data(), w.device_data(), id.device_data(), 1, V, n, C);
     return record(
         y,
-        [saved_ids = save(id), padding, C](const Tensor<T>& dy, Gradient<T>& dtable) {
-            T* to = dtable.data();  // pieces of the channels in parallel, each in the order of the ids: a row may be met more than once
-            detail::for_each_picked(*saved_ids, 1, C, [&](index_t, index_t i, index_t row, index_t begin, index_t end) {
-                if (row != padding) cpu::kernels<T>().add_scaled(to + row * C + begin, dy.data() + i * C + begin, T(1), end - begin);
-            });
+        [saved_ids = save(id), padding, V, n, C](const Tensor<T>& dy, Gradient<T>& dtable) {
+            Device::add_rows(dtable.device_data(), dy.device_data(), saved_ids->device_data(), 1, V, n, C, padding);
         },
         table);
 }

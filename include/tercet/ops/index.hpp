@@ -69,19 +69,13 @@ Tensor<T> index_select(const Tensor<T>& x, index_t dim, const Tensor<I>& ids) {
     index_t outer = 1, inner = 1;
     for (index_t d = 0; d < x.rank(); ++d) (d < dim ? outer : inner) *= d == dim ? 1 : x.size(d);
     auto y = Tensor<T>::empty(shape);
-    T* out = y.mutable_data();
-    detail::for_each_picked(id, outer, inner, [&](index_t o, index_t i, index_t from, index_t begin, index_t end) {
-        const T* row = xc.data() + (o * n + from) * inner;
-        std::copy(row + begin, row + end, out + (o * m + i) * inner + begin);
-    });
+    using B = BackendOf<T>;
+    const auto places = detail::indices_for_device(id);
+    B::gather_rows(y.template mutable_data_for<B>(), xc.template data_for<B>(), places.template data_for<B>(), outer, n, m, inner);
     return detail::record_if_real(
         std::move(y),
-        [saved_ids = save(id), outer, inner, n, m](const auto& dy, auto& dx) {
-            using R = typename std::decay_t<decltype(dy)>::value_type;
-            R* sums = dx.data();
-            detail::for_each_picked(*saved_ids, outer, inner, [&](index_t o, index_t i, index_t to, index_t begin, index_t end) {
-                cpu::kernels<R>().add_scaled(sums + (o * n + to) * inner + begin, dy.data() + (o * m + i) * inner + begin, R(1), end - begin);
-            });
+        [places = save(places), outer, inner, n, m](const auto& dy, auto& dx) {
+            Device::add_rows(dx.device_data(), dy.device_data(), places->device_data(), outer, n, m, inner);
         },
         x);
 }

@@ -32,36 +32,36 @@ requires std::is_integral_v<I> Tensor<T> linear_cross_entropy(const Tensor<T>& x
     const double divisor = options.reduction == LossReduction::mean ? target_rows.total_weight() : 1;
     const bool wants_dx = records(x), wants_dw = records(weight);
     auto dx = wants_dx ? Tensor<T>::empty(x.shape()) : Tensor<T>(), dw = wants_dw ? Tensor<T>::zeros(w.shape()) : Tensor<T>();
-    auto logits = Tensor<T>::empty({chunk, V});
-    T* l = logits.mutable_data();
-    const Scratch<T> shifts(chunk), totals(chunk);
-    const Scratch<double> losses(chunk);
-    const auto right = [activations](const cpu::MatrixView<T>& view) {
-        using Right = cpu::RightOperand<T>;
+    auto logits = Tensor<T>::empty({chunk, V}), shifts = Tensor<T>::empty({chunk}), totals = Tensor<T>::empty({chunk});
+    auto losses = Tensor<double>::empty({chunk});
+    const auto one = Tensor<T>::scalar(1);
+    const auto right = [activations](const MatrixView<T>& view) {
+        using Right = RightOperand<T>;
         return Right{.kind = Right::Kind::strided, .view = view, .activations = activations};
     };
-    const cpu::MatrixView<T> by_outputs{w.data(), w.strides()[0], w.strides()[1]}, by_inputs{w.data(), w.strides()[1], w.strides()[0]};
+    const MatrixView<T> by_outputs{w.device_data(), w.strides()[0], w.strides()[1]}, by_inputs{w.device_data(), w.strides()[1], w.strides()[0]};
     double total = 0;
     for (index_t first = 0; first < rows; first += chunk) {
         const index_t n = std::min(chunk, rows - first);
-        const T* from = xc.data() + first * C;
-        Device::gemm(l, V, {from, C, 1}, right(by_inputs), n, V, C, false);
-        Device::exp_sum(shifts.data(), totals.data(), l, n, V);
-        Device::for_rows(n, V, [&](index_t i) {
-            losses[i] = target_rows.loss(first + i, l + i * V, shifts[i], totals[i]);
-            if (wants_dx || wants_dw)
-                target_rows.gradient(l + i * V, first + i, l + i * V, shifts[i], totals[i], static_cast<T>(1 / divisor), false, false);
-        });
+        const T* from = xc.device_data() + first * C;
+        Device::gemm(logits.mutable_device_data(), V, {from, C, 1}, right(by_inputs), n, V, C, false);
+        Device::exp_sum(shifts.mutable_device_data(), totals.mutable_device_data(), logits.device_data(), n, V);
+        const auto rows_from = target_rows.on_device(first);
+        Device::row_losses(losses.mutable_device_data(), logits.device_data(), shifts.device_data(), totals.device_data(), rows_from, n);
         total += std::accumulate(losses.data(), losses.data() + n, 0.0);
-        if (wants_dx) Device::gemm(dx.mutable_data() + first * C, C, {l, V, 1}, right(by_outputs), n, C, V, false);
-        if (wants_dw) Device::gemm(dw.mutable_data(), C, {l, 1, V}, right({from, C, 1}), V, C, n, true);
+        if (!wants_dx && !wants_dw) continue;
+        T* dl = logits.mutable_device_data();  // the losses' gradients from here on
+        Device::row_gradients(dl, static_cast<const T*>(dl), shifts.device_data(), totals.device_data(), rows_from,
+                              {one.device_data(), false, static_cast<T>(divisor)}, n, false);
+        if (wants_dx) Device::gemm(dx.mutable_device_data() + first * C, C, {dl, V, 1}, right(by_outputs), n, C, V, false);
+        if (wants_dw) Device::gemm(dw.mutable_device_data(), C, {dl, 1, V}, right({from, C, 1}), V, C, n, true);
     }
     return record(
         Tensor<T>::scalar(static_cast<T>(total / divisor)),
         [dx, dw](const Tensor<T>& dy, Gradient<T>& to_x, Gradient<T>& to_w) {
             const auto add = [&](Gradient<T>& to, const Tensor<T>& unscaled) {
                 if (to.fresh()) to.add(unscaled * dy.item());
-                else Device::add_scaled(to.data(), unscaled.data(), dy.item(), unscaled.numel());
+                else Device::add_scaled(to.device_data(), unscaled.device_data(), dy.item(), unscaled.numel());
             };
             if (to_x) add(to_x, dx);
             if (to_w) add(to_w, dw);

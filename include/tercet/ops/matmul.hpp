@@ -31,12 +31,13 @@ Tensor<T> matmul_values(const Tensor<T>& a, const Tensor<T>& b) {
         for (index_t d = batch.rank(); d-- > 0; i /= batch[d]) where += i % batch[d] * steps[d];
         return where;
     };
-    T* out = y.mutable_data();
+    T* out = y.mutable_device_data();
+    const T *left = a.device_data(), *right = b.device_data();
     const index_t ra = a.strides()[a.rank() - 2], ca = a.strides()[a.rank() - 1], rb = b.strides()[b.rank() - 2], cb = b.strides()[b.rank() - 1];
     const auto product = [&](index_t i) {
-        using Right = cpu::RightOperand<T>;
+        using Right = RightOperand<T>;
         return Device::Product<T>{
-            out + i * m * n, {a.data() + offset(i, a_steps), ra, ca}, Right{Right::Kind::strided, {b.data() + offset(i, b_steps), rb, cb}}};
+            out + i * m * n, {left + offset(i, a_steps), ra, ca}, Right{Right::Kind::strided, {right + offset(i, b_steps), rb, cb}}};
     };
     Device::template gemm_batch<T>(element_count(batch), product, n, m, n, k, false);
     return y;
@@ -88,9 +89,9 @@ namespace detail {
 
 // C (m, n) = [C +] A (m, k) · B (k, n), all of its memory.
 template <Real T>
-void product(T* c, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b, index_t m, index_t n, index_t k, bool accumulate,
-             Activations activations, const cpu::Epilogue<T>& epilogue = {}) {
-    using Right = cpu::RightOperand<T>;
+void product(T* c, const MatrixView<T>& a, const MatrixView<T>& b, index_t m, index_t n, index_t k, bool accumulate, Activations activations,
+             const Epilogue<T>& epilogue = {}) {
+    using Right = RightOperand<T>;
     Device::gemm(c, n, a, Right{.kind = Right::Kind::strided, .view = b, .activations = activations}, m, n, k, accumulate, epilogue);
 }
 
@@ -116,16 +117,16 @@ Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& b
     const auto added = with_bias ? bias.detach().contiguous() : Tensor<T>();
     const bool recorded = records(x, weight, bias);
     const auto activation = options.activation;
-    cpu::Epilogue<T> epilogue;
-    if (with_bias) epilogue.bias = added.data();
+    Epilogue<T> epilogue;
+    if (with_bias) epilogue.bias = added.device_data();
     if (!recorded) epilogue.activation = activation;
-    const auto view = [](const Tensor<T>& m) { return cpu::MatrixView<T>{m.data(), m.strides()[0], m.strides()[1]}; };
+    const auto view = [](const Tensor<T>& m) { return MatrixView<T>{m.device_data(), m.strides()[0], m.strides()[1]}; };
     auto z = Tensor<T>::empty(shape);
-    detail::product<T>(z.mutable_data(), {xc.data(), in, 1}, view(w), rows, out, in, false, options.activations, epilogue);
+    detail::product<T>(z.mutable_device_data(), {xc.device_data(), in, 1}, view(w), rows, out, in, false, options.activations, epilogue);
     auto y = z;
     if (recorded && activation) {  // both are kept
         y = Tensor<T>::empty(shape);
-        Device::unary(*activation, y.mutable_data(), z.data(), z.numel());
+        Device::unary(*activation, y.mutable_device_data(), z.device_data(), z.numel());
     }
     return record(
         y,
@@ -134,17 +135,18 @@ Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T>& b
             auto dz = dy;
             if (options.activation) {
                 dz = Tensor<T>::empty(dy.shape());
-                Device::unary_backward(*options.activation, dz.mutable_data(), dy.data(), zs->data(), ys->data(), dy.numel(), false);
+                Device::unary_backward(*options.activation, dz.mutable_device_data(), dy.device_data(), zs->device_data(), ys->device_data(),
+                                       dy.numel(), false);
             }
-            const cpu::MatrixView<T> by_rows{dz.data(), out, 1}, by_columns{dz.data(), 1, out};
-            const auto multiply = [&](Gradient<T>& to, index_t m, index_t n, index_t k, const cpu::MatrixView<T>& a, const cpu::MatrixView<T>& b) {
+            const MatrixView<T> by_rows{dz.device_data(), out, 1}, by_columns{dz.device_data(), 1, out};
+            const auto multiply = [&](Gradient<T>& to, index_t m, index_t n, index_t k, const MatrixView<T>& a, const MatrixView<T>& b) {
                 const bool accumulate = !to.fresh();
-                detail::product<T>(to.data_to_write(), a, b, m, n, k, accumulate, options.activations);
+                detail::product<T>(to.device_data_to_write(), a, b, m, n, k, accumulate, options.activations);
             };
             if (dx) multiply(dx, rows, in, out, by_rows, view(ws->transpose()));
-            if (dw && options.in_out) multiply(dw, in, out, rows, {xs->data(), 1, in}, by_rows);
-            else if (dw) multiply(dw, out, in, rows, by_columns, {xs->data(), in, 1});
-            if (db) Device::add_column_sums(db.data(), dz.data(), rows, out);
+            if (dw && options.in_out) multiply(dw, in, out, rows, {xs->device_data(), 1, in}, by_rows);
+            else if (dw) multiply(dw, out, in, rows, by_columns, {xs->device_data(), in, 1});
+            if (db) Device::add_column_sums(db.device_data(), dz.device_data(), rows, out);
         },
         x, weight, bias);
 }

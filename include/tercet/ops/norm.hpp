@@ -18,12 +18,13 @@ Tensor<T> layer_norm(const Tensor<T>& x, const Tensor<T>& weight, const Tensor<T
     const auto xc = x.detach().contiguous(), w = weight.detach().contiguous(), b = bias.detach().contiguous();
     const Rows rows = rows_of(x.shape());
     auto y = Tensor<T>::empty(x.shape()), mean = Tensor<T>::empty({rows.count}), rstd = Tensor<T>::empty({rows.count});
-    Device::layer_norm(y.mutable_data(), mean.mutable_data(), rstd.mutable_data(), xc.data(), w.data(), b.data(), eps, rows.count, rows.length);
+    Device::layer_norm(y.mutable_device_data(), mean.mutable_device_data(), rstd.mutable_device_data(), xc.device_data(), w.device_data(),
+                       b.device_data(), eps, rows.count, rows.length);
     return record(
         y,
         [xs = save(xc), ws = save(w), mean, rstd, rows](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw, Gradient<T>& db) {
-            Device::layer_norm_backward(dx.data(), dw.data(), db.data(), dy.data(), xs->data(), ws->data(), mean.data(), rstd.data(), rows.count,
-                                        rows.length);
+            Device::layer_norm_backward(dx.device_data(), dw.device_data(), db.device_data(), dy.device_data(), xs->device_data(), ws->device_data(),
+                                        mean.device_data(), rstd.device_data(), rows.count, rows.length);
         },
         x, weight, bias);
 }
@@ -36,11 +37,12 @@ Tensor<T> rms_norm(const Tensor<T>& x, const Tensor<T>& weight, std::type_identi
     const auto xc = x.detach().contiguous(), w = weight.detach().contiguous();
     const Rows rows = rows_of(x.shape());
     auto y = Tensor<T>::empty(x.shape()), rstd = Tensor<T>::empty({rows.count});
-    Device::rms_norm(y.mutable_data(), rstd.mutable_data(), xc.data(), w.data(), eps, rows.count, rows.length);
+    Device::rms_norm(y.mutable_device_data(), rstd.mutable_device_data(), xc.device_data(), w.device_data(), eps, rows.count, rows.length);
     return record(
         y,
         [xs = save(xc), ws = save(w), rstd, rows](const Tensor<T>& dy, Gradient<T>& dx, Gradient<T>& dw) {
-            Device::rms_norm_backward(dx.data(), dw.data(), dy.data(), xs->data(), ws->data(), rstd.data(), rows.count, rows.length);
+            Device::rms_norm_backward(dx.device_data(), dw.device_data(), dy.device_data(), xs->device_data(), ws->device_data(), rstd.device_data(),
+                                      rows.count, rows.length);
         },
         x, weight);
 }

@@ -1,7 +1,6 @@
-// Runs of a tensor named by indices: the check of these, and the walk over them that embedding and index_select share.
+// The check of indices that name runs of a tensor, for embedding and index_select.
 #pragma once
 
-#include "tercet/core/strided.hpp"
 #include "tercet/tensor/tensor.hpp"
 
 namespace tercet::inline TERCET_ABI::detail {
@@ -15,17 +14,11 @@ void check_indices(const Tensor<I>& contiguous, index_t extent, std::string_view
                 " at position ", i, " is outside [0, ", extent, ")");
 }
 
-// Copies or adds runs of `inner` elements: body(outer, i, id, inner begin, inner end) for each index i in order; parallel elsewhere.
-template <Element I, class F>
-void for_each_picked(const Tensor<I>& ids, index_t outer, index_t inner, const F& body) {
-    if (ids.numel() == 0 || inner == 0) return;
-    const index_t width = std::max<index_t>(64, std::min<index_t>(inner, elementwise_grain / ids.numel())), pieces = (inner + width - 1) / width;
-    parallel_ranges(outer * pieces, std::max<index_t>(1, elementwise_grain / (width * ids.numel())), [&](index_t begin, index_t end) {
-        for (index_t task = begin; task < end; ++task) {
-            const index_t from = task % pieces * width, to = std::min(inner, from + width);
-            for (index_t i = 0; i < ids.numel(); ++i) body(task / pieces, i, static_cast<index_t>(ids.data()[i]), from, to);
-        }
-    });
+// Indices where the backend reads them, in one of the types that it takes.
+template <Element I>
+auto indices_for_device(const Tensor<I>& contiguous) {
+    if constexpr (std::is_same_v<I, std::int32_t> || std::is_same_v<I, std::int64_t>) return contiguous;
+    else return contiguous.template to<std::int64_t>();
 }
 
 }  // namespace tercet::inline TERCET_ABI::detail

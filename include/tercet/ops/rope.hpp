@@ -59,13 +59,13 @@ Tensor<T> rope(const Tensor<T>& x, const RopeAngles<T>& angles, RopePairs pairs 
     const auto turned = [rows, half, heads, positions, neighbours = pairs == RopePairs::neighbours](const Tensor<T>& from, const T* cosine,
                                                                                                     const T* sine, T sign) {
         auto to = Tensor<T>::empty(from.shape());
-        Device::rotate(to.mutable_data(), from.data(), cosine, sine, sign, rows, half, heads, positions, neighbours);
+        Device::rotate(to.mutable_device_data(), from.device_data(), cosine, sine, sign, rows, half, heads, positions, neighbours);
         return to;
     };
     return record(
-        turned(x.detach().contiguous(), angles.cosine.data(), angles.sine.data(), T(1)),
+        turned(x.detach().contiguous(), angles.cosine.device_data(), angles.sine.device_data(), T(1)),
         [turned, cosine = save(angles.cosine), sine = save(angles.sine)](const Tensor<T>& dy, Gradient<T>& dx) {
-            dx.add(turned(dy, cosine->data(), sine->data(), T(-1)));
+            dx.add(turned(dy, cosine->device_data(), sine->device_data(), T(-1)));
         },
         x);
 }

@@ -15,12 +15,12 @@ Tensor<T> softmax(const Tensor<T>& x) {
     require(x.rank() >= 1, ErrorCode::shape_mismatch, "softmax: a scalar has no row to normalise");
     const Rows rows = rows_of(x.shape());
     auto y = Tensor<T>::empty(x.shape());
-    Device::softmax(y.mutable_data(), xc.data(), rows.count, rows.length);
+    Device::softmax(y.mutable_device_data(), xc.device_data(), rows.count, rows.length);
     if (!records(x)) return y;
     return record(
         y,
         [ys = save(y), rows](const Tensor<T>& dy, Gradient<T>& dx) {
-            Device::softmax_backward(dx.data(), dy.data(), ys->data(), rows.count, rows.length);
+            Device::softmax_backward(dx.device_data(), dy.device_data(), ys->device_data(), rows.count, rows.length);
         },
         x);
 }
@@ -32,12 +32,12 @@ Tensor<T> log_softmax(const Tensor<T>& x) {
     require(x.rank() >= 1, ErrorCode::shape_mismatch, "log_softmax: a scalar has no row to normalise");
     const Rows rows = rows_of(x.shape());
     auto y = Tensor<T>::empty(x.shape());
-    Device::log_softmax(y.mutable_data(), xc.data(), rows.count, rows.length);
+    Device::log_softmax(y.mutable_device_data(), xc.device_data(), rows.count, rows.length);
     if (!records(x)) return y;
     return record(
         y,
         [ys = save(y), rows](const Tensor<T>& dy, Gradient<T>& dx) {
-            Device::log_softmax_backward(dx.data(), dy.data(), ys->data(), rows.count, rows.length);
+            Device::log_softmax_backward(dx.device_data(), dy.device_data(), ys->device_data(), rows.count, rows.length);
         },
         x);
 }

@@ -82,7 +82,8 @@ public:
     /// The identity matrix (n, n).
     static Tensor eye(index_t n) {
         Tensor t = zeros({n, n});
-        for (index_t i = 0; i < n; ++i) t.storage_->data()[i * (n + 1)] = static_cast<T>(1);
+        T* out = t.mutable_data();
+        for (index_t i = 0; i < n; ++i) out[i * (n + 1)] = static_cast<T>(1);
         return t;
     }
     /// Standard normal numbers; from this thread's default stream unless one is given.
@@ -112,13 +113,13 @@ public:
     static Tensor copy(std::span<const T> values, const Shape& shape) {
         check_count("copy", static_cast<index_t>(values.size()), shape);
         Tensor t = empty(shape);
-        std::copy(values.begin(), values.end(), t.storage_->data());
+        std::copy(values.begin(), values.end(), t.storage_->data(true));
         return t;
     }
     static Tensor copy(std::initializer_list<T> values, const Shape& shape) {
         Tensor t = empty(shape);
         check_count("copy", static_cast<index_t>(values.size()), shape);
-        std::copy(values.begin(), values.end(), t.storage_->data());
+        std::copy(values.begin(), values.end(), t.storage_->data(true));
         return t;
     }
     /// The caller's memory, which must outlive every tensor that shares it; or be kept alive by `owner`.
@@ -156,12 +157,20 @@ public:
     /// The first element, for reading; the others lie by strides(). Null only for an empty tensor.
     const T* data() const { return storage_ == nullptr ? nullptr : storage_->data() + offset_; }
     /// The first element, for writing: counts as a change of everything that shares this storage.
-    T* mutable_data() {
-        if (storage_ == nullptr) return nullptr;
-        require(node_ == nullptr || detail::no_grad_depth > 0, ErrorCode::autograd,
-                "mutable_data: writing to a tensor that needs gradients goes past the tape; do it under NoGrad");
-        storage_->touch();
-        return storage_->data() + offset_;
+    T* mutable_data() { return touched() ? storage_->data(true) + offset_ : nullptr; }
+    /// The same where the backend works (the device's memory, where that is a GPU): for what is handed to Device.
+    const T* device_data() const { return storage_ == nullptr ? nullptr : storage_->device_data() + offset_; }
+    T* mutable_device_data() { return touched() ? storage_->device_data(true) + offset_ : nullptr; }
+    /// The same where B, one of the two backends, works.
+    template <class B>
+    const T* data_for() const {
+        if constexpr (std::is_same_v<B, cpu::Backend>) return data();
+        else return device_data();
+    }
+    template <class B>
+    T* mutable_data_for() {
+        if constexpr (std::is_same_v<B, cpu::Backend>) return mutable_data();
+        else return mutable_device_data();
     }
     /// The elements of a contiguous tensor.
     std::span<const T> span() const {
@@ -184,7 +193,7 @@ public:
     T& at(Index... index) {
         const index_t where = offset_of({static_cast<index_t>(index)...});
         mutable_data();
-        return storage_->data()[where];
+        return storage_->data(true)[where];
     }
     /// The only element. Throws shape_mismatch when there are more.
     T item() const {
@@ -192,18 +201,15 @@ public:
         return *data();
     }
     void fill(T value) {
-        T* out = mutable_data();
-        if (is_contiguous()) {
-            parallel_ranges(numel(), elementwise_grain, [&](index_t begin, index_t end) { std::fill(out + begin, out + end, value); });
-        } else {
-            Device::copy(out, strides_, &value, Shape::filled(rank(), 0), shape_);
-        }
+        using B = Copying<T, T>;
+        B::fill(mutable_data_for<B>(), strides_, value, shape_);
     }
     /// Overwrites the elements with those of `source`, which is broadcast to this shape.
     void copy_from(const Tensor& source) {
+        using B = Copying<T, T>;
         const Shape from = broadcast_strides(source.shape_, source.strides_, shape_, "copy_from");
         if (source.storage_ == storage_ && storage_ != nullptr) return copy_from(source.detached().clone());
-        Device::copy(mutable_data(), strides_, source.data(), from, shape_);
+        B::copy(mutable_data_for<B>(), strides_, source.template data_for<B>(), from, shape_);
     }
 
     // ---- views ----
@@ -301,16 +307,13 @@ public:
     /// This tensor if its elements lie in row-major order, a copy otherwise.
     Tensor contiguous() const { return is_contiguous() ? view("contiguous") : detached().clone(); }
     /// The elements copied, in row-major order, off the tape.
-    Tensor clone() const {
-        Tensor t = empty(shape_);
-        Device::copy(t.storage_->data(), t.strides_, data(), strides_, shape_);
-        return t;
-    }
+    Tensor clone() const { return to<T>(); }
     /// The elements in another type. From float to an integer cuts off the fraction; NaN gives 0.
     template <Element U>
     Tensor<U> to() const {
+        using B = Copying<U, T>;
         auto t = Tensor<U>::empty(shape_);
-        Device::copy(t.mutable_data(), t.strides(), data(), strides_, shape_);
+        B::copy(t.template mutable_data_for<B>(), t.strides(), data_for<B>(), strides_, shape_);
         return t;
     }
 
@@ -336,6 +339,18 @@ public:
     const std::shared_ptr<Storage<T>>& storage() const { return storage_; }
 
 private:
+    // What copies between two types: the backend, where it holds both.
+    template <class To, class From>
+    using Copying = std::conditional_t<Device::template holds<To> && Device::template holds<From>, Device, cpu::Backend>;
+
+    // Whether there are elements to write to; they count as changed then.
+    bool touched() {
+        if (storage_ == nullptr) return false;
+        require(node_ == nullptr || detail::no_grad_depth > 0, ErrorCode::autograd,
+                "mutable_data: writing to a tensor that needs gradients goes past the tape; do it under NoGrad");
+        storage_->touch();
+        return true;
+    }
     static void check_count(std::string_view what, index_t count, const Shape& shape) {
         require(count == element_count(shape), ErrorCode::shape_mismatch, what, ": ", count, " values for shape ", shape, ", which has ",
                 element_count(shape));
@@ -421,5 +436,9 @@ private:
     index_t offset_ = 0;
     std::shared_ptr<Node> node_;
 };
+
+/// What computes with elements of a type: the backend, or the CPU for those that the backend leaves to the host.
+template <Element T>
+using BackendOf = std::conditional_t<Device::template computes<T>, Device, cpu::Backend>;
 
 }  // namespace tercet::inline TERCET_ABI

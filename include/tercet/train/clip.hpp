@@ -4,7 +4,6 @@
 #pragma once
 
 #include "tercet/train/parameters.hpp"
-#include "tercet/train/power_sum.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -15,7 +14,7 @@ template <Real T>
 void change_gradients(const std::vector<NamedTensor<T>>& parameters, BinaryOp f, T by) {
     for (const auto& parameter : parameters) {
         Tensor<T> g = parameter.tensor.grad();
-        if (g.storage() != nullptr) Device::binary(f, g.mutable_data(), g.data(), &by, {g.numel()}, {1}, {0});
+        if (g.storage() != nullptr) Device::binary(f, g.mutable_device_data(), g.device_data(), by, g.numel());
     }
 }
 
@@ -46,9 +45,9 @@ double gradient_norm(const std::vector<NamedTensor<T>>& parameters, double p = 2
     for (const auto& parameter : parameters) {
         const Tensor<T> g = parameter.tensor.grad();
         if (g.storage() == nullptr) continue;
-        const double sum = detail::power_sum(g.data(), g.numel(), p);
+        const double sum = Device::power_sum(g.device_data(), g.numel(), p);
         if (!std::isinf(p)) total += sum;
-        else total = detail::larger(total, sum);
+        else total = cpu::larger(total, sum);
     }
     return std::isinf(p) ? total : p == 2 ? std::sqrt(total) : std::pow(total, 1 / p);
 }

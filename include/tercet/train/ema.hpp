@@ -42,7 +42,7 @@ public:
         require(!swapped_, ErrorCode::invalid_argument, "ema: no update while the averages are swapped in");
         const double kept = decay(updates);
         for (std::size_t i = 0; i < parameters_.size(); ++i)
-            Device::update(BlendUpdate<T>{shadows_[i].tensor.mutable_data(), parameters_[i].tensor.data(), T(kept), T(1 - kept)},
+            Device::update(BlendUpdate<T>{shadows_[i].tensor.mutable_device_data(), parameters_[i].tensor.device_data(), T(kept), T(1 - kept)},
                            shadows_[i].tensor.numel());
     }
 

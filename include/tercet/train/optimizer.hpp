@@ -71,9 +71,9 @@ public:
                 ++steps;
                 if (tensor.numel() == 0) continue;
                 std::array<T*, most_rule_states> kept{};
-                for (std::size_t s = 0; s < state.size(); ++s) kept[s] = state[s].tensor.mutable_data();
-                r.update(UpdateStep<T>{tensor.mutable_data(), gradient.data(), kept, tensor.shape(), tensor.numel(), r.rate * group.rate,
-                                       r.weight_decay * group.weight_decay, steps, group.matrix});
+                for (std::size_t s = 0; s < state.size(); ++s) kept[s] = state[s].tensor.mutable_device_data();
+                r.update(UpdateStep<T>{tensor.mutable_device_data(), gradient.device_data(), kept, tensor.shape(), tensor.numel(),
+                                       r.rate * group.rate, r.weight_decay * group.weight_decay, steps, group.matrix});
             }
         });
     }

@@ -13,10 +13,7 @@ namespace tercet::inline TERCET_ABI {
 template <class Model>
 std::string first_non_finite_layer(const Model& model, const Tensor<std::int32_t>& ids) {
     const NoGrad guard;
-    const auto finite = [](const Tensor<float>& t) {
-        const auto values = t.contiguous();
-        return detail::all_finite(values.data(), values.numel());
-    };
+    const auto finite = [](const Tensor<float>& t) { return detail::all_finite(t.contiguous()); };
     std::vector<Tensor<float>> states;  // what enters each layer, and what leaves the final norm
     ForwardOptions options;
     options.hidden_states = &states;

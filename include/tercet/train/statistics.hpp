@@ -5,7 +5,6 @@
 #pragma once
 
 #include "tercet/train/parameters.hpp"
-#include "tercet/train/power_sum.hpp"
 
 namespace tercet::inline TERCET_ABI {
 
@@ -43,17 +42,11 @@ Statistics statistics_of(const T* x, index_t n) {
         }
         return s;
     };
-    const Sums s = fold_pieces(n, Sums{}, of_piece, [](const Sums& a, const Sums& b) {
+    const Sums s = cpu::fold_pieces(n, Sums{}, of_piece, [](const Sums& a, const Sums& b) {
         return Sums{a.squares + b.squares, a.sizes + b.sizes, std::max(a.largest, b.largest), a.zeros + b.zeros, a.non_finite + b.non_finite};
     });
     const double finite = static_cast<double>(std::max<index_t>(n - s.non_finite, 1));
     return {n, s.non_finite, std::sqrt(s.squares), std::sqrt(s.squares / finite), s.sizes / finite, s.largest, static_cast<double>(s.zeros) / finite};
-}
-
-// ‖x‖ is a number, unless some element is none, or their squares overflow.
-template <Real T>
-bool all_finite(const T* x, index_t n) {
-    return std::isfinite(power_sum(x, n, 2)) || statistics_of(x, n).non_finite == 0;
 }
 
 }  // namespace detail
@@ -64,6 +57,16 @@ Statistics statistics(const Tensor<T>& x) {
     const auto c = x.detach().contiguous();
     return detail::statistics_of(c.data(), c.numel());
 }
+
+namespace detail {
+
+// ‖x‖ is a number, unless some element is none, or their squares overflow. x is contiguous.
+template <Real T>
+bool all_finite(const Tensor<T>& x) {
+    return std::isfinite(Device::power_sum(x.device_data(), x.numel(), 2)) || statistics(x).non_finite == 0;
+}
+
+}  // namespace detail
 
 /// Of each tensor: weights, or activations.
 template <Real T>
@@ -85,8 +88,7 @@ std::vector<NamedStatistics> gradient_statistics(const std::vector<NamedTensor<T
 template <Real T>
 const NamedTensor<T>* first_non_finite(const std::vector<NamedTensor<T>>& tensors) {
     for (const auto& named : tensors) {
-        const auto c = named.tensor.detach().contiguous();
-        if (!detail::all_finite(c.data(), c.numel())) return &named;
+        if (!detail::all_finite(named.tensor.detach().contiguous())) return &named;
     }
     return nullptr;
 }
@@ -94,8 +96,7 @@ const NamedTensor<T>* first_non_finite(const std::vector<NamedTensor<T>>& tensor
 template <Real T>
 const NamedTensor<T>* first_non_finite_gradient(const std::vector<NamedTensor<T>>& parameters) {
     for (const auto& named : parameters) {
-        const auto g = named.tensor.grad();
-        if (!detail::all_finite(g.data(), g.numel())) return &named;
+        if (!detail::all_finite(named.tensor.grad())) return &named;
     }
     return nullptr;
 }
@@ -117,9 +118,10 @@ public:
         std::vector<Ratio> all;
         for (std::size_t i = 0; i < before_.size(); ++i) {
             Tensor<T> moved = parameters_[i].tensor.clone();
-            Device::add_scaled(moved.mutable_data(), before_[i].data(), T(-1), moved.numel());
-            const double distance = detail::norm(moved.data(), moved.numel()), size = detail::norm(before_[i].data(), moved.numel());
-            all.push_back({parameters_[i].name, distance == 0 ? 0 : distance / size});
+            Device::add_scaled(moved.mutable_device_data(), before_[i].device_data(), T(-1), moved.numel());
+            const double distance = Device::power_sum(moved.device_data(), moved.numel(), 2),
+                         size = Device::power_sum(before_[i].device_data(), moved.numel(), 2);
+            all.push_back({parameters_[i].name, distance == 0 ? 0 : std::sqrt(distance) / std::sqrt(size)});
         }
         return all;
     }

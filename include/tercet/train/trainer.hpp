@@ -15,6 +15,7 @@
 
 #include "tercet/train/checkpoint_store.hpp"
 #include "tercet/train/clip.hpp"
+#include "tercet/train/communicator.hpp"
 #include "tercet/train/early_stopping.hpp"
 #include "tercet/train/logger.hpp"
 #include "tercet/train/schedule.hpp"
@@ -44,6 +45,7 @@ struct TrainerOptions {
                                                // optimiser's own
     std::optional<ReduceOnPlateau> plateau{};  // or a rate that falls when the evaluations stop improving
     double clip = 0;                           // > 0: the largest norm of the gradient
+    Communicator* processes = nullptr;         // that train together: losses and gradients are means over all of them
 
     std::function<double(const TrainingState&)> evaluate{};  // the measure on held-out data
     std::int64_t evaluate_every = 0;                         // steps between two evaluations; one is made at the end in any case
@@ -183,7 +185,8 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
             const auto batch = next_batch(state);
             const Tensor<float> value = loss(batch);
             require(value.numel() == 1, ErrorCode::shape_mismatch, "train: the loss should be one number, it is ", value.shape());
-            const double number = static_cast<double>(value.item());
+            double number = static_cast<double>(value.item());
+            if (options.processes != nullptr) number = mean_over(*options.processes, number);  // where one has no number, all stop
             if (!std::isfinite(number)) {
                 const auto* weight = first_non_finite(optimizer.parameters());
                 const std::string layer = weight == nullptr ? probe(batch) : "";
@@ -196,6 +199,7 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
             if (options.accumulate == 1) value.backward();
             else (value * (1.0f / static_cast<float>(options.accumulate))).backward();
         }
+        if (options.processes != nullptr) average_gradients(optimizer.parameters(), *options.processes);
         const double norm = gradient_norm(optimizer.parameters());
         if (!std::isfinite(norm)) {
             const auto* named = first_non_finite_gradient(optimizer.parameters());

@@ -10,7 +10,7 @@
 //   barrier   a __syncthreads or a warp's exchange that not all threads reach that should; cudaErrorLaunchFailure
 //
 // Not found are races in device memory between blocks, which run one after the other, and shared memory that is read before it is written. It is a
-// test tool: single-threaded, and not fast.
+// test tool: the host's threads take turns at it, and it is not fast.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -36,6 +37,15 @@ Runtime& runtime() {
     static Runtime r;
     return r;
 }
+
+// A thread's turn: the host's threads take turns at the runtime, and so at the GPU.
+class Turn {
+    static std::recursive_mutex& mutex() {
+        static std::recursive_mutex m;
+        return m;
+    }
+    std::lock_guard<std::recursive_mutex> lock_{mutex()};
+};
 
 // Does what was given to a stream, up to where `until` holds.
 template <class Until>
@@ -88,6 +98,7 @@ cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind k
 
 cudaError_t cuda_emulator::launch(const cudaLaunchConfig_t& config, const void* constants, std::size_t bytes, void (*call)(const void*),
                                   const char* name) {
+    const Turn turn;
     const dim3 grid = config.gridDim, block = config.blockDim;
     const std::size_t threads = std::size_t{block.x} * block.y * block.z;
     if (settings().count < 1) return said(cudaErrorNoDevice);
@@ -120,13 +131,16 @@ const char* cudaGetErrorString(cudaError_t error) {
     return cudaGetErrorName(error);
 }
 cudaError_t cudaGetLastError() {
+    const Turn turn;
     return std::exchange(cuda_emulator::last_error(), cudaSuccess);
 }
 cudaError_t cudaPeekAtLastError() {
+    const Turn turn;
     return cuda_emulator::last_error();
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
+    const Turn turn;
     *count = 0;
     if (cuda_emulator::settings().driver < 13000) return said(cudaErrorInsufficientDriver);
     *count = cuda_emulator::settings().count;
@@ -137,9 +151,11 @@ cudaError_t cudaGetDevice(int* device) {
     return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
+    const Turn turn;
     return device >= 0 && device < cuda_emulator::settings().count ? cudaSuccess : said(cudaErrorInvalidDevice);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+    const Turn turn;
     const auto& s = cuda_emulator::settings();
     if (device < 0 || device >= s.count) return said(cudaErrorInvalidDevice);
     *properties = {"emulated", s.memory, 48 << 10, s.major, s.minor, 1, 32, 1024};
@@ -155,6 +171,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 }
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
+    const Turn turn;
     const auto& s = cuda_emulator::settings();
     *pointer = nullptr;
     if (s.count < 1) return said(cudaErrorNoDevice);
@@ -167,9 +184,11 @@ cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
     return cudaSuccess;
 }
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t) {
+    const Turn turn;
     return cudaMalloc(pointer, bytes);
 }
 cudaError_t cudaFree(void* pointer) {
+    const Turn turn;
     if (pointer == nullptr) return cudaSuccess;
     work_off_all();
     if (!cuda_emulator::remove_memory(pointer)) return said(cudaErrorInvalidValue);
@@ -177,6 +196,7 @@ cudaError_t cudaFree(void* pointer) {
     return cudaSuccess;
 }
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
+    const Turn turn;
     const auto free = [pointer] {
         if (!cuda_emulator::remove_memory(pointer)) return said(cudaErrorInvalidValue);
         std::free(pointer);
@@ -187,12 +207,14 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
     return cuda_emulator::broken();
 }
 cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
+    const Turn turn;
     *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
     if (*pointer == nullptr) return said(cudaErrorMemoryAllocation);
     runtime().pinned[static_cast<const char*>(*pointer)] = bytes;
     return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* pointer) {
+    const Turn turn;
     if (pointer == nullptr) return cudaSuccess;
     work_off_all();
     if (runtime().pinned.erase(static_cast<const char*>(pointer)) == 0) return said(cudaErrorInvalidValue);
@@ -200,6 +222,7 @@ cudaError_t cudaFreeHost(void* pointer) {
     return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+    const Turn turn;
     *total = cuda_emulator::settings().memory;
     *free = *total - cuda_emulator::allocated();
     return cudaSuccess;
@@ -216,9 +239,11 @@ cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, std::size_t) {
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+    const Turn turn;
     return copy(to, from, bytes, kind);
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+    const Turn turn;
     const bool from_host = !is_device_memory(from, bytes), to_host = !is_device_memory(to, bytes);
     if (from_host && !is_pinned(from, bytes)) {  // taken as it is now
         const auto* begin = static_cast<const char*>(from);
@@ -228,6 +253,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
     return to_host && !is_pinned(to, bytes) && status == cudaSuccess ? work_off(stream) : status;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+    const Turn turn;
     return give(stream, [=] {
         if (bytes > 0 && !is_device_memory(to, bytes)) return said(cudaErrorInvalidValue);
         std::memset(to, value, bytes);
@@ -236,34 +262,41 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    const Turn turn;
     *stream = *runtime().streams.insert(new cudaEmulatedStream).first;
     return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    const Turn turn;
     const cudaError_t status = work_off(stream);
     if (runtime().streams.erase(stream) == 0) return said(cudaErrorInvalidValue);
     delete stream;
     return status;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    const Turn turn;
     const cudaError_t status = work_off(stream);
     return status != cudaSuccess ? status : cuda_emulator::broken();
 }
 cudaError_t cudaDeviceSynchronize() {
+    const Turn turn;
     const cudaError_t status = work_off_all();
     return status != cudaSuccess ? status : cuda_emulator::broken();
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+    const Turn turn;
     *event = new cudaEmulatedEvent;
     return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    const Turn turn;
     const cudaError_t status = cudaEventSynchronize(event);
     delete event;
     return status;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    const Turn turn;
     event->stream = stream;
     const std::uint64_t number = ++event->recorded;
     return give(stream, [=] {
@@ -272,12 +305,15 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     });
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    const Turn turn;
     return work_off(event->stream, [event] { return event->reached == event->recorded; });
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
+    const Turn turn;
     return event->reached == event->recorded ? cudaSuccess : said(cudaErrorNotReady);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    const Turn turn;
     const std::uint64_t number = event->recorded;
     const cudaStream_t from = event->stream;
     return give(stream, [=] { return work_off(from, [=] { return event->reached >= number; }); });

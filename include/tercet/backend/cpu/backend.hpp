@@ -4,81 +4,37 @@
 #pragma once
 
 #include "tercet/backend/cpu/attention.hpp"
+#include "tercet/backend/cpu/cross_entropy.hpp"
+#include "tercet/backend/cpu/power_sum.hpp"
 #include "tercet/backend/cpu/quant_gemm.hpp"
-#include "tercet/backend/functors.hpp"
-#include "tercet/core/dtype.hpp"
+#include "tercet/backend/cpu/scalar.hpp"
 #include "tercet/core/strided.hpp"
 
 #include <numeric>
 
 namespace tercet::inline TERCET_ABI::cpu {
 
-namespace detail {
-
-// The type that arithmetic on T is done in: 16-bit floats compute in float, bool as an integer.
-template <class T>
-using Compute = std::conditional_t<std::is_same_v<T, bf16> || std::is_same_v<T, f16>, float, std::conditional_t<std::is_same_v<T, bool>, int, T>>;
-
-template <class T>
-T scalar_binary(BinaryOp op, T x, T y) {
-    using C = Compute<T>;
-    const C a = static_cast<C>(x), b = static_cast<C>(y);
-    if constexpr (std::is_integral_v<C>) {  // two's complement wraps; division by zero gives zero, as nothing may trap
-        using U = std::make_unsigned_t<C>;
-        switch (op) {
-        case BinaryOp::add: return static_cast<T>(static_cast<C>(static_cast<U>(a) + static_cast<U>(b)));
-        case BinaryOp::sub: return static_cast<T>(static_cast<C>(static_cast<U>(a) - static_cast<U>(b)));
-        case BinaryOp::mul: return static_cast<T>(static_cast<C>(std::uint64_t{static_cast<U>(a)} * static_cast<U>(b)));
-        case BinaryOp::div:
-            return b == 0 ? T{} : b == static_cast<C>(-1) ? static_cast<T>(static_cast<C>(U{} - static_cast<U>(a))) : static_cast<T>(a / b);
-        case BinaryOp::maximum: return a > b ? x : y;
-        case BinaryOp::minimum: return a < b ? x : y;
-        case BinaryOp::pow: {
-            std::uint64_t power = 1, base = static_cast<U>(a);
-            for (auto e = static_cast<std::uint64_t>(b > 0 ? b : 0); e != 0; e /= 2, base *= base)
-                if (e % 2 == 1) power *= base;
-            return static_cast<T>(static_cast<C>(power));
-        }
-        default: return T{};
-        }
-    } else {
-        switch (op) {
-#define TERCET_CASE(entry, functor) \
-    case BinaryOp::entry: return static_cast<T>(scalar::functor::f(a, b));
-            TERCET_BINARY_OPS(TERCET_CASE)
-#undef TERCET_CASE
-        default: return T{};
-        }
-    }
-}
-
-template <class T>
-T scalar_unary(UnaryOp op, T x) {
-    using C = Compute<T>;
-    const C a = static_cast<C>(x);
-    if constexpr (std::is_integral_v<C>) {
-        const bool negative = a < 0;
-        switch (op) {
-        case UnaryOp::neg: return scalar_binary<T>(BinaryOp::sub, T{}, x);
-        case UnaryOp::abs: return negative ? scalar_binary<T>(BinaryOp::sub, T{}, x) : x;
-        case UnaryOp::square: return scalar_binary<T>(BinaryOp::mul, x, x);
-        case UnaryOp::relu: return negative ? T{} : x;
-        default: fail(ErrorCode::dtype_mismatch, "this operation gives fractions: convert the integers to float first");
-        }
-    } else {
-        switch (op) {
-#define TERCET_CASE(entry, functor) \
-    case UnaryOp::entry: return static_cast<T>(scalar::functor::f(a));
-            TERCET_UNARY_OPS(TERCET_CASE)
-#undef TERCET_CASE
-        default: return T{};
-        }
-    }
-}
-
-}  // namespace detail
-
 struct Backend {
+    /// Whether it computes with elements of a type, and whether it holds them, and can copy them into others that it holds: all of them.
+    template <class T>
+    static constexpr bool computes = true;
+    template <class T>
+    static constexpr bool holds = true;
+    /// Whether products gain by weights that were packed before.
+    static constexpr bool packs = true;
+
+    /// What a storage keeps beside its elements in the host's memory: nothing, since that is where this backend works.
+    struct Mirror {
+        template <class T>
+        T* device(T* host, std::size_t, bool) const {
+            return host;
+        }
+        void host(const void*, std::size_t, bool) const {}
+    };
+    /// Working memory of an operation, where the backend works.
+    template <class T>
+    using Room = Scratch<T>;
+
     /// y = f(x), both of n.
     template <class T>
     static void unary(UnaryOp op, T* y, const T* x, index_t n) {
@@ -129,6 +85,20 @@ struct Backend {
         });
     }
 
+    /// y = f(x, b) with one number b, all of n.
+    template <Real T>
+    static void binary(BinaryOp op, T* y, const T* x, T b, index_t n) {
+        binary(op, y, x, &b, {n}, {1}, {0});
+    }
+
+    /// y by its strides = one number.
+    template <class T>
+    static void fill(T* y, const Shape& y_strides, T value, const Shape& shape) {
+        if (is_contiguous(shape, y_strides))
+            parallel_ranges(element_count(shape), elementwise_grain, [&](index_t begin, index_t end) { std::fill(y + begin, y + end, value); });
+        else copy(y, y_strides, &value, Shape::filled(shape.rank(), 0), shape);
+    }
+
     /// y = x, each by its own strides, with conversion where the types differ.
     template <class To, class From>
     static void copy(To* y, const Shape& y_strides, const From* x, const Shape& x_strides, const Shape& shape) {
@@ -170,6 +140,38 @@ struct Backend {
     template <Real T>
     static void add_scaled(T* y, const T* x, T alpha, index_t n) {
         parallel_ranges(n, elementwise_grain, [&](index_t begin, index_t end) { kernels<T>().add_scaled(y + begin, x + begin, alpha, end - begin); });
+    }
+
+    /// Σ |x|^p of n, or max |x| for p = ∞, summed in double.
+    template <Real T>
+    static double power_sum(const T* x, index_t n, double p) {
+        return cpu::power_sum(x, n, p);
+    }
+
+    /// n elements from where the backend works to the host's memory, and back.
+    template <class T>
+    static void read(T* host, const T* x, index_t n) {
+        std::copy_n(x, n, host);
+    }
+    template <class T>
+    static void write(T* x, const T* host, index_t n) {
+        std::copy_n(host, n, x);
+    }
+
+    /// y (outer, m, inner) = rows of x (outer, n, inner) by ids (m), which are in [0, n).
+    template <class T, class I>
+    static void gather_rows(T* y, const T* x, const I* ids, index_t outer, index_t n, index_t m, index_t inner) {
+        for_each_picked(ids, m, outer, inner, [&](index_t o, index_t i, index_t from, index_t begin, index_t end) {
+            const T* row = x + (o * n + from) * inner;
+            std::copy(row + begin, row + end, y + (o * m + i) * inner + begin);
+        });
+    }
+    /// Adds dy (outer, m, inner) to the rows of dx (outer, n, inner) that the ids name, in their order; nothing to the row `skipped`.
+    template <Real T, class I>
+    static void add_rows(T* dx, const T* dy, const I* ids, index_t outer, index_t n, index_t m, index_t inner, index_t skipped = -1) {
+        for_each_picked(ids, m, outer, inner, [&](index_t o, index_t i, index_t to, index_t begin, index_t end) {
+            if (to != skipped) kernels<T>().add_scaled(dx + (o * n + to) * inner + begin, dy + (o * m + i) * inner + begin, T(1), end - begin);
+        });
     }
 
     /// body(row) for each of `rows` rows of `n` elements, many rows a task.
@@ -215,6 +217,25 @@ struct Backend {
     template <Real T>
     static void exp_sum(T* shift, T* total, const T* x, index_t rows, index_t n) {
         for_rows(rows, n, [&](index_t r) { total[r] = kernels<T>().exp_sum(shift + r, x + r * n, n); });
+    }
+    /// losses (rows) of logits x (rows, V), log Σ e^x of each row in its two parts. See ops/cross_entropy.hpp.
+    template <Real T>
+    static void row_losses(double* losses, const T* x, const T* shift, const T* total, const TargetsView<T>& t, index_t rows) {
+        parallel_ranges(rows, std::max<index_t>(1, t.spread != 0 ? elementwise_grain / std::max<index_t>(t.classes, 1) : 1024),
+                        [&](index_t begin, index_t end) {
+                            for (index_t r = begin; r < end; ++r) losses[r] = row_loss(t, r, x + r * t.classes, shift[r], total[r]);
+                        });
+    }
+    /// dx (rows, V) = [dx +] the losses' gradients; dx may be x.
+    template <Real T>
+    static void row_gradients(T* dx, const T* x, const T* shift, const T* total, const TargetsView<T>& t, const LossShare<T>& share, index_t rows,
+                              bool add) {
+        const index_t V = t.classes;
+        write_rows<T>(rows, V, [&](index_t first, index_t count, bool past_caches) {
+            for (index_t r = first; r < first + count; ++r)
+                row_gradient(t, dx + r * V, r, x + r * V, shift[r], total[r], share.each ? share.dy[r] : share.dy[0] / share.divisor, add,
+                             past_caches);
+        });
     }
     template <Real T>
     static void log_sum_exp(T* y, const T* x, index_t rows, index_t n) {
@@ -379,6 +400,18 @@ struct Backend {
     }
 
 private:
+    // body(outer, i, id, inner begin, inner end) for runs of `inner` elements and each of m indices in order; parallel elsewhere.
+    template <class I, class F>
+    static void for_each_picked(const I* ids, index_t m, index_t outer, index_t inner, const F& body) {
+        if (m == 0 || inner == 0) return;
+        const index_t width = std::max<index_t>(64, std::min<index_t>(inner, elementwise_grain / m)), pieces = (inner + width - 1) / width;
+        parallel_ranges(outer * pieces, std::max<index_t>(1, elementwise_grain / (width * m)), [&](index_t begin, index_t end) {
+            for (index_t task = begin; task < end; ++task) {
+                const index_t from = task % pieces * width, to = std::min(inner, from + width);
+                for (index_t i = 0; i < m; ++i) body(task / pieces, i, static_cast<index_t>(ids[i]), from, to);
+            }
+        });
+    }
     template <class T>
     static FactoredUpdate<T> row_of(FactoredUpdate<T> u, index_t r, index_t n) {
         u.x += r * n;

@@ -11,19 +11,8 @@
 #include "tercet/core/parallel.hpp"
 
 #include <algorithm>
-#include <optional>
 
 namespace tercet::inline TERCET_ABI::cpu {
-
-/// What happens to C once it is summed: C = f(scale · A B + bias) + residual, each part optional.
-template <class T>
-struct Epilogue {
-    const T* bias = nullptr;  // (n)
-    std::optional<UnaryOp> activation{};
-    const T* residual = nullptr;  // (m, n)
-    index_t residual_stride = 0;
-    T scale = 1;
-};
 
 namespace detail {
 

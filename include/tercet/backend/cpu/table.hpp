@@ -4,23 +4,16 @@
 // inputs, then extents. Gradients are added to: dx += …; a null gradient is skipped where the comment says so.
 #pragma once
 
-#include "tercet/backend/operations.hpp"
+#include "tercet/backend/operands.hpp"
 #include "tercet/backend/updates.hpp"
 #include "tercet/core/shape.hpp"
-#include "tercet/quant/block.hpp"
-
-namespace tercet::inline TERCET_ABI {
-
-/// What the activations of a product are rounded to before they meet its weight.
-enum class Activations : std::uint8_t {
-    f32,   // nothing: they stay as they are
-    bf16,  // bfloat16, and so are a dense weight's elements, and the gradients of both on the way back; elsewhere they stay as they are
-    int8,  // bytes under one scale for 32 neighbours, where the weight is of a block type; bfloat16 where it is bf16 and the machine multiplies that
-};
-
-}  // namespace tercet::inline TERCET_ABI
 
 namespace tercet::inline TERCET_ABI::cpu {
+
+using tercet::Epilogue;
+using tercet::MatrixView;
+using tercet::PackedWord;
+using tercet::RightOperand;
 
 /// Columns of a packed panel, and of the two strips it is made of: a line of the cache each row. They are the same for every instruction
 /// set, so that packed weights outlive a change of it.
@@ -37,31 +30,6 @@ constexpr index_t panel_depth(index_t words) {
 constexpr index_t panel_offset(index_t p, index_t column, index_t words) {
     return (column / strip_width * words + p) * strip_width + column % strip_width;
 }
-
-/// A matrix in memory: element (i, j) stands at data[i · row_stride + j · col_stride].
-template <class T>
-struct MatrixView {
-    const T* data;
-    index_t row_stride, col_stride;
-};
-
-/// What packed operands are made of: numbers of 32 bits or more, or as many narrower ones as fill 32.
-template <class Element>
-using PackedWord = std::conditional_t<sizeof(Element) >= 4, Element, std::int32_t>;
-
-/// The right operand B (k, n) of a product, as it is stored.
-template <class T>
-struct RightOperand {
-    enum class Kind { strided, packed, stored, arranged } kind;
-    MatrixView<T> view{};                   // strided: any strides
-    const PackedWord<T>* panels = nullptr;  // packed: panel j holds columns [32 j, 32 j + 32), see panel_offset; zeros fill the last
-    const std::byte* rows = nullptr;        // stored: Bᵀ by rows in a file's type, each of k elements: a checkpoint's (out, in) weight;
-                                            // arranged: the same for narrow activations, see backend/cpu/arranged.hpp
-    StorageType type{};
-    index_t row_bytes = 0;
-    Activations activations = Activations::f32;  // what those of the left operand become; bf16: and these, where they are strided
-    const float* factors = nullptr;              // (k) stored and arranged: a row of A is multiplied by these first; or null
-};
 
 /// Rows of activations as bytes, for a weight of one block type:  x ≈ scale[g] · code,  a scale for 32 of them. What a product needs of them
 /// stands ready for each group g of the weight's, of 32 or 16: the scale, −offset · Σ code and scale · Σ code. So many rows as are multiplied

@@ -1,59 +1,72 @@
-// Cross-entropy over logits x (N, V) without probabilities in memory, with label smoothing ε (Szegedy et al. 2016, section 7):
+// Cross-entropy of logits x (N, V) with target classes, class weights and label smoothing; the formulas are those of ops/cross_entropy.hpp. A block a
+// row.
 //
-//   loss_n = log Σ e^x − (1 − ε) x_t − ε Σ x / V                dx = factor · (e^(x − log Σ e^x) − (1 − ε) [i = t] − ε / V)
-//
-// Why it is fast: forward reads the logits once; the gradient is made of them where they stand, or beside them, from the two numbers a row that
-// forward kept.
+// Why it is fast: the probabilities are never written. Forward reads the logits and writes a number a row; backward makes e^(x − shift) again, in the
+// registers, on its way to the gradient.
 #pragma once
 
 #include "tercet/backend/cuda/rows.cuh"
+#include "tercet/backend/targets.hpp"
 
 namespace tercet::inline TERCET_ABI::cuda {
 
 namespace kernels {
 
-template <class T, class I>
-__global__ void cross_entropy(T* losses, T* log_sums, const T* x, const I* targets, index_t n, index_t ignored, T smoothing) {
-    const RowShare<T> row(x + blockIdx.x * n, n);
-    const index_t target = static_cast<index_t>(targets[blockIdx.x]);
-    T shift, total, plain = 0;
-    exp_sum(row, shift, total);
-    if (smoothing > 0) {  // of all threads alike
-        row.each([&](index_t, T v) { plain += v; });
-        plain = over_block<Sum>(plain);
-    }
-    if (threadIdx.x != 0) return;
-    const T log_sum = shift + log(total);
-    log_sums[blockIdx.x] = log_sum;
-    losses[blockIdx.x] = target == ignored ? T(0) : log_sum - (1 - smoothing) * x[blockIdx.x * n + target] - smoothing * plain / static_cast<T>(n);
+template <class T>
+__device__ T target_weight(const TargetsView<T>& t, index_t r) {
+    return t.targets[r] == t.ignore ? T(0) : t.weights != nullptr ? t.weights[t.targets[r]] : T(1);
 }
 
-template <class T, class I>
-__global__ void cross_entropy_backward(T* dx, const T* x, const T* log_sums, const I* targets, index_t n, index_t ignored, T smoothing, T factor) {
-    const RowShare<T> row(x + blockIdx.x * n, n);
-    const index_t target = static_cast<index_t>(targets[blockIdx.x]);
-    const T log_sum = log_sums[blockIdx.x];
-    T* to = dx + blockIdx.x * n;
-    row.each([&](index_t i, T v) {
-        to[i] = target == ignored ? T(0) : factor * (exp(v - log_sum) - (i == target ? 1 - smoothing : T(0)) - smoothing / static_cast<T>(n));
+template <class T>
+__global__ void row_losses(double* losses, const T* x, const T* shift, const T* total, TargetsView<T> t) {
+    const index_t r = blockIdx.x;
+    const bool counts = t.targets[r] != t.ignore;
+    T mass = 0;                        // Σ w x
+    if (counts && t.spread != T(0)) {  // of all threads alike
+        const RowShare<T> row(x + r * t.classes, t.classes);
+        row.each([&](index_t j, T v) { mass += t.weights != nullptr ? t.weights[j] * v : v; });
+        mass = over_block<Sum>(mass);
+    }
+    if (threadIdx.x != 0) return;
+    double nats = 0;
+    if (counts) {
+        const double log_total = log(static_cast<double>(total[r]));
+        nats = static_cast<double>(t.kept * target_weight(t, r)) * (log_total + static_cast<double>(shift[r] - x[r * t.classes + t.targets[r]]));
+        if (t.spread != T(0))
+            nats += static_cast<double>(t.spread) * (t.all_weights * (log_total + static_cast<double>(shift[r])) - static_cast<double>(mass));
+    }
+    losses[r] = nats;
+}
+
+// dx may be x: a thread reads each number before it writes there.
+template <class T>
+__global__ void row_gradients(T* dx, const T* x, const T* shift, const T* total, TargetsView<T> t, LossShare<T> share, bool add) {
+    const index_t r = blockIdx.x, target = t.targets[r];
+    const bool counts = target != t.ignore;
+    if (!counts && add) return;
+    const RowShare<T> row(x + r * t.classes, t.classes);
+    const T part = share.each ? share.dy[r] : share.dy[0] / share.divisor, below = shift[r];
+    const T own = part * t.kept * target_weight(t, r), other = part * t.spread, scale = (own + other * static_cast<T>(t.all_weights)) / total[r];
+    T* to = dx + r * t.classes;
+    row.each([&](index_t j, T v) {
+        const T value = counts ? scale * exp(v - below) - other * (t.weights != nullptr ? t.weights[j] : T(1)) - (j == target ? own : T(0)) : T(0);
+        to[j] = add ? to[j] + value : value;
     });
 }
 
 }  // namespace kernels
 
-/// The loss of each row in nats (0 where the target is `ignored`), and its log Σ e^x.
-template <class T, class I>
-void cross_entropy(T* losses, T* log_sums, const T* x, const I* targets, index_t rows, index_t n, index_t ignored, T smoothing,
-                   cudaStream_t stream = nullptr) {
-    launch("cross_entropy", kernels::cross_entropy<T, I>, rows, row_threads, stream, losses, log_sums, x, targets, n, ignored, smoothing);
+/// losses (rows) of logits x (rows, V), log Σ e^x of each row as shift + log total.
+template <class T>
+void row_losses(double* losses, const T* x, const T* shift, const T* total, const TargetsView<T>& t, index_t rows, cudaStream_t stream = nullptr) {
+    launch("row_losses", kernels::row_losses<T>, rows, row_threads, stream, losses, x, shift, total, t);
 }
 
-/// dx (rows, n) = the gradient of the losses' sum times `factor`; it may be x.
-template <class T, class I>
-void cross_entropy_backward(T* dx, const T* x, const T* log_sums, const I* targets, index_t rows, index_t n, index_t ignored, T smoothing, T factor,
-                            cudaStream_t stream = nullptr) {
-    launch("cross_entropy_backward", kernels::cross_entropy_backward<T, I>, rows, row_threads, stream, dx, x, log_sums, targets, n, ignored,
-           smoothing, factor);
+/// dx (rows, V) = [dx +] the losses' gradients; dx may be x.
+template <class T>
+void row_gradients(T* dx, const T* x, const T* shift, const T* total, const TargetsView<T>& t, const LossShare<T>& share, index_t rows, bool add,
+                   cudaStream_t stream = nullptr) {
+    launch("row_gradients", kernels::row_gradients<T>, rows, row_threads, stream, dx, x, shift, total, t, share, add);
 }
 
 }  // namespace tercet::inline TERCET_ABI::cuda

@@ -72,12 +72,31 @@ template <class T>
 __global__ void add_scaled(T* y, const T* x, T alpha, index_t n) {
     for_elements(n, [&](index_t i) { y[i] += alpha * x[i]; });
 }
+template <class F, class T>
+__global__ void binary_with(T* y, const T* x, T b, index_t n) {
+    for_elements(n, [&](index_t i) { y[i] = F::f(x[i], b); });
+}
 template <class T>
-__global__ void copy(T* y, const T* x, index_t n, Walk<2> walk) {
+__global__ void fill(T* y, T value, index_t n, Walk<1> walk) {
+    for_elements(n, [&](index_t i) {
+        index_t at[1];
+        walk.offsets(i, at);
+        y[at[0]] = value;
+    });
+}
+// 16-bit floats come and go by way of float.
+template <class To, class From>
+__device__ To converted(From x) {
+    if constexpr (std::is_same_v<To, From>) return x;
+    else if constexpr (sizeof(To) == 2 || sizeof(From) == 2) return static_cast<To>(static_cast<float>(x));
+    else return static_cast<To>(x);
+}
+template <class To, class From>
+__global__ void copy(To* y, const From* x, index_t n, Walk<2> walk) {
     for_elements(n, [&](index_t i) {
         index_t at[2];
         walk.offsets(i, at);
-        y[at[0]] = x[at[1]];
+        y[at[0]] = converted<To>(x[at[1]]);
     });
 }
 
@@ -124,10 +143,26 @@ struct Elementwise {
     void add_scaled(T* y, const T* x, T alpha, index_t n) const {
         start("add_scaled", kernels::add_scaled<T>, n, y, x, alpha, n);
     }
-    /// y = x, each by its own strides.
+    /// y = f(x, b) with one number b.
     template <class T>
-    void copy(T* y, const Shape& y_strides, const T* x, const Shape& x_strides, const Shape& shape) const {
-        start("copy", kernels::copy<T>, element_count(shape), y, x, element_count(shape), walk_of<2>(shape, {y_strides, x_strides}));
+    void binary(BinaryOp op, T* y, const T* x, T b, index_t n) const {
+        switch (op) {
+#define TERCET_CASE(entry, functor) \
+    case BinaryOp::entry: return start(#entry, kernels::binary_with<scalar::functor, T>, n, y, x, b, n);
+            TERCET_BINARY_OPS(TERCET_CASE)
+#undef TERCET_CASE
+        default: return;
+        }
+    }
+    /// y by its strides = one number.
+    template <class T>
+    void fill(T* y, const Shape& y_strides, T value, const Shape& shape) const {
+        start("fill", kernels::fill<T>, element_count(shape), y, value, element_count(shape), walk_of<1>(shape, {y_strides}));
+    }
+    /// y = x, each by its own strides, with conversion where the types differ.
+    template <class To, class From>
+    void copy(To* y, const Shape& y_strides, const From* x, const Shape& x_strides, const Shape& shape) const {
+        start("copy", kernels::copy<To, From>, element_count(shape), y, x, element_count(shape), walk_of<2>(shape, {y_strides, x_strides}));
     }
 
 private:

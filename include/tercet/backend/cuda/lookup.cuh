@@ -14,14 +14,17 @@ namespace kernels {
 
 // A block a row. Ids outside of the table's rows are refused by the caller, before.
 template <class T, class I>
-__global__ void gather_rows(T* y, const T* table, const I* ids, index_t columns) {
-    const index_t from = static_cast<index_t>(ids[blockIdx.x]) * columns, to = blockIdx.x * columns;
+__global__ void gather_rows(T* y, const T* table, const I* ids, index_t rows, index_t count, index_t columns) {
+    const index_t outer = blockIdx.x / count, from = (outer * rows + static_cast<index_t>(ids[blockIdx.x % count])) * columns,
+                  to = blockIdx.x * columns;
     for (index_t c = threadIdx.x; c < columns; c += blockDim.x) y[to + c] = table[from + c];
 }
 
 template <class T, class I>
-__global__ void scatter_rows(T* dtable, const T* dy, const I* ids, index_t count, index_t columns, index_t padding) {
-    const index_t n = blockIdx.x;
+__global__ void scatter_rows(T* dtable, const T* dy, const I* ids, index_t rows, index_t count, index_t columns, index_t padding) {
+    const index_t outer = blockIdx.x / count, n = blockIdx.x % count;
+    dy += outer * count * columns;
+    dtable += outer * rows * columns;
     const I id = ids[n];
     if (static_cast<index_t>(id) == padding) return;  // of all threads alike
     int earlier = 0;
@@ -37,16 +40,17 @@ __global__ void scatter_rows(T* dtable, const T* dy, const I* ids, index_t count
 
 }  // namespace kernels
 
-/// y (count, columns) = rows of the table (rows, columns) by ids (count).
+/// y (outer, count, columns) = rows of the table (outer, rows, columns) by ids (count).
 template <class T, class I>
-void gather_rows(T* y, const T* table, const I* ids, index_t count, index_t columns, cudaStream_t stream = nullptr) {
-    launch("gather_rows", kernels::gather_rows<T, I>, count, 128, stream, y, table, ids, columns);
+void gather_rows(T* y, const T* table, const I* ids, index_t outer, index_t rows, index_t count, index_t columns, cudaStream_t stream = nullptr) {
+    launch("gather_rows", kernels::gather_rows<T, I>, outer * count, 128, stream, y, table, ids, rows, count, columns);
 }
 
-/// Adds dy (count, columns) to the rows of dtable that the ids name; `padding` is an id whose row gets nothing, or −1.
+/// Adds dy (outer, count, columns) to the rows of dtable (outer, rows, columns) that the ids name; `padding` is an id whose row gets nothing, or −1.
 template <class T, class I>
-void scatter_rows(T* dtable, const T* dy, const I* ids, index_t count, index_t columns, index_t padding, cudaStream_t stream = nullptr) {
-    launch("scatter_rows", kernels::scatter_rows<T, I>, count, 128, stream, dtable, dy, ids, count, columns, padding);
+void scatter_rows(T* dtable, const T* dy, const I* ids, index_t outer, index_t rows, index_t count, index_t columns, index_t padding,
+                  cudaStream_t stream = nullptr) {
+    launch("scatter_rows", kernels::scatter_rows<T, I>, outer * count, 128, stream, dtable, dy, ids, rows, count, columns, padding);
 }
 
 }  // namespace tercet::inline TERCET_ABI::cuda

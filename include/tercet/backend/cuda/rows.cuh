@@ -73,7 +73,7 @@ __global__ void softmax(T* y, const T* x, index_t n) {
     T shift, total;
     exp_sum(row, shift, total);
     T* to = y + blockIdx.x * n;
-    const T part = logarithm ? log(total) : 1 / total;
+    const T part = logarithm ? log(total) : total == 0 ? T(0) : 1 / total + (total - total);  // masked whole: 0; of infinity: NaN
     row.each([&](index_t i, T v) { to[i] = logarithm ? v - shift - part : exp(v - shift) * part; });
 }
 

@@ -147,6 +147,8 @@ public:
 
     void* data() const { return data_; }
     std::size_t bytes() const { return bytes_; }
+    /// The memory, which the caller gives back from now on, by cudaFreeAsync.
+    void* release() { return std::exchange(data_, nullptr); }
 
 private:
     void* data_ = nullptr;

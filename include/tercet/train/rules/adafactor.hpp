@@ -9,7 +9,6 @@
 #pragma once
 
 #include "tercet/core/memory.hpp"
-#include "tercet/train/power_sum.hpp"
 #include "tercet/train/rules/rule.hpp"
 
 #include <limits>
@@ -52,9 +51,10 @@ struct Adafactor {
         const index_t matrices = s.n / (rows * columns);
         const auto t = static_cast<double>(s.number), count = static_cast<double>(s.n);
         const double taken = std::pow(t, beta2_decay), floor = eps1 > 0 ? eps1 : static_cast<double>(std::numeric_limits<T>::epsilon());
-        const double size = std::max(eps2, detail::norm(s.x, s.n) / std::sqrt(count)) * std::min(s.rate, 1 / std::sqrt(t));
+        const double size = std::max(eps2, std::sqrt(Device::power_sum(s.x, s.n, 2)) / std::sqrt(count)) * std::min(s.rate, 1 / std::sqrt(t));
 
-        const Scratch<T> factors(matrices * rows), sums(columns);  // the rows' factors, r / mean r
+        const Device::Room<T> factors(matrices * rows), sums(columns);
+        const Scratch<T> shares(rows);  // the rows' factors, r / mean r
         const auto matrix_at = [&](index_t i) {
             const index_t at = i * rows * columns;
             return FactoredUpdate<T>{.x = s.x + at,
@@ -68,17 +68,19 @@ struct Adafactor {
         double squares = 0;  // of u
         for (index_t i = 0; i < matrices; ++i) {
             T *factor = factors.data() + i * rows, *column = s.state[s.matrix ? 1 : 0] + i * columns;
-            std::fill_n(sums.data(), columns, T(0));
+            Device::fill(sums.data(), {1}, T(0), {columns});
             Device::add_squares(factor, sums.data(), s.gradient + i * rows * columns, rows, columns);
             Device::update(BlendUpdate<T>{column, sums.data(), T(1 - taken), T(taken / static_cast<double>(rows))}, columns);
             if (s.matrix) {
                 T* row = s.state[0] + i * rows;
                 Device::update(BlendUpdate<T>{row, factor, T(1 - taken), T(taken / static_cast<double>(columns))}, rows);
-                const double mean = std::accumulate(row, row + rows, 0.0) / static_cast<double>(rows);
-                for (index_t r = 0; r < rows; ++r) factor[r] = T(static_cast<double>(row[r]) / std::max(mean, floor));
+                Device::read(shares.data(), row, rows);
+                const double mean = std::accumulate(shares.data(), shares.data() + rows, 0.0) / static_cast<double>(rows);
+                for (index_t r = 0; r < rows; ++r) shares[r] = T(static_cast<double>(shares[r]) / std::max(mean, floor));
             } else {
-                *factor = 1;
+                shares[0] = 1;
             }
+            Device::write(factor, shares.data(), rows);
             squares += Device::factored_squares(matrix_at(i), rows, columns);
         }
         const double step = size / std::max(1.0, std::sqrt(squares / count) / clip);

@@ -18,7 +18,6 @@
 #pragma once
 
 #include "tercet/core/memory.hpp"
-#include "tercet/train/power_sum.hpp"
 #include "tercet/train/rules/adam.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -64,7 +63,7 @@ struct Muon {
         if (!is_matrix(s.shape, s.matrix)) return AdamW{.beta1 = beta1, .beta2 = beta2, .eps = adam_eps}.update(s);
         const index_t rows = s.shape[0], columns = s.shape[1];
         T* b = s.state[0];
-        const Scratch<T> u(s.n), other(s.n);
+        const Device::Room<T> u(s.n), other(s.n);
         Device::update(BlendUpdate<T>{b, s.gradient, T(momentum), T(1 - momentum)}, s.n);
         Device::copy(u.data(), {1}, nesterov ? s.gradient : b, {1}, {s.n});
         if (nesterov) Device::update(BlendUpdate<T>{u.data(), b, T(1 - momentum), T(momentum)}, s.n);
@@ -80,16 +79,15 @@ private:
     // O(x) for x (rows, columns); writes over x and y, and gives the one that holds the result.
     template <Real T>
     const T* orthogonal(T* x, T* y, index_t rows, index_t columns) const {
-        using Left = cpu::MatrixView<T>;
-        using Right = cpu::RightOperand<T>;
+        using Left = MatrixView<T>;
+        using Right = RightOperand<T>;
         const auto right = [](const T* data, index_t row_stride, index_t col_stride) {
             return Right{Right::Kind::strided, {data, row_stride, col_stride}};
         };
         const bool wide = rows <= columns;
         const index_t side = std::min(rows, columns), n = rows * columns;
-        const Scratch<T> a(side * side), b(side * side);  // A, then c₂A + c₃A²
-        const T by = T(1 / std::max(detail::norm(x, n), eps));
-        Device::binary(BinaryOp::mul, x, x, &by, {n}, {1}, {0});
+        const Device::Room<T> a(side * side), b(side * side);  // A, then c₂A + c₃A²
+        Device::binary(BinaryOp::mul, x, x, T(1 / std::max(std::sqrt(Device::power_sum(x, n, 2)), eps)), n);
         for (int i = 0; i < iterations; ++i) {
             if (wide) Device::gemm(a.data(), side, Left{x, columns, 1}, right(x, 1, columns), side, side, columns, false);
             else Device::gemm(a.data(), side, Left{x, 1, columns}, right(x, columns, 1), side, side, rows, false);

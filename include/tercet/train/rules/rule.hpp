@@ -31,7 +31,7 @@ struct RuleState {
 
 inline constexpr std::size_t most_rule_states = 3;
 
-/// What a rule gets for one tensor at one step.
+/// What a rule gets for one tensor at one step: its numbers are where Device works.
 template <Real T>
 struct UpdateStep {
     T* x;

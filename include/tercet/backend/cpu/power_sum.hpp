@@ -1,9 +1,14 @@
 // Σ |x|^p in double, of which norms are made: over pieces of a fixed size, so that the order of the sum does not depend on the threads.
 #pragma once
 
-#include "tercet/tensor/tensor.hpp"
+#include "tercet/backend/cpu/dispatch.hpp"
+#include "tercet/core/dtype.hpp"
+#include "tercet/core/memory.hpp"
+#include "tercet/core/parallel.hpp"
 
-namespace tercet::inline TERCET_ABI::detail {
+#include <cmath>
+
+namespace tercet::inline TERCET_ABI::cpu {
 
 // The larger of two, where a NaN stays.
 inline double larger(double a, double b) {
@@ -26,7 +31,7 @@ double power_sum(const T* x, index_t n, double p) {
     const bool largest = std::isinf(p);
     const auto join = [&](double a, double b) { return largest ? larger(a, b) : a + b; };
     const auto of_piece = [&](index_t begin, index_t end) {
-        if (p == 2) return static_cast<double>(cpu::kernels<T>().dot(x + begin, x + begin, end - begin));
+        if (p == 2) return static_cast<double>(kernels<T>().dot(x + begin, x + begin, end - begin));
         double sum = 0;
         for (index_t i = begin; i < end; ++i) {
             const double size = std::abs(static_cast<double>(x[i]));
@@ -37,10 +42,4 @@ double power_sum(const T* x, index_t n, double p) {
     return fold_pieces(n, 0.0, of_piece, join);
 }
 
-// √Σ x²
-template <Real T>
-double norm(const T* x, index_t n) {
-    return std::sqrt(power_sum(x, n, 2));
-}
-
-}  // namespace tercet::inline TERCET_ABI::detail
+}  // namespace tercet::inline TERCET_ABI::cpu
