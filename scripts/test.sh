@@ -3,8 +3,8 @@
 #
 #   scripts/test.sh          every test, under each instruction set that this machine has, and the consumers of tests/package
 #   scripts/test.sh --all    also with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
-#                            the built-in threads and with OpenMP), every header alone with both compilers, and a training run that is
-#                            killed a thousand times
+#                            the built-in threads and with OpenMP), every header alone with both compilers, tensors on an emulated
+#                            GPU, and a training run that is killed a thousand times
 #   scripts/test.sh NAME...  only these parts of --all: test, headers, asan, clang, tsan, tsan-openmp
 #
 # The last lines are ctest's own. They are kept in build/test-summary.txt too.
@@ -92,7 +92,13 @@ check() {
     fi
 }
 
-suite test 'quick|isa|package'
+# With --all and with Clang also the CUDA backend, on the emulated device.
+emulated=-DTERCET_TEST_CUDA_EMULATED=ON
+if wanted clang; then
+    suite test 'quick|isa|package|emulated' $emulated
+else
+    suite test 'quick|isa|package'
+fi
 gcc=$CXX
 if wanted headers || wanted asan || wanted clang || wanted tsan || wanted tsan-openmp; then
     need clang++:clang
@@ -107,7 +113,7 @@ export CXX=clang++
 # Sanitizers: Clang compiles for them in half of GCC's time. Without the examples: what they call has tests of its own.
 debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" -DTERCET_BUILD_BENCHMARKS=OFF -DTERCET_BUILD_EXAMPLES=OFF)
 suite asan 'quick|isa' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
-suite clang 'quick|isa|slow'
+suite clang 'quick|isa|slow|emulated' $emulated
 # libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
 export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=${llvm:-}/libarcher.so
 suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread
