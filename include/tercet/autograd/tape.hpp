@@ -92,6 +92,11 @@ public:
     /// The same without zeros where fresh: for a kernel that writes every element (call fresh() before).
     T* data_to_write() { return own().mutable_data(); }
     T* device_data_to_write() { return own().mutable_device_data(); }
+    /// The sum so far as a tensor, zeros at first, of which a part can be written to as a view. Not where no gradient is wanted.
+    Tensor<T> sums() {
+        with_zeros();
+        return own();
+    }
     /// Adds dx, of this shape. The first one is taken over as it is; by a leaf only when nobody else holds it.
     void add(Tensor<T> dx) {
         if (value_ == nullptr) return;

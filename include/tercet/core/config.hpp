@@ -5,6 +5,7 @@
 //                              tercet/backend/cpu/kernels.inc, which defines all of it
 //   TERCET_USE_OPENMP          parallel loops run on OpenMP's threads (-fopenmp) instead of the built-in pool
 //   TERCET_CUDA                tensors work on a GPU; link what backend/cuda/kernels.inc becomes (CMake: tercet::cuda)
+//   TERCET_CUBLAS              where backend/cuda/kernels.inc is compiled: cuBLASLt does the products (link it), instead of kernels of our own
 //   TERCET_PCRE2               tokenizers with unusual regular expressions run them with PCRE2 (link libpcre2-8) instead of refusing them
 //
 // The inline namespace carries the version, the backend, the error mode and PCRE2, so that two builds that disagree cannot be mixed by

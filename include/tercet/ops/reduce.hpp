@@ -108,8 +108,7 @@ template <Real T>
 void add_stretched(Gradient<T>& dx, const Tensor<T>& dy, const Shape& with_ones) {
     const auto wide = dy.reshape(with_ones).expand(dx.shape());
     if (dx.fresh()) return dx.add(wide);
-    auto to = gradient_tensor(dx);
-    add_into(to, wide);
+    add_into(dx.sums(), wide);
 }
 
 // y[o] = f(results[o], o) in the reduction's shape.

@@ -23,23 +23,10 @@ Tensor<T> record_if_real(Tensor<T> y, F&& backward, const Inputs&... inputs) {
     else return y;
 }
 
-// to += x, of the same shape, each by its own strides. `to` is written through its pointer and must not overlap itself.
+// to += x, of the same shape, each by its own strides; `to` must not overlap itself.
 template <Real T>
-void add_into(Tensor<T>& to, const Tensor<T>& x) {
-    T* sums = to.mutable_data();
-    const T* values = x.data();
-    for_each_row<2>(to.shape(), {to.strides(), x.strides()}, [&](const auto& at, index_t n, const auto& step) {
-        T* sum = sums + at[0];
-        const T* value = values + at[1];
-        if (step[0] == 1 && step[1] == 1) return cpu::kernels<T>().add_scaled(sum, value, T(1), n);
-        for (index_t i = 0; i < n; ++i) sum[i * step[0]] += value[i * step[1]];
-    });
-}
-
-// The gradient as a tensor, so that a view of it can be added to: zeros at first.
-template <Real T>
-Tensor<T> gradient_tensor(Gradient<T>& dx) {
-    return Tensor<T>::borrow(dx.data(), dx.shape());
+void add_into(Tensor<T> to, const Tensor<T>& x) {
+    Device::add(to.mutable_device_data(), to.strides(), x.device_data(), x.strides(), to.shape());
 }
 
 // The order that undoes `order`.
@@ -85,12 +72,7 @@ Tensor<T> transpose(const Tensor<T>& x, index_t a = -2, index_t b = -1) {
 template <Element T>
 Tensor<T> slice(const Tensor<T>& x, index_t dim, const Range& range) {
     return detail::record_if_real(
-        x.detach().slice(dim, range),
-        [dim, range](const auto& dy, auto& dx) {
-            auto region = detail::gradient_tensor(dx).slice(dim, range);
-            detail::add_into(region, dy);
-        },
-        x);
+        x.detach().slice(dim, range), [dim, range](const auto& dy, auto& dx) { detail::add_into(dx.sums().slice(dim, range), dy); }, x);
 }
 template <Element T>
 Tensor<T> slice(const Tensor<T>& x, index_t dim, index_t begin, index_t end) {
@@ -101,12 +83,7 @@ Tensor<T> slice(const Tensor<T>& x, index_t dim, index_t begin, index_t end) {
 template <Element T>
 Tensor<T> select(const Tensor<T>& x, index_t dim, index_t index) {
     return detail::record_if_real(
-        x.detach().select(dim, index),
-        [dim, index](const auto& dy, auto& dx) {
-            auto region = detail::gradient_tensor(dx).select(dim, index);
-            detail::add_into(region, dy);
-        },
-        x);
+        x.detach().select(dim, index), [dim, index](const auto& dy, auto& dx) { detail::add_into(dx.sums().select(dim, index), dy); }, x);
 }
 
 /// One dimension backwards.

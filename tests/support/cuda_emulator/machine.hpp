@@ -3,6 +3,8 @@
 
 #include "emulator.hpp"
 
+#include <functional>
+
 namespace cuda_emulator {
 
 // Runs a kernel's threads now; `call` runs one of them, its arguments are at [constants, constants + bytes).
@@ -12,6 +14,9 @@ cudaError_t said(cudaError_t error);  // keeps it for cudaGetLastError
 cudaError_t& last_error();
 cudaError_t broken();  // the fault that has ended all work, until clear()
 std::uint64_t draw();  // from the seed of clear()
+
+// Work in a stream's order.
+cudaError_t give(cudaStream_t stream, std::function<cudaError_t()> work);
 
 // Memory that kernels may use from now on, and no longer.
 void add_memory(void* begin, std::size_t bytes);

@@ -26,6 +26,7 @@ struct cudaEmulatedEvent {
 namespace {
 
 using cuda_emulator::draw;
+using cuda_emulator::give;
 using cuda_emulator::is_device_memory;
 using cuda_emulator::said;
 
@@ -68,16 +69,6 @@ cudaError_t work_off_all() {
     return status;
 }
 
-template <class F>
-cudaError_t give(cudaStream_t stream, F work) {
-    if (cuda_emulator::broken() != cudaSuccess) return said(cuda_emulator::broken());
-    if (stream == nullptr) return work();
-    if (runtime().streams.count(stream) == 0) return said(cudaErrorInvalidResourceHandle);
-    stream->work.push_back(std::move(work));
-    std::uint64_t some = draw() % 3 == 0 ? draw() % (stream->work.size() + 1) : 0;
-    return work_off(stream, [&] { return some-- == 0; });
-}
-
 bool is_pinned(const void* p, std::size_t bytes) {
     const auto* byte = static_cast<const char*>(p);
     const auto after = runtime().pinned.upper_bound(byte);
@@ -95,6 +86,16 @@ cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind k
 }
 
 }  // namespace
+
+cudaError_t cuda_emulator::give(cudaStream_t stream, std::function<cudaError_t()> work) {
+    const Turn turn;
+    if (cuda_emulator::broken() != cudaSuccess) return said(cuda_emulator::broken());
+    if (stream == nullptr) return work();
+    if (runtime().streams.count(stream) == 0) return said(cudaErrorInvalidResourceHandle);
+    stream->work.push_back(std::move(work));
+    std::uint64_t some = draw() % 3 == 0 ? draw() % (stream->work.size() + 1) : 0;
+    return work_off(stream, [&] { return some-- == 0; });
+}
 
 cudaError_t cuda_emulator::launch(const cudaLaunchConfig_t& config, const void* constants, std::size_t bytes, void (*call)(const void*),
                                   const char* name) {

@@ -136,6 +136,17 @@ struct Backend {
         }
     }
 
+    /// y += x, each by its own strides; y does not overlap itself.
+    template <Real T>
+    static void add(T* y, const Shape& y_strides, const T* x, const Shape& x_strides, const Shape& shape) {
+        for_each_row<2>(shape, {y_strides, x_strides}, [&](const auto& at, index_t n, const auto& step) {
+            T* sums = y + at[0];
+            const T* values = x + at[1];
+            if (step[0] == 1 && step[1] == 1) return kernels<T>().add_scaled(sums, values, T(1), n);
+            for (index_t i = 0; i < n; ++i) sums[i * step[0]] += values[i * step[1]];
+        });
+    }
+
     /// y += alpha · x, both of n.
     template <Real T>
     static void add_scaled(T* y, const T* x, T alpha, index_t n) {

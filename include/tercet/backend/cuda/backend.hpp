@@ -95,6 +95,8 @@ struct Backend {
     template <class To, class From>
     static void copy(To* y, const Shape& y_strides, const From* x, const Shape& x_strides, const Shape& shape);
     template <class T>
+    static void add(T* y, const Shape& y_strides, const T* x, const Shape& x_strides, const Shape& shape);
+    template <class T>
     static void add_scaled(T* y, const T* x, T alpha, index_t n);
     template <class T>
     static double power_sum(const T* x, index_t n, double p);

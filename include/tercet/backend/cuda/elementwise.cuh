@@ -84,6 +84,14 @@ __global__ void fill(T* y, T value, index_t n, Walk<1> walk) {
         y[at[0]] = value;
     });
 }
+template <class T>
+__global__ void add(T* y, const T* x, index_t n, Walk<2> walk) {
+    for_elements(n, [&](index_t i) {
+        index_t at[2];
+        walk.offsets(i, at);
+        y[at[0]] += x[at[1]];
+    });
+}
 // 16-bit floats come and go by way of float.
 template <class To, class From>
 __device__ To converted(From x) {
@@ -138,6 +146,11 @@ struct Elementwise {
 #undef TERCET_CASE
         default: return;
         }
+    }
+    /// y += x, each by its own strides; y does not overlap itself.
+    template <class T>
+    void add(T* y, const Shape& y_strides, const T* x, const Shape& x_strides, const Shape& shape) const {
+        start("add", kernels::add<T>, element_count(shape), y, x, element_count(shape), walk_of<2>(shape, {y_strides, x_strides}));
     }
     template <class T>
     void add_scaled(T* y, const T* x, T alpha, index_t n) const {
