@@ -30,6 +30,7 @@ need_space "$root" 2000
 packages=(cmake:cmake ctest:cmake ninja:ninja-build /usr/include/nlohmann/json.hpp:nlohmann-json3-dev /usr/include/catch2:catch2
     /usr/include/eigen3/Eigen/Dense:libeigen3-dev /usr/include/CLI/CLI.hpp:libcli11-dev python3:python3-minimal)
 python3 -m pip --version >/dev/null 2>&1 || packages+=(pip3:python3-pip)
+wanted clang && packages+=(mpirun:openmpi-bin mpicxx:libopenmpi-dev)  # --all: training in several processes too
 need_compiler_and "${packages[@]}"
 
 # The tests with real models are skipped, and named, where these cannot be had.

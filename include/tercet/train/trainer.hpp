@@ -45,7 +45,8 @@ struct TrainerOptions {
                                                // optimiser's own
     std::optional<ReduceOnPlateau> plateau{};  // or a rate that falls when the evaluations stop improving
     double clip = 0;                           // > 0: the largest norm of the gradient
-    Communicator* processes = nullptr;         // that train together: losses and gradients are means over all of them
+    Communicator* processes = nullptr;         // that train together: losses, gradients and measures are means over all of them, and where one is
+                                               // to stop, all do; a store and loggers are for one of them
 
     std::function<double(const TrainingState&)> evaluate{};  // the measure on held-out data
     std::int64_t evaluate_every = 0;                         // steps between two evaluations; one is made at the end in any case
@@ -79,7 +80,9 @@ struct TrainingResult {
 /// What a run's numbers depend on among the options. Put into state.notes before a checkpoint is loaded, they hold it to be of the same kind;
 /// train() does it at the latest.
 inline std::map<std::string, std::string> settings_of(const TrainerOptions& options) {
-    return {{"trainer.accumulate", std::to_string(options.accumulate)}, {"trainer.clip", detail::exact_text(options.clip)}};
+    return {{"trainer.accumulate", std::to_string(options.accumulate)},
+            {"trainer.clip", detail::exact_text(options.clip)},
+            {"trainer.processes", std::to_string(options.processes == nullptr ? 1 : options.processes->size())}};
 }
 
 namespace detail {
@@ -176,6 +179,7 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
                                : "-inf",
              where.empty() ? "" : "; ", where);
     };
+    const auto over_processes = [&](double x) { return options.processes == nullptr ? x : mean_over(*options.processes, x); };
     const auto make_step = [&] {
         const auto start = Clock::now();
         if (options.rate) optimizer.set_rate(options.rate(state.step + 1));
@@ -185,8 +189,7 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
             const auto batch = next_batch(state);
             const Tensor<float> value = loss(batch);
             require(value.numel() == 1, ErrorCode::shape_mismatch, "train: the loss should be one number, it is ", value.shape());
-            double number = static_cast<double>(value.item());
-            if (options.processes != nullptr) number = mean_over(*options.processes, number);  // where one has no number, all stop
+            const double number = over_processes(static_cast<double>(value.item()));  // where one has no number, all stop
             if (!std::isfinite(number)) {
                 const auto* weight = first_non_finite(optimizer.parameters());
                 const std::string layer = weight == nullptr ? probe(batch) : "";
@@ -226,7 +229,7 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
     const auto due = [&](std::int64_t every) { return state.step == options.steps || (every > 0 && state.step % every == 0); };
     for (;;) {
         if (memory.early_stopping && memory.early_stopping->exhausted()) result.end = TrainingEnd::early_stopping;
-        else if (state.step < options.steps && options.stop.stop_requested()) result.end = TrainingEnd::stopped;
+        else if (state.step < options.steps && over_processes(options.stop.stop_requested() ? 1 : 0) > 0) result.end = TrainingEnd::stopped;
         if (result.end != TrainingEnd::finished || state.step >= options.steps) break;
 
         const StepRecord record = make_step();
@@ -242,7 +245,7 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
         evaluated = false;
         if (options.evaluate && due(options.evaluate_every)) {
             const NoGrad guard;
-            measure = options.evaluate(state);
+            measure = over_processes(options.evaluate(state));
             evaluated = true;
             const bool best = !std::isnan(measure) && !(options.maximise ? measure <= memory.best : measure >= memory.best);
             if (best) {
