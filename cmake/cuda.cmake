@@ -11,11 +11,11 @@ find_package(CUDAToolkit REQUIRED)
 
 add_library(tercet_cuda STATIC cmake/kernels.cpp cmake/compiled.cpp cmake/cuda.cu)
 add_library(tercet::cuda ALIAS tercet_cuda)
-set_target_properties(tercet_cuda PROPERTIES EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON CUDA_STANDARD 20)
+set_target_properties(tercet_cuda PROPERTIES EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON)
 target_link_libraries(tercet_cuda PUBLIC tercet)
 target_compile_definitions(tercet_cuda PUBLIC TERCET_CUDA TERCET_SEPARATE_KERNELS)
 # Functions that are constexpr for the host are called on the device too; -t 0: as many architectures at a time as there are cores.
-target_compile_options(tercet_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O2> "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-t;0>")
+target_compile_options(tercet_cuda PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O2> "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;-t;0>")
 
 set(tercet_cuda_libraries CUDA::cudart_static)
 if(TERCET_CUBLAS AND TARGET CUDA::cublasLt)
