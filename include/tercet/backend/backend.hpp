@@ -32,6 +32,7 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::rms_norm_backward(y, y, x, x, x, x, n, n);
     B::add_column_sums(y, x, n, n);
     B::gemm(y, n, matrix, right, n, n, n, false);
+    B::gemm_each(std::span<const SharingProduct<float>>(), matrix, n, n);
     B::fill(y, Shape{}, 1.f, Shape{});
     B::binary(BinaryOp::mul, y, x, 1.f, n);
     B::power_sum(x, n, 2.);

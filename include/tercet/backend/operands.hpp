@@ -50,4 +50,14 @@ struct Epilogue {
     T scale = 1;
 };
 
+/// One of several products with the same A (m, k): C (m, n) with row stride ldc = A · B (k, n), then the epilogue.
+template <class T>
+struct SharingProduct {
+    T* c;
+    index_t ldc;
+    RightOperand<T> b;
+    index_t n;
+    Epilogue<T> epilogue{};
+};
+
 }  // namespace tercet::inline TERCET_ABI

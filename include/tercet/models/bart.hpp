@@ -29,8 +29,8 @@ struct BartAttention {
 
     /// x (B, T, C) -> (B, T, C), to the keys and values that the context's cache holds too.
     Tensor<float> operator()(const Tensor<float>& x, const DecoderContext& context, index_t layer) const {
-        const auto [key, value] = key_value(x);
-        return out_proj(join_heads(causal_attention(split_heads(q_proj(x), heads), key, value, context, layer)));
+        const auto [query, key, value] = linear_each(x, q_proj, k_proj, v_proj);
+        return out_proj(join_heads(causal_attention(split_heads(query, heads), split_heads(key, heads), split_heads(value, heads), context, layer)));
     }
     /// x (B, T, C) attends to the encoder's output, whose keys and values are given.
     Tensor<float> operator()(const Tensor<float>& x, const KvCache::View<float>& encoded, const Tensor<float>& bias) const {

@@ -33,8 +33,8 @@ struct BertSelfAttention {
         : query(c.hidden_size, c.hidden_size), key(c.hidden_size, c.hidden_size), value(c.hidden_size, c.hidden_size), heads(c.heads) {}
 
     Tensor<float> operator()(const Tensor<float>& x, const EncoderContext& context) const {  // x (B, T, C)
-        const auto part = [&](const Linear& layer) { return split_heads(layer(x), heads); };
-        return join_heads(attention(part(query), part(key), part(value), context.attention, context.bias));
+        const auto [q, k, v] = linear_each(x, query, key, value);
+        return join_heads(attention(split_heads(q, heads), split_heads(k, heads), split_heads(v, heads), context.attention, context.bias));
     }
 
     template <class Self, class Visitor>

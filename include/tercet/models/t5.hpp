@@ -38,7 +38,8 @@ struct T5Attention {
 
     /// x (B, T, C) -> (B, T, C), to the keys and values that the context's cache holds too.
     Tensor<float> operator()(const Tensor<float>& x, const DecoderContext& context, index_t layer) const {
-        return o(join_heads(causal_attention(split_heads(q(x), heads), split_heads(k(x), heads), split_heads(v(x), heads), context, layer)));
+        const auto [query, key, value] = linear_each(x, q, k, v);
+        return o(join_heads(causal_attention(split_heads(query, heads), split_heads(key, heads), split_heads(value, heads), context, layer)));
     }
     /// x (B, T, C) attends to the encoder's output, whose keys and values are given.
     Tensor<float> operator()(const Tensor<float>& x, const KvCache::View<float>& encoded, const Tensor<float>& bias) const {

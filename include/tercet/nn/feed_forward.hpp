@@ -15,7 +15,10 @@ struct GatedMlp {
     GatedMlp(index_t width, index_t inner, UnaryOp f, bool with_bias = false)
         : gate_proj(width, inner, with_bias), up_proj(width, inner, with_bias), down_proj(inner, width, with_bias), activation(f) {}
 
-    Tensor<float> operator()(const Tensor<float>& x) const { return down_proj(gate_proj(x, {.activation = activation}) * up_proj(x)); }  // (..., C)
+    Tensor<float> operator()(const Tensor<float>& x) const {  // (..., C)
+        const auto [gate, up] = linear_each(x, {{gate_proj.weight, gate_proj.bias, {.activation = activation}}, {up_proj.weight, up_proj.bias}});
+        return down_proj(gate * up);
+    }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -22,6 +22,12 @@ struct Linear {
     }
 };
 
+/// Several layers on the same x, in one go. See linear_each() of weights.
+template <std::same_as<Linear>... Layers>
+std::array<Tensor<float>, sizeof...(Layers)> linear_each(const Tensor<float>& x, const Layers&... layers) {
+    return linear_each(x, {SharingLinear{layers.weight, layers.bias}...});
+}
+
 /// GPT-2's Conv1D: a fully connected layer whose weight is written (in, out).
 struct Conv1D : Linear {
     Conv1D() = default;

@@ -16,6 +16,7 @@
 #include "tercet/quant/convert.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -286,29 +287,52 @@ struct AfterLinear {
 
 namespace detail {
 
-// The values of linear(), for a weight of any type and without the low-rank term.
-inline Tensor<float> linear_values(const Tensor<float>& x, const Weight& weight, const Weight& bias, const AfterLinear& then = {}) {
-    const index_t in = weight.in_features(), out = weight.out_features();
-    require(x.rank() >= 1 && x.size(-1) == in, ErrorCode::shape_mismatch, "linear: weight ", weight.shape(), " does not fit x ", x.shape());
-    require(!bias.wanted() || bias.tensor().shape() == Shape{out}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(), " does not fit weight ",
-            weight.shape());
-    const auto xc = x.detach().contiguous();
-    const index_t rows = xc.numel() / std::max<index_t>(in, 1);
-    Shape shape = x.shape();
-    shape[shape.rank() - 1] = out;
-    Epilogue<float> epilogue{.activation = then.activation};
-    const auto added = bias.wanted() ? bias.tensor().detach().contiguous() : Tensor<float>();
-    if (bias.wanted()) epilogue.bias = added.device_data();
-    Tensor<float> residual;
-    if (then.residual != nullptr) {
-        require(then.residual->shape() == shape, ErrorCode::shape_mismatch, "linear: residual ", then.residual->shape(), " for a result ", shape);
-        residual = then.residual->detach().contiguous();
-        epilogue.residual = residual.device_data();
-        epilogue.residual_stride = out;
+// linear() of a weight of any type, ready to be multiplied: y and what the product does besides. Nothing is recorded.
+struct LinearProduct {
+    Tensor<float> y;
+    SharingProduct<float> product{};
+
+    // x: contiguous, off the tape
+    LinearProduct(const Tensor<float>& x, const Weight& weight, const Weight& bias, const AfterLinear& then) {
+        const index_t in = weight.in_features(), out = weight.out_features();
+        require(x.rank() >= 1 && x.size(-1) == in, ErrorCode::shape_mismatch, "linear: weight ", weight.shape(), " does not fit x ", x.shape());
+        require(!bias.wanted() || bias.tensor().shape() == Shape{out}, ErrorCode::shape_mismatch, "linear: bias ", bias.shape(),
+                " does not fit weight ", weight.shape());
+        Shape shape = x.shape();
+        shape[shape.rank() - 1] = out;
+        y = Tensor<float>::empty(shape);
+        product = {y.mutable_device_data(), out, weight.right_operand(), out, {.activation = then.activation}};
+        if (bias.wanted()) {
+            bias_ = bias.tensor().detach().contiguous();
+            product.epilogue.bias = bias_.device_data();
+        }
+        if (then.residual != nullptr) {
+            require(then.residual->shape() == shape, ErrorCode::shape_mismatch, "linear: residual ", then.residual->shape(), " for a result ", shape);
+            residual_ = then.residual->detach().contiguous();
+            product.epilogue.residual = residual_.device_data();
+            product.epilogue.residual_stride = out;
+        }
     }
-    auto y = Tensor<float>::empty(shape);
-    Device::gemm(y.mutable_device_data(), out, {xc.device_data(), in, 1}, weight.right_operand(), rows, out, in, false, epilogue);
-    return y;
+
+private:
+    Tensor<float> bias_{}, residual_{};
+};
+
+// The values of linear(), without the low-rank term.
+inline Tensor<float> linear_values(const Tensor<float>& x, const Weight& weight, const Weight& bias, const AfterLinear& then = {}) {
+    const auto xc = x.detach().contiguous();
+    const LinearProduct linear(xc, weight, bias, then);
+    const auto& p = linear.product;
+    const index_t in = weight.in_features(), rows = xc.numel() / std::max<index_t>(in, 1);
+    Device::gemm(p.c, p.ldc, {xc.device_data(), in, 1}, p.b, rows, p.n, in, false, p.epilogue);
+    return linear.y;
+}
+
+// Whether linear() is its values: nothing is recorded, and there is no low-rank term.
+inline bool is_plain(const Tensor<float>& x, const Weight& weight, const Weight& bias, const AfterLinear& then) {
+    const auto none = Tensor<float>();
+    return weight.low_rank() == nullptr && weight.loaded() &&
+           !records(x, weight.is_dense() ? weight.tensor() : none, bias.tensor(), then.residual != nullptr ? *then.residual : none);
 }
 
 // linear() without the low-rank term and what follows but for the activation.
@@ -377,14 +401,43 @@ inline Tensor<float> linear_adapted(const Tensor<float>& x, const Weight& weight
 
 /// f(x (..., in) · Wᵀ + b) + residual -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
 inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}, const AfterLinear& then = {}) {
-    const auto no_residual = Tensor<float>();
-    if (weight.low_rank() == nullptr && weight.loaded() &&
-        !records(x, weight.is_dense() ? weight.tensor() : no_residual, bias.tensor(), then.residual != nullptr ? *then.residual : no_residual))
-        return detail::linear_values(x, weight, bias, then);
+    if (detail::is_plain(x, weight, bias, then)) return detail::linear_values(x, weight, bias, then);
     const bool plain = weight.low_rank() == nullptr;
     auto y = plain ? detail::linear_alone(x, weight, bias, then.activation) : detail::linear_adapted(x, weight, bias);
     if (!plain && then.activation) y = detail::unary(*then.activation, y);
     return then.residual != nullptr ? y + *then.residual : y;
+}
+
+/// One layer of several that are given the same x.
+struct SharingLinear {
+    const Weight& weight;
+    const Weight& bias;
+    AfterLinear then{};
+};
+
+/// linear(x, …) of each. Few rows, as a step of decoding has, meet all weights in one go.
+template <std::size_t N>
+std::array<Tensor<float>, N> linear_each(const Tensor<float>& x, const SharingLinear (&layers)[N]) {
+    std::array<Tensor<float>, N> ys;
+    const auto each = [&](const auto& f) {
+        for (std::size_t i = 0; i < N; ++i) f(i, layers[i]);
+    };
+    bool plain = true;
+    each([&](std::size_t, const SharingLinear& l) { plain = plain && detail::is_plain(x, l.weight, l.bias, l.then); });
+    if (!plain) {
+        each([&](std::size_t i, const SharingLinear& l) { ys[i] = linear(x, l.weight, l.bias, l.then); });
+        return ys;
+    }
+    const auto xc = x.detach().contiguous();
+    std::array<std::optional<detail::LinearProduct>, N> linears;
+    std::array<SharingProduct<float>, N> products;
+    each([&](std::size_t i, const SharingLinear& l) {
+        products[i] = linears[i].emplace(xc, l.weight, l.bias, l.then).product;
+        ys[i] = linears[i]->y;
+    });
+    const index_t in = layers[0].weight.in_features();
+    Device::gemm_each(std::span<const SharingProduct<float>>(products), {xc.device_data(), in, 1}, xc.numel() / std::max<index_t>(in, 1), in);
+    return ys;
 }
 
 /// Rows of the weight by ids (...) -> (..., in). See ops/embedding.hpp.

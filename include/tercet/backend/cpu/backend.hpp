@@ -310,7 +310,17 @@ struct Backend {
         }
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
-    /// The same with a B of narrow numbers: bfloat16 summed in float (A bfloat16 or float), bytes summed in 32-bit integers.
+    /// Several products of the same A (m, k), each as gemm() makes it without accumulation; where few rows make memory set the pace, in one go.
+    template <Real T>
+    static void gemm_each(std::span<const SharingProduct<T>> products, const MatrixView<T>& a, index_t m, index_t k) {
+        if constexpr (std::is_same_v<T, float>) {
+            const auto in_strips = [&](const auto& p) { return p.n > 0 && takes_strips(a, p.b, m); };
+            if (m > 0 && k > 0 && products.size() <= most_sharing && std::all_of(products.begin(), products.end(), in_strips))
+                return products_of_few_rows(products, a, m, k, false);
+        }
+        for (const auto& p : products) gemm(p.c, p.ldc, a, p.b, m, p.n, k, false, p.epilogue);
+    }
+    /// The same as gemm() with a B of narrow numbers: bfloat16 summed in float (A bfloat16 or float), bytes summed in 32-bit integers.
     template <class Sum, class A, class B>
     requires(!Real<B>) static void gemm(Sum* c, index_t ldc, const MatrixView<A>& a, const RightOperand<B>& b, index_t m, index_t n, index_t k,
                                         bool accumulate, const Epilogue<Sum>& epilogue = {}) {

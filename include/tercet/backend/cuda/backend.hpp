@@ -138,6 +138,10 @@ struct Backend {
     static void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, index_t m, index_t n, index_t k, bool accumulate,
                      const Epilogue<T>& epilogue = {});
     template <class T>
+    static void gemm_each(std::span<const SharingProduct<T>> products, const MatrixView<T>& a, index_t m, index_t k) {
+        for (const auto& p : products) gemm(p.c, p.ldc, a, p.b, m, p.n, k, false, p.epilogue);
+    }
+    template <class T>
     using Product = cpu::Backend::Product<T>;
     template <class T, class F>
     static void gemm_batch(index_t count, const F& product, index_t ldc, index_t m, index_t n, index_t k, bool accumulate) {
