@@ -1,6 +1,7 @@
 #include "tercet/nn/weight.hpp"
 
 #include "support/catch.hpp"
+#include "tercet/ops/reduce.hpp"
 
 #include <cmath>
 
@@ -195,6 +196,65 @@ TEST_CASE("weight: with bf16 activations a dense weight is rounded too, recorded
         w.pack();  // panels are float's
         CHECK(largest_difference(linear(x, w, dense_weight(b)), linear(x, order == WeightOrder::out_in ? dense : dense.transpose(), b)) <= 1e-5);
     }
+}
+
+TEST_CASE("weight: several layers on one x give what each gives alone, to the bit, for few rows and many") {
+    manual_seed(7);
+    const index_t in = 256, outs[] = {70, 33, 128};
+    std::vector<Weight> forms;
+    for (const auto type : {StorageType::f32, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_k, StorageType::q6_k})
+        for (const auto activations : {Activations::f32, Activations::bf16, Activations::int8}) {
+            auto w = stored_weight(type, outs[forms.size() % 3], in).first;
+            w.set_activations(activations);
+            forms.push_back(w);
+            w.pack();  // arranged, where this machine gains by it
+            forms.push_back(w);
+        }
+    for (const auto activations : {Activations::f32, Activations::bf16}) {
+        forms.push_back(dense_weight(Tensor<float>::randn({outs[forms.size() % 3], in})));
+        forms.back().set_activations(activations);
+    }
+    forms.push_back(forms.back());
+    forms.back().pack();
+    auto evened = dense_weight(Tensor<float>::randn({40, in}) * Tensor<float>::rand({in}));
+    evened.set_activations(Activations::int8);
+    evened.store_as(StorageType::q8_0);
+    forms.push_back(evened);
+    const Weight none;
+    for (const index_t rows : {0, 1, 3, 5, 13, 20})
+        for (std::size_t i = 0; i < forms.size(); ++i) {
+            const auto &a = forms[i], &b = forms[(i + 1) % forms.size()], &c = forms[(i + 7) % forms.size()];
+            INFO(rows << " rows, " << name_of(a.type()) << " " << name_of(b.type()) << " " << name_of(c.type()));
+            const auto x = Tensor<float>::randn({rows, in}), residual = Tensor<float>::randn({rows, b.out_features()});
+            const auto bias = dense_weight(Tensor<float>::randn({a.out_features()}));
+            const auto ys = linear_each(x, {{a, bias, {UnaryOp::silu}}, {b, none, {{}, &residual}}, {c, none}});
+            CHECK(ys[0].to_vector() == linear(x, a, bias, {UnaryOp::silu}).to_vector());
+            CHECK(ys[1].to_vector() == linear(x, b, none, {{}, &residual}).to_vector());
+            CHECK(ys[2].to_vector() == linear(x, c).to_vector());
+        }
+}
+
+TEST_CASE("weight: several layers on one x pass their gradients on, and low-rank terms are in them") {
+    manual_seed(8);
+    const auto dense = Tensor<float>::randn({12, 32}).requires_grad();
+    const auto w = dense_weight(dense);
+    auto adapted = stored_weight(StorageType::q8_0, 7, 32).first;
+    const auto low_rank = std::make_shared<LowRank>(LowRank{Tensor<float>::randn({2, 32}), Tensor<float>::randn({7, 2})});
+    adapted.set_low_rank(low_rank);
+    const Weight none;
+    auto x = Tensor<float>::randn({3, 32}).requires_grad();
+    const auto sum_of = [](const Tensor<float>& a, const Tensor<float>& b) { return sum(square(a)) + sum(square(b)); };
+    const auto alone = linear(x, w), other = linear(x, adapted);
+    sum_of(alone, other).backward();
+    const auto dx = x.grad().to_vector(), dw = dense.grad().to_vector();
+    x.zero_grad();
+    Tensor<float>(dense).zero_grad();
+    const auto [y, z] = linear_each(x, {{w, none}, {adapted, none}});
+    CHECK(z.to_vector() == linear(x, adapted).to_vector());
+    sum_of(y, z).backward();
+    CHECK(x.grad().to_vector() == dx);
+    CHECK(dense.grad().to_vector() == dw);
+    CHECK_ERROR(linear_each(Tensor<float>::zeros({1, 31}), {{w, none}, {adapted, none}}), ErrorCode::shape_mismatch);
 }
 
 TEST_CASE("weight: a stored weight passes gradients on to x and to the bias") {

@@ -136,6 +136,11 @@ struct BlockedProduct {
             for (index_t i = 0; i < m; i += chunk_m) chunk(i, std::min(chunk_m, m - i), j, std::min(chunk_n, n - j), shape, share_a, share_b);
     }
 
+    /// Some columns of the whole product where a tile has all rows, in this thread: from a whole panel on, of a B that is packed.
+    void strip(index_t column, index_t columns) const {
+        one_tile(0, m, column, columns, nullptr, panels + column / panel_width * panel_words());
+    }
+
 private:
     // Rows of A in one depth: packed, or `step` apart in memory.
     struct LeftRows {

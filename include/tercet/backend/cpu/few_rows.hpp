@@ -1,4 +1,4 @@
-// Products of a few rows of A, those of a token or some, with stored weights: every weight is read once, as it comes, and memory sets the pace.
+// Products of a few rows of A, those of a token or some, with weights: every weight is read once, as it comes, and memory sets the pace.
 //
 // W is cut into strips of rows, each of them a task's. Weights that share A, as those of query, key and value, share one parallel loop: between
 // two loops the memory has nothing to do.
@@ -81,6 +81,13 @@ private:
     ByteRows rows_;
 };
 
+inline bool is_packed(const RightOperand<float>& w) {
+    return w.kind == RightOperand<float>::Kind::packed;
+}
+inline bool is_arranged_bfloats(const RightOperand<float>& w) {
+    return w.kind == RightOperand<float>::Kind::arranged && w.type == StorageType::bf16;
+}
+
 /// One of the products, cut into strips of columns of C.
 struct StripProduct {
     SharingProduct<float> product;
@@ -93,6 +100,9 @@ struct StripProduct {
     void run(index_t strip) const {
         const auto& [c, ldc, w, n, epilogue] = product;
         const index_t begin = strip * width(), columns = std::min(width(), n - begin);
+        const auto from_panels = [&](const auto& blocked) { blocked.strip(begin, columns); };  // the epilogue too
+        if (is_packed(w)) return with_product(c, ldc, a, w, m, n, k, epilogue, accumulate, from_panels);
+        if (is_arranged_bfloats(w)) return with_product(c, ldc, a, arranged_bfloats(w), m, n, k, epilogue, accumulate, from_panels);
         if (bytes == nullptr) {
             dot_columns(c, ldc, a, w, begin, m, columns, k, accumulate);
         } else if (w.kind == RightOperand<float>::Kind::arranged) {
@@ -110,6 +120,7 @@ private:
     const QuantKernels& kernels() const { return kernel_set().quant.of[static_cast<int>(product.b.type)]; }
     index_t width() const {
         const auto& w = product.b;
+        if (is_packed(w) || is_arranged_bfloats(w)) return round_up(cuts(product.n, 32), panel_width);
         if (bytes == nullptr) return std::max<index_t>(8, 32768 / k);
         const bool arranged = w.kind == RightOperand<float>::Kind::arranged;
         const index_t unit = arranged ? panel_width : 4, unit_bytes = std::max<index_t>(arranged ? byte_panel_size(w.type, k) : 4 * w.row_bytes, 1);
@@ -122,8 +133,11 @@ private:
 
 /// Whether the product of m rows of A with this operand is one of strips.
 inline bool takes_strips(const MatrixView<float>& a, const RightOperand<float>& b, index_t m) {
-    const bool rounded = b.kind == RightOperand<float>::Kind::strided && b.activations == Activations::bf16;
-    if (!wants_bytes(b)) return detail::takes_dots(a, b, m) && !rounded && b.factors == nullptr;
+    if (!wants_bytes(b)) {
+        const bool rounded = b.kind == RightOperand<float>::Kind::strided && b.activations == Activations::bf16;
+        const bool in_panels = m <= detail::few_rows && (detail::is_packed(b) || detail::is_arranged_bfloats(b));
+        return (in_panels || (detail::takes_dots(a, b, m) && !rounded)) && b.factors == nullptr;
+    }
     return m <= (b.kind == RightOperand<float>::Kind::arranged ? kernel_set().quant.tile_rows : detail::few_rows);
 }
 

@@ -165,23 +165,33 @@ void gemm_batch(index_t count, const F& product, index_t ldc, index_t m, index_t
     }
 }
 
-/// C (m, n) in float = [C +] A (m, k) · B (k, n) of bfloat16, each product exact and summed in float. A may be float: it is rounded while it
-/// is packed.
+namespace detail {
+
+/// Calls f with the blocked product of a B of bfloat16; A may be float: it is rounded while it is packed.
+template <class A, class F>
+void with_product(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16>& b, index_t m, index_t n, index_t k,
+                  const Epilogue<float>& epilogue, bool accumulate, const F& f) {
+    const auto& kernels = kernel_set().narrow;
+    const auto pack_a = [&](std::int32_t* to, index_t step, index_t row, index_t rows, index_t begin, index_t count) {
+        if constexpr (std::is_same_v<A, float>) kernels.pack_float_rows(to, step, from(a, row, begin), rows, count);
+        else kernels.bfloats.pack_rows(to, bits(from(a, row, begin)), rows, count);
+    };
+    const auto in_rows = [&](auto product) {
+        if constexpr (std::is_same_v<A, float>) product.packs_rows = stays_in_rows(a.col_stride, m, n, kernels.bfloats.tile_rows);
+        f(product);
+    };
+    with_product(kernels.bfloats, c, ldc, pack_a, bits(b.view), b.panels, m, n, k, epilogue, accumulate, in_rows);
+}
+
+}  // namespace detail
+
+/// C (m, n) in float = [C +] A (m, k) · B (k, n) of bfloat16, each product exact and summed in float. A may be float.
 template <class A>
 requires std::is_same_v<A, bf16> || std::is_same_v<A, float>
 void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16>& b, index_t m, index_t n, index_t k, bool accumulate,
           const Epilogue<float>& epilogue = {}) {
     if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
-    const auto& kernels = kernel_set().narrow;
-    const auto pack_a = [&](std::int32_t* to, index_t step, index_t row, index_t rows, index_t begin, index_t count) {
-        if constexpr (std::is_same_v<A, float>) kernels.pack_float_rows(to, step, detail::from(a, row, begin), rows, count);
-        else kernels.bfloats.pack_rows(to, detail::bits(detail::from(a, row, begin)), rows, count);
-    };
-    const auto run = [&](auto product) {
-        if constexpr (std::is_same_v<A, float>) product.packs_rows = detail::stays_in_rows(a.col_stride, m, n, kernels.bfloats.tile_rows);
-        product.parallel();
-    };
-    detail::with_product(kernels.bfloats, c, ldc, pack_a, detail::bits(b.view), b.panels, m, n, k, epilogue, accumulate, run);
+    detail::with_product(c, ldc, a, b, m, n, k, epilogue, accumulate, [](const auto& product) { product.parallel(); });
 }
 
 namespace detail {
