@@ -132,6 +132,7 @@ struct Bert {
         if (c.types > 0) token_type_embeddings = Embedding(c.types, c.hidden_size);
         if (c.relative_buckets > 0) relative_attention_bias = Embedding(c.relative_buckets, c.heads);
         for (index_t i = 0; i < c.layers; ++i) blocks.emplace_back(c);
+        for (auto* table : {&position_embeddings, &token_type_embeddings, &relative_attention_bias}) table->weight.keep_in_rows();
         if (c.pooler) pooler = Linear(c.hidden_size, c.hidden_size);
     }
 

@@ -108,9 +108,13 @@ public:
     }
     Tensor<float>& tensor() { return const_cast<Tensor<float>&>(std::as_const(*this).tensor()); }
 
+    /// Makes it a table, whose rows are looked up and which nothing is multiplied by: it stays in rows, and is not evened out.
+    void keep_in_rows() { in_rows_ = true; }
+
     /// Puts a matrix into the order in which products read it, and lets the other copy go: a dense one into panels; a stored one whose activations
-    /// are narrow as Device::arrange has it, where this type and machine gain by it. Others, and vectors, stay as they are.
+    /// are narrow as Device::arrange has it, where this type and machine gain by it. Others, vectors, and what is kept in rows stay as they are.
     void pack() {
+        if (in_rows_) return;
         if (is_stored() && narrows() && Device::can_arrange(type_) && is_aligned()) {
             const index_t out = out_features(), in = in_features();
             auto arranged = Tensor<std::uint8_t>::empty({Device::arranged_bytes(type_, out, in)});
@@ -135,7 +139,7 @@ public:
         if (!is_dense() || shape_.rank() != 2 || in_features() % block_size(type) != 0) return pack();
         const auto dense = to_dense();
         auto rows = order_ == WeightOrder::out_in ? dense : dense.transpose().contiguous();
-        const auto factors = activations_ == Activations::int8 && block_size(type) > 1 ? evening_factors(rows) : Tensor<float>();
+        const auto factors = !in_rows_ && activations_ == Activations::int8 && block_size(type) > 1 ? evening_factors(rows) : Tensor<float>();
         if (factors.storage() != nullptr) {
             const index_t in = in_features();
             float* values = rows.mutable_data();
@@ -226,6 +230,7 @@ private:
     Weight emptied(const Shape& shape, WeightOrder order) const {
         Weight w(shape, order);
         w.activations_ = activations_;
+        w.in_rows_ = in_rows_;
         return w;
     }
     // What activations are multiplied by so that no input's weights, rows (out, in), are much smaller than the others': how long a column is beside
@@ -269,7 +274,7 @@ private:
 
     Shape shape_;
     WeightOrder order_ = WeightOrder::out_in;
-    bool wanted_ = false;
+    bool wanted_ = false, in_rows_ = false;
     Activations activations_ = Activations::f32;
     Tensor<float> dense_, panels_{};
     Tensor<std::uint8_t> arranged_{};

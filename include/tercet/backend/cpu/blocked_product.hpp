@@ -25,6 +25,8 @@ constexpr index_t cuts(index_t x, index_t piece) {
 
 /// The most that is packed at a time of either operand, in words: 32 MB of floats.
 inline constexpr index_t packed_limit = index_t{1} << 23;
+/// Words of A that are packed in one task, about.
+inline constexpr index_t packed_in_task = 8192;
 /// Panels that are packed in one task: what they read of a row of B lies together.
 inline constexpr index_t panels_together = 8;
 
@@ -137,9 +139,7 @@ struct BlockedProduct {
     }
 
     /// Some columns of the whole product where a tile has all rows, in this thread: from a whole panel on, of a B that is packed.
-    void strip(index_t column, index_t columns) const {
-        one_tile(0, m, column, columns, nullptr, panels + column / panel_width * panel_words());
-    }
+    void strip(index_t column, index_t columns) const { one_tile(0, m, column, columns, nullptr, panels + column / panel_width * panel_words()); }
 
 private:
     // Rows of A in one depth: packed, or `step` apart in memory.
@@ -154,12 +154,18 @@ private:
         const index_t height = shape.rows, blocks_down = cuts(rows, height), panel_count = cuts(columns, panel_width), step = row_step(words());
         const Scratch<Word> a(share_a ? block_offset(blocks_down * height, height) + packed_rows(0, words()) : 0);
         const Scratch<Word> b(share_b ? panel_count * panel_words() : 0);
-        const index_t a_tasks = share_a ? blocks_down * depths() : 0, b_tasks = share_b ? cuts(panel_count, panels_together) * depths() : 0;
+        // Rows of a block are packed in pieces of whole groups; the last piece has what is left, so that no other ends in a lower group.
+        const index_t piece = std::max(cuts(packed_in_task, full_depth * kernels.tile_rows), index_t{1}) * kernels.tile_rows;
+        const auto pieces_of = [&](index_t block_rows) { return std::max<index_t>(1, block_rows / piece); };
+        const index_t pieces = pieces_of(height);
+        const index_t a_tasks = share_a ? blocks_down * pieces * depths() : 0, b_tasks = share_b ? cuts(panel_count, panels_together) * depths() : 0;
         const auto pack = [&](index_t task) {
             if (task < a_tasks) {
-                const index_t i = task % blocks_down * height, depth = task / blocks_down, here = std::min(height, rows - i);
-                pack_a(a.data() + block_offset(i, height) + rows_offset(here, depth, step), step, row + i, here, depth * full_depth * per_word,
-                       elements_of(depth));
+                const index_t i = task / pieces % blocks_down * height, depth = task / pieces / blocks_down, here = std::min(height, rows - i);
+                const index_t own = task % pieces, first = own * piece, count = own + 1 < pieces_of(here) ? piece : here - first;
+                if (own >= pieces_of(here)) return;
+                pack_a(a.data() + block_offset(i, height) + rows_offset(here, depth, step) + first * (packs_rows ? step : words_of(depth)), step,
+                       row + i + first, count, depth * full_depth * per_word, elements_of(depth));
             } else {
                 const index_t depth = (task - a_tasks) % depths(), first = (task - a_tasks) / depths() * panels_together;
                 for (index_t j = first; j < std::min(first + panels_together, panel_count); ++j)
