@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tercet/backend/functors.hpp"
+#include "tercet/backend/operations.hpp"
 #include "tercet/core/dtype.hpp"
 
 namespace tercet::inline TERCET_ABI::cpu {
