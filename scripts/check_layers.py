@@ -42,7 +42,7 @@ INTRINSICS = re.compile(r"<(?:\w*mmintrin|x86intrin|arm_neon|arm_sve)\.h>|\b_mm\
 THREADS = re.compile(r"<(?:thread|future|condition_variable|semaphore|latch|barrier|omp\.h|pthread\.h)>|#\s*pragma\s+omp\b|\bstd::(?:jthread|thread|async)\b")
 FOREIGN = {"nlohmann": "io/json_parse.inc", "Eigen": "tensor/eigen.hpp", "unsupported": "tensor/eigen.hpp", "pcre2.h": "text/pcre2.hpp",
            "mpi.h": "train/mpi.hpp", "nccl.h": "train/nccl.hpp", "cublasLt.h": "backend/cuda/gemm_cublas.cuh"}
-OPTIONAL = {"mpi.h", "nccl.h"}  # headers that include these are left out where they are missing
+OPTIONAL = {"mpi.h", "nccl.h", "cuda_runtime.h"}  # headers that include these are left out where they are missing
 OUTPUT = re.compile(r"\bstd::(?:cout|cerr|clog)\b|(?<!\w)f?printf\s*\(|(?<!\w)puts\s*\(|\bstd::print\w*\s*\(")
 ENDINGS = re.compile(r"(?<![\w])assert\s*\(|\babort\s*\(|\bstd::terminate\s*\(|(?<![\w:])exit\s*\(|\bthrow\b")
 
@@ -152,7 +152,8 @@ def compile_alone(names, complain):
         run = subprocess.run(compiler + options + ["-I", str(ROOT / "include")] + flags, input=source, text=True, capture_output=True)
         return name, options, run
 
-    jobs = [(name, ["-DTERCET_SEPARATE_KERNELS"]) for name in names]
+    on_gpu = {"backend/cuda/backend.hpp", "train/nccl.hpp"}
+    jobs = [(name, ["-DTERCET_SEPARATE_KERNELS"] + ["-DTERCET_CUDA"] * (name in on_gpu)) for name in names]
     jobs += [(name, options) for name in names if name == "backend/cpu/dispatch.hpp" for options in ([], ["-fno-exceptions", "-fno-rtti"])]
     jobs += [(name, ["-DTERCET_SEPARATE_KERNELS", "-fno-exceptions", "-fno-rtti"]) for name in names if name == "tercet.hpp"]
     done = 0

@@ -32,6 +32,7 @@ struct GemmSettings : Common {
     index_t rotate_mb = 0;
 };
 
+// Products and rows are measured on the CPU, whatever tensors work on.
 template <class In, class Sum>
 void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k) {
     using Right = cpu::RightOperand<In>;
@@ -39,7 +40,7 @@ void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k) {
     const auto a = numbers(m, k), b = numbers(k, n);
     auto c = Tensor<Sum>::empty({m, n});
     auto panels = Tensor<cpu::PackedWord<In>>::empty({cpu::packed_words<In>(n, k)});
-    Device::pack<In>(panels.mutable_data(), {b.data(), n, 1}, n, k);
+    cpu::Backend::pack<In>(panels.mutable_data(), {b.data(), n, 1}, n, k);
     // Copies of it, where the weights are to come from memory each time, as in a model's decoding step.
     std::vector<Tensor<In>> plain{b};
     std::vector<decltype(panels)> packed{panels};
@@ -52,7 +53,7 @@ void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k) {
     const double seconds = median_seconds([&] {
         const Right right = s.prepacked ? Right{.kind = Right::Kind::packed, .panels = packed[next].data()}
                                         : Right{.kind = Right::Kind::strided, .view = {plain[next].data(), n, 1}};
-        Device::gemm(c.mutable_data(), n, cpu::MatrixView<In>{a.data(), k, 1}, right, m, n, k, false);
+        cpu::Backend::gemm(c.mutable_data(), n, cpu::MatrixView<In>{a.data(), k, 1}, right, m, n, k, false);
         next = (next + 1) % static_cast<std::size_t>(copies);
     });
     const double operations = 2. * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
@@ -77,17 +78,19 @@ using RowsOp = std::function<void(float* y, const float* x)>;
 // What works on (rows, columns) floats, by name: every elementwise operation, a copy, and those that take a row as a whole.
 std::map<std::string, RowsOp> rows_ops(index_t rows, index_t columns) {
     std::map<std::string, RowsOp> ops;
-#define TERCET_ENTRY(entry, functor) ops[#entry] = [=](float* y, const float* x) { Device::unary(UnaryOp::entry, y, x, rows* columns); };
+#define TERCET_ENTRY(entry, functor) ops[#entry] = [=](float* y, const float* x) { cpu::Backend::unary(UnaryOp::entry, y, x, rows* columns); };
     TERCET_UNARY_OPS(TERCET_ENTRY)
 #undef TERCET_ENTRY
-    ops["copy"] = [=](float* y, const float* x) { Device::copy(y, Shape{columns, 1}, x, Shape{columns, 1}, Shape{rows, columns}); };
-    ops["softmax"] = [=](float* y, const float* x) { Device::softmax(y, x, rows, columns); };
+    ops["copy"] = [=](float* y, const float* x) { cpu::Backend::copy(y, Shape{columns, 1}, x, Shape{columns, 1}, Shape{rows, columns}); };
+    ops["softmax"] = [=](float* y, const float* x) { cpu::Backend::softmax(y, x, rows, columns); };
     const auto weight = Tensor<float>::randn({columns}), bias = Tensor<float>::randn({columns});
     auto mean = Tensor<float>::empty({rows}), rstd = Tensor<float>::empty({rows});
     ops["layer_norm"] = [=](float* y, const float* x) mutable {
-        Device::layer_norm(y, mean.mutable_data(), rstd.mutable_data(), x, weight.data(), bias.data(), 1e-5f, rows, columns);
+        cpu::Backend::layer_norm(y, mean.mutable_data(), rstd.mutable_data(), x, weight.data(), bias.data(), 1e-5f, rows, columns);
     };
-    ops["rms_norm"] = [=](float* y, const float* x) mutable { Device::rms_norm(y, rstd.mutable_data(), x, weight.data(), 1e-5f, rows, columns); };
+    ops["rms_norm"] = [=](float* y, const float* x) mutable {
+        cpu::Backend::rms_norm(y, rstd.mutable_data(), x, weight.data(), 1e-5f, rows, columns);
+    };
     return ops;
 }
 

@@ -64,5 +64,9 @@ TEST_CASE("cuda: cuBLASLt takes operands that lie crooked, and leaves what it ca
     CHECK_FALSE(multiply({x.data, k, 1}, {w.data, n, 1}, k, false, after));
     after = {w.data, nullptr, 0};
     CHECK_FALSE(multiply({x.data, k, 1}, {w.data, n, 1}, k, true, after));
+    after = {w.data + 1, nullptr, 0};  // a crooked bias
+    CHECK_FALSE(multiply({x.data, k, 1}, {w.data, n, 1}, k, false, after));
+    after = {nullptr, x.data, 0};  // one residual for all rows
+    CHECK_FALSE(multiply({x.data, k, 1}, {w.data, n, 1}, k, false, after));
     CHECK(apart(c.values(), want) <= 1e-5);
 }

@@ -198,6 +198,31 @@ TEST_CASE("weight: with bf16 activations a dense weight is rounded too, recorded
     }
 }
 
+TEST_CASE("weight: a table that is looked up stays in rows, whatever is asked for, and gives the same rows") {
+    manual_seed(9);
+    const auto ids = Tensor<std::int32_t>::copy({3, 0, 3}, {3});
+    for (const auto type : {StorageType::f32, StorageType::bf16, StorageType::q8_0}) {
+        auto table = stored_weight(type, 20, 64).first;
+        const auto rows = embedding(table, ids).to_vector(), dense = table.to_dense().to_vector();
+        table.set_activations(Activations::int8);
+        table.keep_in_rows();
+        table.pack();
+        CHECK(embedding(table, ids).to_vector() == rows);
+        CHECK(table.right_operand().kind == RightOperand<float>::Kind::stored);
+        CHECK(table.to_dense().to_vector() == dense);
+    }
+    auto value = Tensor<float>::randn({20, 64});
+    for (index_t i = 0; i < 20; ++i) value.at(i, 5) = 0.001f;  // an input that would be evened out
+    auto table = dense_weight(value), plain = dense_weight(value);
+    table.keep_in_rows();
+    table.set_activations(Activations::int8);
+    table.pack();
+    CHECK(table.is_dense());
+    table.store_as(StorageType::q8_0);
+    plain.store_as(StorageType::q8_0);
+    CHECK(table.to_dense().to_vector() == plain.to_dense().to_vector());
+}
+
 TEST_CASE("weight: several layers on one x give what each gives alone, to the bit, for few rows and many") {
     manual_seed(7);
     const index_t in = 256, outs[] = {70, 33, 128};

@@ -127,6 +127,21 @@ TEST_CASE("train: processes with a half of each batch step as one that has all o
     CHECK(is_near(halves[0], whole));
 }
 
+TEST_CASE("train: a run of several processes is not gone on with by one, nor by another number", "[train]") {
+    in_processes<bool>(2, [](Communicator& processes) {
+        TinyRun run;
+        run.options.processes = &processes;
+        run.train(1);
+        run.options.processes = nullptr;
+        CHECK(run.state.notes.at("trainer.processes") == "2");
+        CHECK_ERROR(run.train(2), ErrorCode::invalid_argument);
+        return true;
+    });
+    TinyRun alone;
+    alone.train(1);
+    CHECK(alone.state.notes.count("trainer.processes") == 0);
+}
+
 TEST_CASE("train: where one process is to stop, or has no number, all do", "[train]") {
     using Ends = std::pair<TrainingEnd, std::int64_t>;
     const auto ends = in_processes<Ends>(2, [](Communicator& processes) {

@@ -31,15 +31,16 @@ struct RotaryAttention {
 
     Tensor<float> operator()(const Tensor<float>& x, const DecoderContext& context, index_t layer) const {  // x (B, T, C)
         const index_t B = x.size(0), T = x.size(1);
-        const auto [q, k, v] = linear_each(x, q_proj, k_proj, v_proj);
-        auto query = reshape(q, {B, T, heads, head_dim}), key = reshape(k, {B, T, kv_heads, head_dim});
+        auto [query, key, value] = linear_each(x, q_proj, k_proj, v_proj);
+        query = reshape(query, {B, T, heads, head_dim});
+        key = reshape(key, {B, T, kv_heads, head_dim});
         if (qk_norm) {
             query = q_norm(query);
             key = k_norm(key);
         }
         query = permute(rotate(query, *context.angles), {0, 2, 1, 3});  // (B, H, T, D)
         key = permute(rotate(key, *context.angles), {0, 2, 1, 3});
-        return o_proj(join_heads(causal_attention(query, key, split_heads(v, kv_heads), context, layer)));
+        return o_proj(join_heads(causal_attention(query, key, split_heads(value, kv_heads), context, layer)));
     }
 
     template <class Self, class Visitor>

@@ -122,7 +122,8 @@ public:
         std::copy(values.begin(), values.end(), t.storage_->data(true));
         return t;
     }
-    /// The caller's memory, which must outlive every tensor that shares it; or be kept alive by `owner`.
+    /// The caller's memory, which must outlive every tensor that shares it; or be kept alive by `owner`. Where the backend has memory of its own,
+    /// what the caller writes to it later is not noticed, and what is computed into the tensor is there after data().
     static Tensor borrow(T* data, const Shape& shape, std::optional<Shape> strides = {}, std::shared_ptr<const void> owner = {}) {
         const index_t count = element_count(shape);
         Tensor t;
@@ -130,7 +131,15 @@ public:
         t.strides_ = strides.value_or(contiguous_strides(shape));
         require(t.strides_.rank() == shape.rank(), ErrorCode::shape_mismatch, "borrow: strides ", t.strides_, " for shape ", shape);
         require(data != nullptr || count == 0, ErrorCode::invalid_argument, "borrow: a null pointer for shape ", shape);
-        t.storage_ = Storage<T>::of(data, count, std::move(owner));
+        // From the lowest element to the highest: with gaps between them that is more than there are.
+        index_t before = 0, extent = count == 0 ? 0 : 1;
+        for (index_t d = 0; d < shape.rank() && count > 0; ++d) {
+            const index_t way = (shape[d] - 1) * t.strides_[d];
+            extent += way < 0 ? -way : way;
+            if (way < 0) before -= way;
+        }
+        t.storage_ = Storage<T>::of(data == nullptr ? nullptr : data - before, extent, std::move(owner));
+        t.offset_ = before;
         return t;
     }
     /// The vector's own memory, without a copy.
@@ -156,7 +165,8 @@ public:
 
     /// The first element, for reading; the others lie by strides(). Null only for an empty tensor.
     const T* data() const { return storage_ == nullptr ? nullptr : storage_->data() + offset_; }
-    /// The first element, for writing: counts as a change of everything that shares this storage.
+    /// The first element, for writing: counts as a change of everything that shares this storage. Where the backend has memory of its own, ask anew
+    /// before each round of writing: what is written after the tensor was used there is not noticed.
     T* mutable_data() { return touched() ? storage_->data(true) + offset_ : nullptr; }
     /// The same where the backend works (the device's memory, where that is a GPU): for what is handed to Device.
     const T* device_data() const { return storage_ == nullptr ? nullptr : storage_->device_data() + offset_; }

@@ -1,6 +1,7 @@
 // Training one model in several processes (Li et al. 2020, "PyTorch Distributed", section 3): each process has all of the model and its own batches;
 // after backward the gradients are averaged over the processes, so that all make the same step and stay the same.
 //
+//   MpiProcess mpi;                                     // starts MPI
 //   MpiCommunicator processes;                          // train/mpi.hpp on CPUs; on GPUs NcclCommunicator, train/nccl.hpp
 //   share_parameters(optimizer.parameters(), processes);  // all begin as the first one does
 //   train(optimizer, state, …, {.processes = &processes});  // each with a source of its own share of the data

@@ -5,6 +5,7 @@
 #include "tercet/train/communicator.hpp"
 
 #include <mpi.h>
+#include <exception>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -21,8 +22,9 @@ public:
     }
     MpiProcess(const MpiProcess&) = delete;
     MpiProcess& operator=(const MpiProcess&) = delete;
+    /// Not where an error is on its way up: the others would be waited for, and they wait for this process. mpirun ends them when it is gone.
     ~MpiProcess() {
-        if (started_) MPI_Finalize();
+        if (started_ && std::uncaught_exceptions() == 0) MPI_Finalize();
     }
 
 private:
@@ -41,7 +43,7 @@ public:
     ~MpiCommunicator() override {
         int ended = 0;
         MPI_Finalized(&ended);
-        if (ended == 0) MPI_Comm_free(&communicator_);
+        if (ended == 0 && std::uncaught_exceptions() == 0) MPI_Comm_free(&communicator_);
     }
 
     int rank() const override { return rank_; }
@@ -76,7 +78,7 @@ private:
             }
         }
     }
-    // All have the same bits then (MPI 3.1, section 5.9.1, advice to implementors), and the same each time.
+    // All have the same bits then (MPI 3.1, section 5.9.6), and the same each time (section 5.9.1, advice to implementors).
     template <class T>
     void sum_of(T* x, index_t n, MPI_Datatype type) {
         in_pieces(x, n, [&](T* host, int count) { check(MPI_Allreduce(MPI_IN_PLACE, host, count, type, MPI_SUM, communicator_), "MPI_Allreduce"); });

@@ -46,7 +46,7 @@ struct TrainerOptions {
     std::optional<ReduceOnPlateau> plateau{};  // or a rate that falls when the evaluations stop improving
     double clip = 0;                           // > 0: the largest norm of the gradient
     Communicator* processes = nullptr;         // that train together: losses, gradients and measures are means over all of them, and where one is
-                                               // to stop, all do; a store and loggers are for one of them
+                                               // to stop, all do. The other options are alike in all; a store and loggers are for one of them
 
     std::function<double(const TrainingState&)> evaluate{};  // the measure on held-out data
     std::int64_t evaluate_every = 0;                         // steps between two evaluations; one is made at the end in any case
@@ -80,9 +80,10 @@ struct TrainingResult {
 /// What a run's numbers depend on among the options. Put into state.notes before a checkpoint is loaded, they hold it to be of the same kind;
 /// train() does it at the latest.
 inline std::map<std::string, std::string> settings_of(const TrainerOptions& options) {
-    return {{"trainer.accumulate", std::to_string(options.accumulate)},
-            {"trainer.clip", detail::exact_text(options.clip)},
-            {"trainer.processes", std::to_string(options.processes == nullptr ? 1 : options.processes->size())}};
+    std::map<std::string, std::string> settings{{"trainer.accumulate", std::to_string(options.accumulate)},
+                                                {"trainer.clip", detail::exact_text(options.clip)}};
+    if (options.processes != nullptr && options.processes->size() > 1) settings["trainer.processes"] = std::to_string(options.processes->size());
+    return settings;
 }
 
 namespace detail {
@@ -162,6 +163,8 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
         const std::string& noted = state.notes.try_emplace(key, value).first->second;
         require(noted == value, ErrorCode::invalid_argument, "train: the run was begun with ", key, " ", noted, ", not ", value);
     }
+    if (const auto at = state.notes.find("trainer.processes"); at != state.notes.end())
+        require(options.processes != nullptr, ErrorCode::invalid_argument, "train: the run was begun with ", at->second, " processes, not alone");
     detail::TrainerMemory memory{options.plateau, options.early_stopping};
     memory.load(state.memory);
     optimizer.zero_grad();

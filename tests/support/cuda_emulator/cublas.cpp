@@ -175,7 +175,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t prod
     if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
     if (algo == nullptr || algo->data[0] != fingerprint(*product, {a_layout, b_layout, c_layout, d_layout}) || algo->data[5] > work_bytes)
         return CUBLAS_STATUS_INVALID_VALUE;
-    if (c == d && c_layout->leading != d_layout->leading) return CUBLAS_STATUS_INVALID_VALUE;
+    if (c == d && c_layout != d_layout) return CUBLAS_STATUS_INVALID_VALUE;
+    if (reinterpret_cast<std::uintptr_t>(product->bias) % 16 != 0) return CUBLAS_STATUS_INVALID_VALUE;
     const void* const pointers[] = {a, b, c, d};
     for (int i = 0; i < 4; ++i)
         if (reinterpret_cast<std::uintptr_t>(pointers[i]) % algo->data[1 + i] != 0) return CUBLAS_STATUS_INVALID_VALUE;

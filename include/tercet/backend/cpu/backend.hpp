@@ -172,9 +172,8 @@ struct Backend {
     /// y (outer, m, inner) = rows of x (outer, n, inner) by ids (m), which are in [0, n).
     template <class T, class I>
     static void gather_rows(T* y, const T* x, const I* ids, index_t outer, index_t n, index_t m, index_t inner) {
-        for_each_picked(ids, m, outer, inner, [&](index_t o, index_t i, index_t from, index_t begin, index_t end) {
-            const T* row = x + (o * n + from) * inner;
-            std::copy(row + begin, row + end, y + (o * m + i) * inner + begin);
+        parallel_ranges(outer * m, rows_of_a_task(inner), [&](index_t begin, index_t end) {
+            for (index_t i = begin; i < end; ++i) std::copy_n(x + (i / m * n + static_cast<index_t>(ids[i % m])) * inner, inner, y + i * inner);
         });
     }
     /// Adds dy (outer, m, inner) to the rows of dx (outer, n, inner) that the ids name, in their order; nothing to the row `skipped`.
@@ -245,7 +244,7 @@ struct Backend {
         write_rows<T>(rows, V, [&](index_t first, index_t count, bool past_caches) {
             for (index_t r = first; r < first + count; ++r)
                 row_gradient(t, dx + r * V, r, x + r * V, shift[r], total[r], share.each ? share.dy[r] : share.dy[0] / share.divisor, add,
-                             past_caches);
+                             past_caches && dx != x);  // in place: who asks for that goes on with them at once
         });
     }
     template <Real T>

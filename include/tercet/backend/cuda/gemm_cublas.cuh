@@ -83,6 +83,8 @@ public:
         const auto epilogue = epilogue_of(after);
         const bool plain = after.bias == nullptr && after.residual == nullptr && after.activation == UnaryOp::count && after.scale == T(1);
         if (m == 0 || n == 0 || k == 0 || !left || !right || !epilogue || (accumulate && !plain)) return false;
+        if (after.bias != nullptr && alignment(after.bias) < 16) return false;  // nothing tells cuBLASLt where the bias lies
+        if (after.residual != nullptr && after.residual_stride < n) return false;
         const cublasComputeType_t compute = std::is_same_v<T, double>                   ? CUBLAS_COMPUTE_64F
                                             : rounded && std::is_same_v<Operand, float> ? CUBLAS_COMPUTE_32F_FAST_16BF
                                                                                         : CUBLAS_COMPUTE_32F;
@@ -102,6 +104,7 @@ public:
         create(right_layout, detail::cuda_type<Operand>, *right);
         create(added_layout, type, {false, n, m, added_stride});
         create(c_layout, type, {false, n, m, ldc});
+        const Layout& from_layout = added == c ? c_layout : added_layout;
         const Key key{m,
                       n,
                       k,
@@ -119,10 +122,10 @@ public:
                       alignment(c)};
         const std::lock_guard lock(mutex_);
         auto chosen = chosen_.find(key);
-        if (chosen == chosen_.end()) chosen = chosen_.emplace(key, choose(product, left_layout, right_layout, added_layout, c_layout, key)).first;
+        if (chosen == chosen_.end()) chosen = chosen_.emplace(key, choose(product, left_layout, right_layout, from_layout, c_layout, key)).first;
         if (!chosen->second) return false;
         check(cublasLtMatmul(library_.handle, product.handle, &alpha, b.data, left_layout.handle, a.data, right_layout.handle, &beta, added,
-                             added_layout.handle, c, c_layout.handle, &*chosen->second, work_.data(), work_.bytes(), stream_),
+                             from_layout.handle, c, c_layout.handle, &*chosen->second, work_.data(), work_.bytes(), stream_),
               "cublasLtMatmul");
         return true;
     }
@@ -170,7 +173,8 @@ private:
         int found = 0;
         const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(library_.handle, product.handle, left.handle, right.handle, added.handle,
                                                                      c.handle, preference.handle, 1, &best, &found);
-        if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0)) return {};
+        if (status == CUBLAS_STATUS_NOT_SUPPORTED || status == CUBLAS_STATUS_INVALID_VALUE || (status == CUBLAS_STATUS_SUCCESS && found == 0))
+            return {};
         check(status, "cublasLtMatmulAlgoGetHeuristic");
         return best.algo;
     }

@@ -159,8 +159,11 @@ struct NAdam {
     void update(const UpdateStep<T>& s) const {
         const auto mu_at = [&](std::int64_t t) { return beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * momentum_decay)); };
         const double mu = mu_at(s.number), next_mu = mu_at(s.number + 1);
-        const float product = static_cast<float>(*s.state[2]) * static_cast<float>(mu);
-        *s.state[2] = T(product);
+        T kept;
+        Device::read(&kept, s.state[2], 1);
+        const float product = static_cast<float>(kept) * static_cast<float>(mu);
+        kept = T(product);
+        Device::write(s.state[2], &kept, 1);
         auto u = detail::adam_update(*this, s, decoupled);
         u.momentum_rate = T(s.rate * next_mu / (1 - static_cast<double>(product) * next_mu));
         u.gradient_rate = T(s.rate * (1 - mu) / (1 - static_cast<double>(product)));
