@@ -227,3 +227,12 @@ TEST_CASE("elementwise results have the same bits on any number of threads", "[o
         CHECK(first == bits);
     });
 }
+
+TEST_CASE("borrowed memory with gaps, and from the back: an operation reads its elements and no others") {
+    std::vector<float> spaced{1, -1, -1, 2, -1, -1, 3, -1, -1, 4};
+    using Numbers = std::vector<float>;
+    CHECK((Tensor<float>::borrow(spaced.data(), {2, 2}, Shape{6, 3}) * 2.f).to_vector() == Numbers{2, 4, 6, 8});
+    CHECK((Tensor<float>::borrow(spaced.data() + 9, {4}, Shape{-3}) * 2.f).to_vector() == Numbers{8, 6, 4, 2});
+    CHECK((Tensor<float>::borrow(spaced.data() + 3, {2, 2}, Shape{-3, 6}) + 1.f).to_vector() == Numbers{3, 5, 2, 4});
+    CHECK(Tensor<float>::borrow(nullptr, {2, 0}).numel() == 0);
+}

@@ -128,15 +128,16 @@ TEST_CASE("train: processes with a half of each batch step as one that has all o
 }
 
 TEST_CASE("train: a run of several processes is not gone on with by one, nor by another number", "[train]") {
-    in_processes<bool>(2, [](Communicator& processes) {
+    const auto notes = in_processes<std::string>(2, [](Communicator& processes) {
         TinyRun run;
         run.options.processes = &processes;
         run.train(1);
-        run.options.processes = nullptr;
-        CHECK(run.state.notes.at("trainer.processes") == "2");
-        CHECK_ERROR(run.train(2), ErrorCode::invalid_argument);
-        return true;
+        return run.state.notes.at("trainer.processes");
     });
+    CHECK(notes == std::vector<std::string>{"2", "2"});
+    TinyRun gone_on_with;
+    gone_on_with.state.notes["trainer.processes"] = "2";
+    CHECK_ERROR(gone_on_with.train(2), ErrorCode::invalid_argument);
     TinyRun alone;
     alone.train(1);
     CHECK(alone.state.notes.count("trainer.processes") == 0);
