@@ -2,7 +2,7 @@
 # Builds a consumer of the library outside the tree and runs it. usage: run.sh WAY BUILD-FOLDER, with CXX set
 #
 #   add_subdirectory, fetch_content    from the source; also: no flag of ours reaches the consumer's compiler
-#   find_package                       after cmake --install, both targets
+#   find_package                       after cmake --install, both targets; COMPONENTS cuda only where it was built
 #   plain                              one compiler call, no CMake, no -fopenmp, no -pthread
 #   no_exceptions                      -fno-exceptions -fno-rtti, errors go to the program's handler
 #   two_units                          two translation units, one with -march=native: one definition of everything, the same bits
@@ -50,6 +50,10 @@ case $way in
         with_cmake -DCMAKE_PREFIX_PATH="$work/prefix"
         "${CMAKE:-cmake}" --build build --target app_compiled
         build/app_compiled
+        # A component that this build does not have is refused, and the reason given.
+        mkdir cuda
+        printf '%s\n' 'cmake_minimum_required(VERSION 3.21)' 'project(cuda CXX)' 'find_package(tercet REQUIRED COMPONENTS cuda)' >cuda/CMakeLists.txt
+        said=$("${CMAKE:-cmake}" -S cuda -B cuda/build -DCMAKE_PREFIX_PATH="$work/prefix" 2>&1) || grep -q 'installed without CUDA' <<<"$said"
         ;;
     plain)
         compile -O2 "$here/consumer/app.cpp" -o app
