@@ -129,6 +129,25 @@ TEST_CASE("views share their elements; joins and repeats copy", "[ops]") {
     CHECK(stack({Tensor<bool>::ones({2}), Tensor<bool>::zeros({2})}, -1).to_vector() == std::vector<bool>{true, false, true, false});
 }
 
+TEST_CASE("joins: parts that need no gradient keep their place in the gradient", "[ops]") {
+    const auto dy = D::arange(0, 14).reshape({2, 7});
+    const index_t widths[] = {2, 1, 4};
+    for (int wanted = 1; wanted < 8; ++wanted) {
+        std::vector<D> parts;
+        for (int i = 0; i < 3; ++i) {
+            parts.push_back(D::zeros({2, widths[i]}));
+            if ((wanted >> i & 1) != 0) parts.back().requires_grad();
+        }
+        concatenate(parts, 1).backward(dy);
+        index_t begin = 0;
+        for (int i = 0; i < 3; ++i) {
+            if ((wanted >> i & 1) != 0)
+                CHECK(parts[static_cast<std::size_t>(i)].grad().to_vector() == dy.slice(1, begin, begin + widths[i]).to_vector());
+            begin += widths[i];
+        }
+    }
+}
+
 TEST_CASE("views: nothing is recorded under NoGrad, nor for tensors without gradients", "[ops]") {
     const auto x = D::randn({2, 3}).requires_grad();
     CHECK(transpose(x).needs_grad());

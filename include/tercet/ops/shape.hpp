@@ -153,20 +153,22 @@ Tensor<T> concatenate(std::span<const Tensor<T>> xs, index_t dim) {
         shape[axis] = checked_add(shape[axis], extent, "concatenate");
     }
     auto y = Tensor<T>::empty(shape);
+    detail::PoolVector<index_t> extents;  // of all of them: one that needs no gradient has its place all the same
     index_t at = 0;
     for (const auto& x : xs) {
         auto piece = y.slice(axis, at, at + x.size(axis));
         piece.copy_from(x.detach());
         at += x.size(axis);
+        extents.push_back(x.size(axis));
     }
     if constexpr (Real<T>)
         return record(
             y,
-            [axis](const Tensor<T>& dy, std::span<Gradient<T>> dx) {
+            [axis, extents = std::move(extents)](const Tensor<T>& dy, std::span<Gradient<T>> dx) {
                 index_t begin = 0;
-                for (auto& d : dx) {
-                    const index_t end = begin + d.shape()[axis];
-                    d.add(dy.slice(axis, begin, end));
+                for (std::size_t i = 0; i < dx.size(); ++i) {
+                    const index_t end = begin + extents[i];
+                    if (dx[i]) dx[i].add(dy.slice(axis, begin, end));
                     begin = end;
                 }
             },
