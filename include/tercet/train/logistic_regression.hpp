@@ -1,0 +1,132 @@
+// Logistic regression on features that do not change, such as the embeddings of a frozen encoder: the cheapest classifier on top of one, and the
+// measure of what its features tell (a linear probe; Alain & Bengio 2016).
+//
+//   p = softmax(W x + b)        minimise ½ ‖W‖² + C Σ −ln p(class)        (the bias free), which has one minimum
+//
+// Two classes have one row of weights and p = σ(w x + b), several a row each: as scikit-learn has it.
+#pragma once
+
+#include "tercet/ops/matmul.hpp"
+#include "tercet/train/lbfgs.hpp"
+
+namespace tercet::inline TERCET_ABI {
+
+struct LogisticRegressionOptions {
+    double c = 1;  // how much the examples count against the size of the weights
+    LbfgsOptions solver{.tolerance = 1e-4};
+};
+
+class LogisticRegression {
+public:
+    /// Fits features (n, d) to classes in [0, classes). Throws shape_mismatch, index_out_of_range for a class, invalid_argument for fewer than two
+    /// classes or C ≤ 0, and not_finite for features that are not.
+    template <class Class>
+    static LogisticRegression fit(const Tensor<float>& features, std::span<const Class> classes, index_t count,
+                                  const LogisticRegressionOptions& options = {}) {
+        require(features.rank() == 2 && features.size(0) == static_cast<index_t>(classes.size()) && !classes.empty(), ErrorCode::shape_mismatch,
+                "logistic regression: features ", features.shape(), " for ", classes.size(), " classes");
+        require(count >= 2 && options.c > 0, ErrorCode::invalid_argument, "logistic regression: ", count, " classes, C = ", options.c);
+        for (std::size_t i = 0; i < classes.size(); ++i)
+            require(static_cast<index_t>(classes[i]) >= 0 && static_cast<index_t>(classes[i]) < count, ErrorCode::index_out_of_range,
+                    "logistic regression: the class of example ", i, " is ", static_cast<index_t>(classes[i]), ", of ", count);
+        const NoGrad guard;
+        const auto x = features.detach().to<double>();
+        const index_t n = x.size(0), d = x.size(1), rows = count == 2 ? 1 : count;
+        const auto objective = [&](std::span<const double> at, std::span<double> gradient) {
+            const auto weights = Tensor<double>::copy(at.first(static_cast<std::size_t>(rows * d)), {rows, d});
+            auto share = logits_of(x, weights, at.subspan(static_cast<std::size_t>(rows * d)));  // becomes ∂/∂logits
+            double nats = 0;
+            double* s = share.mutable_data();
+            for (index_t i = 0; i < n; ++i, s += rows) nats += row_loss(s, rows, static_cast<index_t>(classes[static_cast<std::size_t>(i)]));
+            double squares = 0;
+            for (index_t i = 0; i < rows * d; ++i) squares += at[static_cast<std::size_t>(i)] * at[static_cast<std::size_t>(i)];
+            const auto dw = matmul(share.transpose(), x);  // (rows, d)
+            for (index_t i = 0; i < rows * d; ++i) gradient[static_cast<std::size_t>(i)] = at[static_cast<std::size_t>(i)] + options.c * dw.data()[i];
+            for (index_t r = 0; r < rows; ++r) {
+                double sum = 0;
+                for (index_t i = 0; i < n; ++i) sum += share.data()[i * rows + r];
+                gradient[static_cast<std::size_t>(rows * d + r)] = options.c * sum;
+            }
+            return squares / 2 + options.c * nats;
+        };
+        const auto found = minimize(objective, std::vector<double>(static_cast<std::size_t>(rows * (d + 1)), 0.0), options.solver);
+        LogisticRegression model;
+        model.classes_ = count;
+        model.weights_ = Tensor<double>::copy(std::span(found.x).first(static_cast<std::size_t>(rows * d)), {rows, d});
+        model.bias_.assign(found.x.begin() + rows * d, found.x.end());
+        model.steps_ = found.steps;
+        model.converged_ = found.converged;
+        return model;
+    }
+
+    index_t classes() const { return classes_; }
+    /// (rows, d): one row for two classes. And a number a row.
+    const Tensor<double>& weights() const { return weights_; }
+    const std::vector<double>& bias() const { return bias_; }
+    bool converged() const { return converged_; }
+    index_t steps() const { return steps_; }
+
+    /// Probabilities (n, classes) of features (n, d). Throws shape_mismatch.
+    Tensor<double> probabilities(const Tensor<float>& features) const {
+        require(features.rank() == 2 && features.size(1) == weights_.size(1), ErrorCode::shape_mismatch, "logistic regression: features ",
+                features.shape(), " for ", weights_.size(1), " weights");
+        const NoGrad guard;
+        const index_t n = features.size(0), rows = weights_.size(0);
+        const auto logits = logits_of(features.detach().to<double>(), weights_, bias_);
+        auto p = Tensor<double>::empty({n, classes_});
+        double* to = p.mutable_data();
+        for (index_t i = 0; i < n; ++i, to += classes_) {
+            const double* z = logits.data() + i * rows;
+            if (rows == 1) {
+                to[1] = 1 / (1 + std::exp(-z[0]));
+                to[0] = 1 / (1 + std::exp(z[0]));
+                continue;
+            }
+            const double most = *std::max_element(z, z + rows);
+            double sum = 0;
+            for (index_t c = 0; c < rows; ++c) sum += to[c] = std::exp(z[c] - most);
+            for (index_t c = 0; c < rows; ++c) to[c] /= sum;
+        }
+        return p;
+    }
+    /// The likeliest class of each. Throws shape_mismatch.
+    std::vector<index_t> predict(const Tensor<float>& features) const {
+        const auto p = probabilities(features);
+        std::vector<index_t> best;
+        for (index_t i = 0; i < p.size(0); ++i) {
+            const double* row = p.data() + i * classes_;
+            best.push_back(std::max_element(row, row + classes_) - row);
+        }
+        return best;
+    }
+
+private:
+    // (n, rows)
+    static Tensor<double> logits_of(const Tensor<double>& x, const Tensor<double>& weights, std::span<const double> bias) {
+        auto z = matmul(x, weights.transpose());
+        double* to = z.mutable_data();
+        for (index_t i = 0; i < z.size(0); ++i)
+            for (const double b : bias) *to++ += b;
+        return z;
+    }
+    // −ln p(class) of a row of logits, which become the gradient.
+    static double row_loss(double* z, index_t rows, index_t truth) {
+        if (rows == 1) {
+            const double margin = truth == 1 ? z[0] : -z[0], lost = 1 / (1 + std::exp(margin));
+            z[0] = truth == 1 ? -lost : lost;
+            return margin > 0 ? std::log1p(std::exp(-margin)) : std::log1p(std::exp(margin)) - margin;
+        }
+        const double most = *std::max_element(z, z + rows), own = z[truth] - most;
+        double sum = 0;
+        for (index_t c = 0; c < rows; ++c) sum += z[c] = std::exp(z[c] - most);
+        for (index_t c = 0; c < rows; ++c) z[c] = z[c] / sum - (c == truth ? 1 : 0);
+        return std::log(sum) - own;
+    }
+
+    index_t classes_ = 0, steps_ = 0;
+    bool converged_ = false;
+    Tensor<double> weights_;
+    std::vector<double> bias_;
+};
+
+}  // namespace tercet::inline TERCET_ABI
