@@ -6,7 +6,11 @@ using namespace tercet;
 TEST_CASE("cross-validation: each fold is measured by a model that has not seen it") {
     int made = 0;
     const auto result = cross_validate(
-        k_folds(10, 5), [&] { return std::vector<index_t>(made++ * 0); },
+        k_folds(10, 5),
+        [&] {
+            ++made;
+            return std::vector<index_t>();
+        },
         [](std::vector<index_t>& model, std::span<const index_t> training) { model.assign(training.begin(), training.end()); },
         [](const std::vector<index_t>& model, std::span<const index_t> validation) {
             double seen = 0;
