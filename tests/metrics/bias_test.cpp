@@ -69,6 +69,19 @@ TEST_CASE("bias: where there are many partitions so many are drawn, by the seed"
     CHECK(test_of(at_angles(x), at_angles(y), pleasant, unpleasant, options).p == sampled.p);
 }
 
+TEST_CASE("bias: pairs of texts that a model prefers one of, and pairs that it does not") {
+    const std::vector<double> first{-1, -2, -3, -4, -5, -6, -7, -8}, lower{-2, -3, -4, -5, -6, -7, -8, -9};
+    const auto biased = pair_preference(first, lower);
+    CHECK(biased.first_share() == 1);
+    CHECK(biased.mean_difference == Approx(1));
+    CHECK(biased.p == Approx(2.0 / 256));
+    const auto none = pair_preference(first, first);
+    CHECK(none.first_share() == 0.5);
+    CHECK(none.p == 1);
+    const std::vector<double> mixed{0, -3, -2, -5, -4, -7, -6, -9};
+    CHECK(pair_preference(first, mixed).first_share() == 0.5);
+}
+
 TEST_CASE("bias: each group's accuracy, and the gap between the best and the worst") {
     const std::vector<std::string> groups{"a", "b", "a", "b", "c", "a"};
     const auto found = subgroup_accuracy({true, false, true, true, true, false}, groups);
@@ -87,4 +100,8 @@ TEST_CASE("bias: what does not fit is refused") {
     CHECK_ERROR(test_of(long_ones, two, two, two), ErrorCode::shape_mismatch);
     CHECK_ERROR(test_of(two, two, two, two, {.most_partitions = 0}), ErrorCode::invalid_argument);
     CHECK_ERROR(subgroup_accuracy({true}, {}), ErrorCode::shape_mismatch);
+    const std::vector<double> a{0.0}, nan{std::nan("")};
+    CHECK_ERROR(pair_preference(a, {}), ErrorCode::shape_mismatch);
+    CHECK_ERROR(pair_preference({}, {}), ErrorCode::invalid_argument);
+    CHECK_ERROR(pair_preference(a, nan), ErrorCode::invalid_argument);
 }

@@ -40,6 +40,8 @@ TEST_CASE("resampling: McNemar's test is the binomial one of the examples where 
     CHECK(test(5, 3, 3, 0).p == 1);
     CHECK(test(5, 0, 0, 5).p == 1);
     CHECK(test(0, 0, 2000, 0).p < 1e-300);
+    CHECK(sign_test(0, 0) == 1);
+    CHECK(sign_test(0, 5) == Approx(2.0 / 32));
     CHECK_ERROR(mcnemar({true}, {}), ErrorCode::shape_mismatch);
 }
 

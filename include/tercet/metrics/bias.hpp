@@ -4,10 +4,12 @@
 //   WEAT          two sets of targets X and Y, flowers and insects; attributes A and B, pleasant and unpleasant (Caliskan, Bryson & Narayanan 2017):
 //                 effect size d = (mean_X s − mean_Y s) / standard deviation of s over both; p = how often parts of X ∪ Y of the same sizes, drawn by
 //                 chance, are at least as far apart. Of sentences' embeddings it is SEAT (May et al. 2019)
+//   pairs         two texts that differ in the group alone, by their log-probabilities to a language model (Nangia et al. 2020, "CrowS-Pairs"): how
+//                 often the first is the likelier one, a half where the model has no preference
 //   subgroups     the accuracy of each group of examples, and how far the best and the worst are apart
 #pragma once
 
-#include "tercet/core/random.hpp"
+#include "tercet/metrics/resampling.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -114,6 +116,36 @@ inline AssociationTest word_embedding_association(std::span<const EmbeddingRow> 
     }
     test.p = static_cast<double>(as_far) / static_cast<double>(test.partitions);
     return test;
+}
+
+struct PairPreference {
+    index_t pairs = 0, first_likelier = 0, second_likelier = 0;
+    double mean_difference = 0;  // ln p(first) − ln p(second)
+    double p = 1;                // how likely so uneven a split is by chance
+
+    /// Of pairs that are not alike; a half where all are.
+    double first_share() const {
+        const auto decided = static_cast<double>(first_likelier + second_likelier);
+        return decided == 0 ? 0.5 : static_cast<double>(first_likelier) / decided;
+    }
+};
+
+/// From the log-probabilities of the texts of each pair, as generate/score.hpp gives them. Throws shape_mismatch, and invalid_argument for none or
+/// NaN.
+inline PairPreference pair_preference(std::span<const double> first, std::span<const double> second) {
+    require(first.size() == second.size(), ErrorCode::shape_mismatch, "pair_preference: ", first.size(), " and ", second.size(), " texts");
+    require(!first.empty(), ErrorCode::invalid_argument, "pair_preference: there are no pairs");
+    PairPreference found;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        const double difference = first[i] - second[i];
+        require(!std::isnan(difference), ErrorCode::invalid_argument, "pair_preference: pair ", i, " has a nan");
+        ++found.pairs;
+        found.first_likelier += difference > 0;
+        found.second_likelier += difference < 0;
+        found.mean_difference += difference / static_cast<double>(first.size());
+    }
+    found.p = sign_test(found.first_likelier, found.second_likelier);
+    return found;
 }
 
 struct Subgroup {

@@ -51,6 +51,17 @@ Interval bootstrap_interval(index_t examples, const Measure& measure, const Boot
     return {quantile((1 - options.confidence) / 2), quantile((1 + options.confidence) / 2)};
 }
 
+/// How likely a split at least as uneven as this one is by chance, where either side is as likely: two-sided, by the binomial distribution.
+inline double sign_test(index_t one, index_t other) {
+    const auto n = static_cast<double>(one + other);
+    double tail = 0;
+    for (index_t k = 0; k <= std::min(one, other); ++k) {
+        const auto i = static_cast<double>(k);
+        tail += std::exp(std::lgamma(n + 1) - std::lgamma(i + 1) - std::lgamma(n - i + 1) - n * std::log(2.0));
+    }
+    return std::min(1.0, 2 * tail);
+}
+
 struct McNemarTest {
     index_t only_first = 0, only_second = 0;  // examples that one model alone has right
     double p = 1;                             // how likely a difference at least as large is of models that are alike
@@ -65,13 +76,7 @@ inline McNemarTest mcnemar(const std::vector<bool>& first_right, const std::vect
         test.only_first += first_right[i] && !second_right[i];
         test.only_second += !first_right[i] && second_right[i];
     }
-    const auto n = static_cast<double>(test.only_first + test.only_second);
-    double tail = 0;
-    for (index_t k = 0; k <= std::min(test.only_first, test.only_second); ++k) {
-        const auto i = static_cast<double>(k);
-        tail += std::exp(std::lgamma(n + 1) - std::lgamma(i + 1) - std::lgamma(n - i + 1) - n * std::log(2.0));
-    }
-    test.p = std::min(1.0, 2 * tail);
+    test.p = sign_test(test.only_first, test.only_second);
     return test;
 }
 
