@@ -54,6 +54,11 @@ private:
 
 namespace detail {
 
+inline IndexSplit in_order(IndexSplit parts) {
+    std::sort(parts.training.begin(), parts.training.end());
+    std::sort(parts.validation.begin(), parts.validation.end());
+    return parts;
+}
 // The examples in their order, or in that of a seed.
 inline std::vector<index_t> example_order(index_t examples, const std::optional<std::uint64_t>& seed) {
     if (seed) return epoch_permutation(examples, *seed, 0);
@@ -89,9 +94,7 @@ inline IndexSplit hold_out(index_t examples, index_t held_out, std::uint64_t see
     require(held_out > 0 && held_out < examples, ErrorCode::invalid_argument, "hold_out: ", held_out, " of ", examples, " examples");
     const auto order = epoch_permutation(examples, seed, 0);
     IndexSplit parts{{order.begin() + held_out, order.end()}, {order.begin(), order.begin() + held_out}};
-    std::sort(parts.training.begin(), parts.training.end());
-    std::sort(parts.validation.begin(), parts.validation.end());
-    return parts;
+    return detail::in_order(std::move(parts));
 }
 /// A share of them, rounded up.
 inline IndexSplit hold_out(index_t examples, double share, std::uint64_t seed) {
@@ -109,9 +112,7 @@ IndexSplit stratified_hold_out(std::span<const Class> classes, double share, std
         parts.training.insert(parts.training.end(), examples.begin() + count, examples.end());
     }
     require(!parts.validation.empty(), ErrorCode::invalid_argument, "hold_out: a share of ", share, " of each class is nothing");
-    std::sort(parts.training.begin(), parts.training.end());
-    std::sort(parts.validation.begin(), parts.validation.end());
-    return parts;
+    return detail::in_order(std::move(parts));
 }
 
 /// k folds that differ by one example at most, the larger ones first: runs of the examples as they come, or of the order of a seed. Throws

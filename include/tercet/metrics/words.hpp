@@ -1,8 +1,7 @@
 // Text as the measures of generated text take it: pieces between white space, lower case, and counts of runs of pieces.
 #pragma once
 
-#include "tercet/text/unicode.hpp"
-#include "tercet/text/utf8.hpp"
+#include "tercet/text/words.hpp"
 
 #include <algorithm>
 #include <string>
@@ -33,14 +32,10 @@ inline std::vector<std::string> split_at_space(std::string_view text) {
     return pieces;
 }
 
-inline std::string lower_case(std::string_view text) {
-    std::string out;
-    for (const char32_t c : utf8_points(text)) {
-        const auto lower = to_lower(c);
-        utf8_append(out, lower.first);
-        if (lower.second != 0) utf8_append(out, lower.second);
-    }
-    return out;
+// Throws bad_text unless it is UTF-8.
+inline std::string lower_case(std::string_view line) {
+    require_utf8(line, "lower case");
+    return text::lowercased(line);
 }
 
 // How often each run of n pieces occurs. A run's key is its pieces, each behind a byte that is in no text.

@@ -54,16 +54,6 @@ constexpr std::string_view ascii_punctuation_of(char32_t c) {
     return c == 0x2026 ? "..." : "";
 }
 
-// Calls f(point, its bytes) for each character of a well-formed text.
-template <class F>
-void for_each_point(std::string_view text, F&& f) {
-    for (std::size_t i = 0; i < text.size();) {
-        const auto step = utf8_decode_valid(text, i);
-        f(step.point, text.substr(i, step.size));
-        i += step.size;
-    }
-}
-
 inline std::string without_invisible(std::string_view text, const CleanOptions& options) {
     std::string out;
     out.reserve(text.size());
@@ -93,17 +83,6 @@ inline std::string in_form(std::string text, UnicodeForm form) {
     if (form == UnicodeForm::none || std::none_of(text.begin(), text.end(), [&](char c) { return static_cast<unsigned char>(c) >= first_affected; }))
         return text;
     return Normalizer({{.kind = form == UnicodeForm::nfc ? NormalizerKind::nfc : NormalizerKind::nfkc}}).apply(text).text;
-}
-
-inline std::string lowercased(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for_each_point(text, [&](char32_t c, std::string_view) {
-        const auto lowered = to_lower(c);
-        utf8_append(out, lowered.first);
-        if (lowered.second) utf8_append(out, lowered.second);
-    });
-    return out;
 }
 
 inline std::string with_ascii_punctuation(std::string_view text) {

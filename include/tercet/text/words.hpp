@@ -147,6 +147,28 @@ void cut_sentences(std::string_view text, F&& f) {
     }
 }
 
+// Calls f(point, its bytes) for each character of a well-formed text.
+template <class F>
+void for_each_point(std::string_view text, F&& f) {
+    for (std::size_t i = 0; i < text.size();) {
+        const auto step = utf8_decode_valid(text, i);
+        f(step.point, text.substr(i, step.size));
+        i += step.size;
+    }
+}
+
+// Well-formed text in lower case.
+inline std::string lowercased(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for_each_point(text, [&](char32_t c, std::string_view) {
+        const auto lowered = to_lower(c);
+        utf8_append(out, lowered.first);
+        if (lowered.second) utf8_append(out, lowered.second);
+    });
+    return out;
+}
+
 // Puts words and what lies between them together again, leaving some words out: with a word goes the space before it, or after it where none
 // is before. So "a (b) c, d" without b and c is "a (), d".
 class WordRemover {

@@ -121,7 +121,7 @@ private:
     index_t width() const {
         const auto& w = product.b;
         if (is_packed(w) || is_arranged_bfloats(w)) return round_up(cuts(product.n, 32), panel_width);
-        if (bytes == nullptr) return std::max<index_t>(8, 32768 / k);
+        if (bytes == nullptr) return dots_of_a_task(k);
         const bool arranged = w.kind == RightOperand<float>::Kind::arranged;
         const index_t unit = arranged ? panel_width : 4, unit_bytes = std::max<index_t>(arranged ? byte_panel_size(w.type, k) : 4 * w.row_bytes, 1);
         const index_t wanted = std::clamp(cuts(product.n, unit) * unit_bytes / 12, least_bytes_of_a_task, most_bytes_of_a_task);

@@ -88,6 +88,10 @@ void dot_columns(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T
         }
     }
 }
+/// Columns of one task.
+inline index_t dots_of_a_task(index_t k) {
+    return std::max<index_t>(8, 32768 / k);
+}
 template <Real T>
 bool takes_dots(const MatrixView<T>& a, const RightOperand<T>& b, index_t m) {
     using Kind = typename RightOperand<T>::Kind;
@@ -137,7 +141,7 @@ void gemm(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<T>& b, i
     using Kind = typename RightOperand<T>::Kind;
     if (m * n * k <= 32768) return gemm_serial(c, ldc, a, b, m, n, k, accumulate, epilogue);
     if (detail::takes_dots(a, b, m)) {
-        return parallel_ranges(n, std::max<index_t>(8, 32768 / k), [&](index_t j, index_t end) {
+        return parallel_ranges(n, detail::dots_of_a_task(k), [&](index_t j, index_t end) {
             detail::dot_columns(c, ldc, a, b, j, m, end - j, k, accumulate);
             detail::finish(c, ldc, epilogue, 0, m, j, end - j, false);
         });
