@@ -30,6 +30,7 @@ void add_quantize(CLI::App& app);
 void add_train(CLI::App& app);
 void add_finetune(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_explain(CLI::App& app);
 void add_bench(CLI::App& app);
 
 /// Ends the program with status 2: the options do not go together. For what an option's own check cannot see.

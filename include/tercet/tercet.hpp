@@ -1,4 +1,4 @@
-// Everything, but for tensor/eigen.hpp, which needs Eigen.
+// Everything, but for tensor/eigen.hpp and explain/embedding_map.hpp, which need Eigen.
 //
 // A program that needs less includes less: tercet/tensor/tensor.hpp, tercet/text/load_tokenizer.hpp, … each compiles alone.
 #pragma once
@@ -8,6 +8,7 @@
 #include "tercet/data/labelled_texts.hpp"
 #include "tercet/data/records.hpp"
 #include "tercet/data/split.hpp"
+#include "tercet/explain/page.hpp"
 #include "tercet/generate/beam.hpp"
 #include "tercet/generate/load.hpp"
 #include "tercet/metrics/answers.hpp"
@@ -15,6 +16,7 @@
 #include "tercet/metrics/bleu.hpp"
 #include "tercet/metrics/chrf.hpp"
 #include "tercet/metrics/correlation.hpp"
+#include "tercet/metrics/evaluation_page.hpp"
 #include "tercet/metrics/language_model.hpp"
 #include "tercet/metrics/probabilities.hpp"
 #include "tercet/metrics/rouge.hpp"

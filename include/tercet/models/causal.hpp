@@ -72,6 +72,7 @@ struct HeldCausal : HeldModel {
     virtual index_t vocab_size() const = 0;
     virtual bool must_reread(index_t before, index_t after) const = 0;
     virtual const Weight* output_weight() const = 0;
+    virtual Tensor<float> logits_of(const Tensor<float>& hidden) const = 0;
 };
 template <class Family>
 struct HeldDecoder final : Held<HeldCausal, Family> {
@@ -88,6 +89,10 @@ struct HeldDecoder final : Held<HeldCausal, Family> {
     const Weight* output_weight() const override {
         if constexpr (requires { model.output_weight(); }) return model.output_weight();
         return nullptr;
+    }
+    Tensor<float> logits_of(const Tensor<float>& hidden) const override {
+        if constexpr (requires { model.logits_of(hidden); }) return model.logits_of(hidden);
+        else fail(ErrorCode::unsupported, "logits_of: the model does not say what logits hidden states are");
     }
 };
 
@@ -123,6 +128,9 @@ public:
     bool must_reread(index_t before, index_t after) const { return held_->must_reread(before, after); }
     /// The weight (V, C) whose product with the last hidden states the logits are; null for a model that makes more of them, or less.
     const Weight* output_weight() const { return held_->output_weight(); }
+    /// Hidden states between two layers (..., C), as ForwardOptions::hidden_states has them -> the logits (..., V) if they were the last. Throws
+    /// unsupported for a model that has no logits_of().
+    Tensor<float> logits_of(const Tensor<float>& hidden) const { return held_->logits_of(hidden); }
 };
 
 inline Tensor<float> forward(const CausalModel& model, const Tensor<std::int32_t>& ids, const ForwardOptions& options = {}) {

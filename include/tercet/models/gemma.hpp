@@ -28,7 +28,7 @@ struct GemmaConfig {
 /// RMS norm with the weight 1 + w.
 struct GemmaNorm : RmsNorm {
     using RmsNorm::RmsNorm;
-    Tensor<float> operator()(const Tensor<float>& x) const { return rms_norm(x, weight.tensor() + 1.f, eps); }
+    Tensor<float> operator()(const Tensor<float>& x) const { return detail::observed_layer(&weight, x, rms_norm(x, weight.tensor() + 1.f, eps)); }
 };
 
 struct GemmaBlock {
@@ -114,10 +114,17 @@ struct Gemma {
         x = norm(options.last_only ? slice(x, 1, T - 1, T) : x);
         if (options.hidden_states != nullptr) options.hidden_states->push_back(x);
         if (options.hidden) return x;
+        return unembedded(x);
+    }
+
+    /// Hidden states (..., C), normed -> logits (..., V).
+    Tensor<float> unembedded(const Tensor<float>& x) const {
         const auto logits = linear(x, config.tied ? embed_tokens.weight : lm_head.weight);
         const auto cap = static_cast<float>(config.logit_softcap);
         return cap > 0 ? tanh(logits * (1 / cap)) * cap : logits;
     }
+    /// Hidden states between two layers (..., C) -> the logits (..., V) if they were the last.
+    Tensor<float> logits_of(const Tensor<float>& x) const { return unembedded(norm(x)); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -140,6 +140,9 @@ struct Gpt2 {
         return linear(x, *output_weight());
     }
 
+    /// Hidden states between two layers (..., C) -> the logits (..., V) if they were the last.
+    Tensor<float> logits_of(const Tensor<float>& x) const { return linear(ln_f(x), *output_weight()); }
+
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
         v("transformer.wte", self.wte);

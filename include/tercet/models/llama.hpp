@@ -94,6 +94,9 @@ struct Llama {
         return linear(x, *output_weight());
     }
 
+    /// Hidden states between two layers (..., C) -> the logits (..., V) if they were the last.
+    Tensor<float> logits_of(const Tensor<float>& x) const { return linear(norm(x), *output_weight()); }
+
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {
         v("model.embed_tokens", self.embed_tokens);

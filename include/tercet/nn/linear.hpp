@@ -65,7 +65,8 @@ struct LayerNorm {
         : weight(Shape{channels}), bias(with_bias ? Weight(Shape{channels}) : Weight()), eps(epsilon) {}
 
     Tensor<float> operator()(const Tensor<float>& x) const {
-        return layer_norm(x, weight.tensor(), bias.wanted() ? bias.tensor() : Tensor<float>::zeros(weight.shape()), eps);
+        const auto b = bias.wanted() ? bias.tensor() : Tensor<float>::zeros(weight.shape());
+        return detail::observed_layer(&weight, x, layer_norm(x, weight.tensor(), b, eps));
     }
 
     template <class Self, class Visitor>
@@ -82,7 +83,7 @@ struct RmsNorm {
     RmsNorm() = default;
     RmsNorm(index_t channels, float epsilon) : weight(Shape{channels}), eps(epsilon) {}
 
-    Tensor<float> operator()(const Tensor<float>& x) const { return rms_norm(x, weight.tensor(), eps); }
+    Tensor<float> operator()(const Tensor<float>& x) const { return detail::observed_layer(&weight, x, rms_norm(x, weight.tensor(), eps)); }
 
     template <class Self, class Visitor>
     static void visit(Self& self, Visitor&& v) {

@@ -12,6 +12,7 @@
 #include "tercet/ops/dropout.hpp"
 #include "tercet/ops/embedding.hpp"
 #include "tercet/ops/matmul.hpp"
+#include "tercet/ops/observer.hpp"
 #include "tercet/ops/shape.hpp"
 #include "tercet/quant/convert.hpp"
 
@@ -406,11 +407,11 @@ inline Tensor<float> linear_adapted(const Tensor<float>& x, const Weight& weight
 
 /// f(x (..., in) · Wᵀ + b) + residual -> (..., out), for a weight of any type; b may be none. Packed and stored weights pass gradients on to x.
 inline Tensor<float> linear(const Tensor<float>& x, const Weight& weight, const Weight& bias = {}, const AfterLinear& then = {}) {
-    if (detail::is_plain(x, weight, bias, then)) return detail::linear_values(x, weight, bias, then);
+    if (detail::is_plain(x, weight, bias, then)) return detail::observed_layer(&weight, x, detail::linear_values(x, weight, bias, then));
     const bool plain = weight.low_rank() == nullptr;
     auto y = plain ? detail::linear_alone(x, weight, bias, then.activation) : detail::linear_adapted(x, weight, bias);
     if (!plain && then.activation) y = detail::unary(*then.activation, y);
-    return then.residual != nullptr ? y + *then.residual : y;
+    return detail::observed_layer(&weight, x, then.residual != nullptr ? y + *then.residual : y);
 }
 
 /// One layer of several that are given the same x.
@@ -442,13 +443,14 @@ std::array<Tensor<float>, N> linear_each(const Tensor<float>& x, const SharingLi
     });
     const index_t in = layers[0].weight.in_features();
     Device::gemm_each(std::span<const SharingProduct<float>>(products), {xc.device_data(), in, 1}, xc.numel() / std::max<index_t>(in, 1), in);
+    each([&](std::size_t i, const SharingLinear& l) { ys[i] = detail::observed_layer(&l.weight, x, ys[i]); });
     return ys;
 }
 
 /// Rows of the weight by ids (...) -> (..., in). See ops/embedding.hpp.
 template <Element I>
 Tensor<float> embedding(const Weight& table, const Tensor<I>& ids, index_t padding = -1) {
-    if (table.is_dense()) return embedding(table.tensor(), ids, padding);
+    if (table.is_dense()) return detail::observed_layer(&table, {}, embedding(table.tensor(), ids, padding));
     const auto id = ids.contiguous();
     const index_t C = table.in_features(), V = table.out_features();
     Shape shape = ids.shape();
@@ -461,7 +463,7 @@ Tensor<float> embedding(const Weight& table, const Tensor<I>& ids, index_t paddi
                 " rows");
     }
     Device::for_rows(id.numel(), C, [&](index_t i) { table.copy_row(to + i * C, static_cast<index_t>(id.data()[i])); });
-    return y;
+    return detail::observed_layer(&table, {}, y);
 }
 
 }  // namespace tercet::inline TERCET_ABI

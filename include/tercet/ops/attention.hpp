@@ -4,6 +4,7 @@
 #pragma once
 
 #include "tercet/ops/matmul.hpp"
+#include "tercet/ops/observer.hpp"
 #include "tercet/ops/shape.hpp"
 #include "tercet/ops/softmax.hpp"
 
@@ -160,26 +161,42 @@ private:
 
 namespace detail {
 
-// The same by ops that each have a gradient, the bias among them; it holds all scores, (B, H, Tq, Tk).
-template <Real T>
-Tensor<T> attention_by_parts(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T>& value, const AttentionOptions& options,
-                             const Tensor<T>& bias) {
-    if (!options.lengths.empty()) {  // one sequence after the other
-        auto alone = options;
-        alone.lengths.clear();
-        std::vector<Tensor<T>> parts;
-        index_t first = 0;
-        for (const index_t length : options.lengths) {
-            const auto part = [&](const Tensor<T>& x) { return slice(x, 2, first, first + length); };
-            auto own = bias;
-            for (const index_t d : {-2, -1})
-                if (own.rank() >= -d && own.size(d) > 1) own = slice(own, d, 0, length);
-            parts.push_back(attention_by_parts(part(query), part(key), part(value), alone, own));
-            first += length;
-        }
-        return concatenate(parts, 2);
+// f(options of one packed sequence, its part of the bias, where it begins, its length) for each.
+template <Real T, class F>
+void for_each_packed(const AttentionOptions& options, const Tensor<T>& bias, const F& f) {
+    auto alone = options;
+    alone.lengths.clear();
+    index_t first = 0;
+    for (const index_t length : options.lengths) {
+        auto own = bias;
+        for (const index_t d : {-2, -1})
+            if (own.rank() >= -d && own.size(d) > 1) own = slice(own, d, 0, length);
+        f(alone, own, first, length);
+        first += length;
     }
+}
+
+}  // namespace detail
+
+/// The probabilities that attention() weighs the values by, and never holds: (B, H, Tq, Tk), of query (B, H, Tq, D) and key (B, Hkv, Tk, D). Each op
+/// has a gradient, the bias's among them. Of packed sequences, what lies between two of them is 0.
+template <Real T>
+Tensor<T> attention_weights(const Tensor<T>& query, const Tensor<T>& key, const AttentionOptions& options = {},
+                            const Tensor<std::type_identity_t<T>>& bias = {}) {
+    require(query.rank() == 4 && key.rank() == 4 && key.size(0) == query.size(0) && key.size(3) == query.size(3) && key.size(1) > 0 &&
+                query.size(1) % key.size(1) == 0,
+            ErrorCode::shape_mismatch, "attention_weights: query ", query.shape(), " and key ", key.shape(), " do not fit");
     const index_t H = query.size(1), Tq = query.size(2), Tk = key.size(2), group = H / key.size(1);
+    if (!options.lengths.empty()) {
+        detail::longest_sequence("attention_weights", options.lengths, query.size(0), Tq);
+        std::vector<Tensor<T>> rows;
+        detail::for_each_packed(options, bias, [&](const AttentionOptions& alone, const Tensor<T>& own, index_t first, index_t length) {
+            const auto part = [&](const Tensor<T>& x) { return slice(x, 2, first, first + length); };
+            const auto nothing = [&](index_t keys) { return Tensor<T>::zeros({1, H, length, keys}); };
+            rows.push_back(concatenate({nothing(first), attention_weights(part(query), part(key), alone, own), nothing(Tk - first - length)}, 3));
+        });
+        return concatenate(rows, 2);
+    }
     auto seen = Tensor<T>::zeros({Tq, Tk});
     auto slopes = Tensor<T>::zeros({static_cast<index_t>(options.slopes.size()), Tq, Tk});
     for (index_t i = 0; i < Tq; ++i)
@@ -193,9 +210,36 @@ Tensor<T> attention_by_parts(const Tensor<T>& query, const Tensor<T>& key, const
     const auto scale = static_cast<T>(options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(3)))));
     auto scores = matmul(query, transpose(repeat_interleave(key, group, 1))) * scale;
     if (options.softcap > 0) scores = tanh(scores * static_cast<T>(1 / options.softcap)) * static_cast<T>(options.softcap);
-    scores = scores + bias + seen;
+    scores = scores + seen;
+    if (bias.storage() != nullptr) scores = scores + bias;
     if (!options.slopes.empty()) scores = scores + slopes;
-    return matmul(softmax(scores), repeat_interleave(value, group, 1));
+    return softmax(scores);
+}
+
+namespace detail {
+
+// The same by ops that each have a gradient, the bias among them; it holds all scores, (B, H, Tq, Tk).
+template <Real T>
+Tensor<T> attention_by_parts(const Tensor<T>& query, const Tensor<T>& key, const Tensor<T>& value, const AttentionOptions& options,
+                             const Tensor<T>& bias) {
+    if (options.lengths.empty())
+        return matmul(attention_weights(query, key, options, bias), repeat_interleave(value, query.size(1) / key.size(1), 1));
+    std::vector<Tensor<T>> parts;  // one sequence after the other
+    for_each_packed(options, bias, [&](const AttentionOptions& alone, const Tensor<T>& own, index_t first, index_t length) {
+        const auto part = [&](const Tensor<T>& x) { return slice(x, 2, first, first + length); };
+        parts.push_back(attention_by_parts(part(query), part(key), part(value), alone, own));
+    });
+    return concatenate(parts, 2);
+}
+
+// Lets those who watch see an attention. A key in bfloat16 is shown in float.
+template <class T, class S>
+void observed_attention(const Tensor<T>& query, const Tensor<S>& key, const AttentionOptions& options, const Tensor<T>& bias) {
+    if constexpr (std::is_same_v<T, float>)
+        Observer::each([&](Observer& one) {
+            if constexpr (std::is_same_v<S, float>) one.attention(query, key, options, bias);
+            else one.attention(query, key.template to<float>(), options, bias);
+        });
 }
 
 }  // namespace detail
@@ -215,6 +259,7 @@ requires std::is_same_v<S, T> ||
     };
     const bool recorded = records(query) || (std::is_same_v<S, T> && records(key, value));
     detail::Attending<T, S> attending(inner_contiguous(query), inner_contiguous(key), inner_contiguous(value), options, bias);
+    detail::observed_attention(query, key, options, bias);
     if constexpr (std::is_same_v<S, T>)
         if (records(bias)) return detail::attention_by_parts(query, key, value, options, bias);
     auto y = attending.forward(recorded);
@@ -246,6 +291,7 @@ Tensor<T> self_attention(const Tensor<T>& x, index_t heads, const AttentionOptio
     const auto parts = x.detach().contiguous().reshape({B, tokens, 3, heads, D});
     const auto part = [&](index_t i) { return parts.select(2, i).permute({0, 2, 1, 3}); };  // (B, H, T, D)
     detail::Attending<T, T> attending(part(0), part(1), part(2), options, bias);
+    detail::observed_attention(part(0), part(1), options, bias);
     require(!records(bias), ErrorCode::autograd, "self_attention: the bias gets no gradient; detach() it");
     const bool recorded = records(x);
     auto y = attending.forward(recorded).permute({0, 2, 1, 3}).reshape({B, tokens, heads * D});

@@ -6,8 +6,9 @@
 #pragma once
 
 #include "tercet/data/packing.hpp"
-#include "tercet/metrics/classification.hpp"
+#include "tercet/metrics/evaluation.hpp"
 #include "tercet/models/encoder.hpp"
+#include "tercet/ops/softmax.hpp"
 #include "tercet/train/finetune.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -48,6 +49,18 @@ inline std::vector<std::int32_t> predict_classes(const EncoderModel& model, std:
 inline ConfusionMatrix evaluate_classifier(const EncoderModel& model, const ClassifiedTexts& data, index_t batch = 32) {
     const auto predicted = predict_classes(model, data.texts, batch);
     return confusion_matrix<std::int32_t>(data.classes, predicted, static_cast<index_t>(model.labels.size()));
+}
+
+/// The model's judgement of texts whose classes are known, for metrics/evaluation.hpp: the probability of each class. `name` is the model's, `shown`
+/// the texts as people read them, or none. Throws what predict_classes() throws.
+inline Evaluation judge(const EncoderModel& model, const ClassifiedTexts& data, std::string name = "model", std::vector<std::string> shown = {},
+                        index_t batch = 32) {
+    require(model.task == EncoderTask::sequence_classification, ErrorCode::invalid_argument, "judge: the model has no head for classes");
+    Evaluation out{std::move(name), model.labels, data.classes, {}, std::move(shown)};
+    for_each_prediction(model, data.texts, batch, [&](const Tensor<float>& logits) {
+        for (const double p : softmax(logits.to<double>()).to_vector()) out.probabilities.push_back(p);
+    });
+    return out;
 }
 
 /// Trains what is on the tape of a model with a head for classes, or how.parameters. After each epoch its accuracy on the held-out texts, if there

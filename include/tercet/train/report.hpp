@@ -6,7 +6,8 @@
 #pragma once
 
 #include "tercet/io/mmap.hpp"
-#include "tercet/train/line_chart.hpp"
+#include "tercet/report/line_chart.hpp"
+#include "tercet/report/page.hpp"
 #include "tercet/train/logger.hpp"
 
 #include <map>
@@ -19,44 +20,6 @@ struct ReportOptions {
 };
 
 namespace detail {
-
-inline constexpr std::string_view report_style = R"(
-:root { color-scheme: light dark; }
-body { margin: 0 auto; max-width: 960px; padding: 24px 16px 48px; background: #ffffff; color: #1f2328; font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 26px; margin: 0 0 4px; }
-h2 { font-size: 16px; margin: 0 0 2px; }
-.summary { color: #59636e; margin: 0 0 20px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
-.chart { border: 1px solid #d1d9e0; border-radius: 10px; padding: 14px 12px 8px; margin: 0; }
-.chart.wide { grid-column: 1 / -1; }
-svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; }
-.text { fill: #59636e; }
-.grid { stroke: #e6eaef; }
-.axis { stroke: #9aa4af; }
-.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-.faint { stroke-width: 1; opacity: 0.3; }
-.s0 { stroke: #2563eb; } .dot.s0 { fill: #2563eb; }
-.s1 { stroke: #d9480f; } .dot.s1 { fill: #d9480f; }
-.s2 { stroke: #2b8a3e; } .dot.s2 { fill: #2b8a3e; }
-.s3 { stroke: #862e9c; } .dot.s3 { fill: #862e9c; }
-table { border-collapse: collapse; margin-top: 8px; }
-th, td { text-align: left; padding: 4px 24px 4px 0; border-bottom: 1px solid #e6eaef; font-weight: normal; }
-th { color: #59636e; }
-section { margin-top: 28px; }
-@media (prefers-color-scheme: dark) {
-  body { background: #0d1117; color: #e6edf3; }
-  .summary, th { color: #9198a1; }
-  .chart { border-color: #30363d; }
-  .text { fill: #9198a1; }
-  .grid { stroke: #21262d; }
-  .axis { stroke: #57606a; }
-  th, td { border-color: #21262d; }
-  .s0 { stroke: #79a8ff; } .dot.s0 { fill: #79a8ff; }
-  .s1 { stroke: #ffa657; } .dot.s1 { fill: #ffa657; }
-  .s2 { stroke: #56d364; } .dot.s2 { fill: #56d364; }
-  .s3 { stroke: #d2a8ff; } .dot.s3 { fill: #d2a8ff; }
-}
-)";
 
 // "gradient_norm" is "Gradient norm".
 inline std::string chart_title(std::string name) {
@@ -130,8 +93,7 @@ inline std::string report_page(const std::vector<LogRecord>& records, const Repo
             }
             chart.series[i] = std::move(series);
         }
-        figures += std::string("<figure class=\"chart") + (wide ? " wide" : "") + "\">\n<h2>" + escape_html(chart.title) + "</h2>\n" +
-                   to_svg(chart, "chart" + std::to_string(c)) + "</figure>\n";
+        figures += html_figure(chart.title, to_svg(chart, "chart" + std::to_string(c)), wide);
     }
     std::string summary = "No records.";
     if (!records.empty()) summary = "Steps " + std::to_string(records.front().step) + " to " + std::to_string(records.back().step);
@@ -140,14 +102,10 @@ inline std::string report_page(const std::vector<LogRecord>& records, const Repo
             if (chart.title == charts[0].title && !series.points.empty() && !series.faint)
                 summary += " · " + series.name + " " + charts[0].title + " " + detail::short_number(series.points.back().second);
 
-    std::string rows;
-    for (const auto& [key, value] : options.settings)
-        rows += "<tr><th scope=\"row\">" + escape_html(key) + "</th><td>" + escape_html(value) + "</td></tr>\n";
-    const std::string title = escape_html(options.title);
-    return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>" +
-           title + "</title>\n<style>" + std::string(detail::report_style) + "</style>\n</head>\n<body>\n<h1>" + title +
-           "</h1>\n<p class=\"summary\">" + escape_html(summary) + "</p>\n<div class=\"charts\">\n" + figures + "</div>\n" +
-           (rows.empty() ? "" : "<section>\n<h2>Settings</h2>\n<table>\n" + rows + "</table>\n</section>\n") + "</body>\n</html>\n";
+    std::vector<std::vector<Cell>> rows;
+    for (const auto& [key, value] : options.settings) rows.push_back({{key}, {value}});
+    return html_page({options.title, summary,
+                      "<div class=\"charts\">\n" + figures + "</div>\n" + (rows.empty() ? "" : html_section("Settings", html_table(rows)))});
 }
 
 /// Writes the page, whole or not at all. Throws io.

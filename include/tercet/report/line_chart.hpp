@@ -1,6 +1,6 @@
 // A line chart as SVG, for pages that need no other file: axes with round ticks, a legend, and words for those who do not see it.
 //
-// Colours are left to the page's style: series i has the class "s<i>", and there are "grid", "axis", "text" and "faint".
+// Colours are left to the page's style (report/page.hpp): series i has the class "s<i>", and there are "grid", "axis", "text" and "faint".
 #pragma once
 
 #include "tercet/core/error.hpp"
@@ -10,7 +10,9 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,17 +22,21 @@ using ChartPoint = std::pair<double, double>;  // x, y
 
 struct ChartSeries {
     std::string name;
-    std::vector<ChartPoint> points;  // in the order of x; those that are not finite are left out
+    std::vector<ChartPoint> points{};  // in the order of x; those that are not finite are left out
     int colour = 0;
-    bool faint = false;  // drawn thin behind the others, and not named
-    bool marks = false;  // a dot for each point
+    bool faint = false;                 // drawn thin behind the others, and not named
+    bool marks = false;                 // a dot for each point
+    bool line = true;                   // from point to point
+    std::vector<std::string> labels{};  // a word beside each point; points with words are not thinned
 };
 
 struct LineChart {
-    std::string title, x_label, y_label;
-    std::vector<ChartSeries> series;
+    std::string title, x_label{}, y_label{};
+    std::vector<ChartSeries> series{};
     bool logarithmic_x = false;
-    int width = 880, height = 320;  // of the drawing; the page scales it
+    int width = 880, height = 320;                   // of the drawing; the page scales it
+    std::optional<ChartPoint> x_range{}, y_range{};  // the axes' ends; those of the points when not given
+    std::string words{};                             // what is said of it in place of where each series begins, ends and is lowest
 };
 
 /// At most about 2 · `columns` of the points that look the same on so many columns: the lowest and the highest of each, so that no peak is lost.
@@ -111,7 +117,7 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
     const double infinity = std::numeric_limits<double>::infinity();
     double x_low = infinity, x_high = -infinity, y_low = infinity, y_high = -infinity;
     std::vector<std::vector<ChartPoint>> lines;
-    std::string words;
+    std::string words = chart.words;
     for (const auto& series : chart.series) {
         std::vector<ChartPoint> points;
         std::copy_if(series.points.begin(), series.points.end(), std::back_inserter(points), drawable);
@@ -119,13 +125,13 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
             x_low = std::min(x_low, x), x_high = std::max(x_high, x);
             y_low = std::min(y_low, y), y_high = std::max(y_high, y);
         }
-        if (!points.empty() && !series.faint) {
+        if (!points.empty() && !series.faint && chart.words.empty()) {
             const auto best = std::min_element(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
             words += series.name + ": from " + short_number(points.front().second) + " at " + short_number(points.front().first) + " to " +
                      short_number(points.back().second) + " at " + short_number(points.back().first) + ", lowest " + short_number(best->second) +
                      " at " + short_number(best->first) + ". ";
         }
-        lines.push_back(thin_points(points, static_cast<std::size_t>(chart.width)));
+        lines.push_back(series.labels.empty() ? thin_points(points, static_cast<std::size_t>(chart.width)) : points);
     }
     if (!(x_low <= x_high)) {
         words = "No numbers.";
@@ -137,10 +143,12 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
     if (y_low - margin < 0 && y_low >= 0) y_low = 0;  // what is never negative is not drawn as if it could be
     else y_low -= margin;
     y_high += margin;
+    if (chart.x_range) std::tie(x_low, x_high) = *chart.x_range;
+    if (chart.y_range) std::tie(y_low, y_high) = *chart.y_range;
 
     const auto named = std::count_if(chart.series.begin(), chart.series.end(), [](const ChartSeries& series) { return !series.faint; });
     const double left = 64, right = chart.width - 24.0, top = named > 1 ? 34 : 12, bottom = chart.height - 44.0;
-    const detail::ChartAxis x(x_low, x_high, left, right, chart.width / 90, chart.logarithmic_x), y(y_low, y_high, bottom, top, 5, false);
+    const detail::ChartAxis x(x_low, x_high, left, right, chart.width / 85, chart.logarithmic_x), y(y_low, y_high, bottom, top, 5, false);
     const auto text = [](double at_x, double at_y, const char* anchor, const std::string& what, const std::string& more = {}) {
         return "<text class=\"text\" x=\"" + pixels(at_x) + "\" y=\"" + pixels(at_y) + "\" text-anchor=\"" + anchor + "\"" + more + ">" +
                escape_html(what) + "</text>\n";
@@ -173,12 +181,19 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
             const auto& series = chart.series[i];
             if (series.faint != faint || lines[i].empty()) continue;
             const std::string colour = "s" + std::to_string(series.colour);
-            out += "<polyline class=\"line " + colour + (faint ? " faint" : "") + "\" points=\"";
-            for (const auto& [px, py] : lines[i]) out += pixels(x(px)) + "," + pixels(y(py)) + " ";
-            out += "\"/>\n";
+            if (series.line) {
+                out += "<polyline class=\"line " + colour + (faint ? " faint" : "") + "\" points=\"";
+                for (const auto& [px, py] : lines[i]) out += pixels(x(px)) + "," + pixels(y(py)) + " ";
+                out += "\"/>\n";
+            }
             if (series.marks)
                 for (const auto& [px, py] : lines[i])
                     out += "<circle class=\"dot " + colour + "\" cx=\"" + pixels(x(px)) + "\" cy=\"" + pixels(y(py)) + "\" r=\"3\"/>\n";
+            for (std::size_t j = 0; j < std::min(series.labels.size(), lines[i].size()); ++j) {  // on the side where there is more room
+                const double at = x(lines[i][j].first);
+                const bool before = at > 0.8 * right;
+                out += text(before ? at - 6 : at + 6, y(lines[i][j].second) + 4, before ? "end" : "start", series.labels[j]);
+            }
         }
     return out + "</svg>\n";
 }
