@@ -1,13 +1,11 @@
-// A line chart as SVG, for pages that need no other file: axes with round ticks, a legend, and words for those who do not see it.
+// A line chart as SVG: axes with round ticks, a legend, and words for those who do not see it.
 //
-// Colours are left to the page's style (report/page.hpp): series i has the class "s<i>", and there are "grid", "axis", "text" and "faint".
+// Series i has the class "s<i>" (report/svg.hpp).
 #pragma once
 
-#include "tercet/core/error.hpp"
-#include "tercet/text/escape_html.hpp"
+#include "tercet/report/svg.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -57,30 +55,6 @@ inline std::vector<ChartPoint> thin_points(const std::vector<ChartPoint>& points
 
 namespace detail {
 
-// A number for people: 1250, 0.25, 20k, 3e-4; `digits` significant ones at most.
-inline std::string short_number(double value, int digits = 4) {
-    std::string suffix;
-    if (const double size = std::abs(value); size >= 1e4 && size < 1e12) {
-        const int power = size >= 1e9 ? 9 : size >= 1e6 ? 6 : 3;
-        value /= std::pow(10.0, power);
-        suffix = power == 9 ? "G" : power == 6 ? "M" : "k";
-    }
-    char buffer[40];
-    std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::general, digits).ptr);
-    const auto e = text.find('e');  // 3e-04 is 3e-4
-    if (e != std::string::npos)
-        while (e + 3 < text.size() && text[e + 2] == '0') text.erase(e + 2, 1);
-    return text + suffix;
-}
-
-// A length in the drawing, to a tenth.
-inline std::string pixels(double value) {
-    char buffer[40];
-    std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed, 1).ptr);
-    if (text.ends_with(".0")) text.resize(text.size() - 2);
-    return text;
-}
-
 // One axis: from the numbers to the drawing, with ticks at 1, 2 or 5 times powers of ten, or at the powers where it is logarithmic.
 struct ChartAxis {
     double low, high, from, to;  // the range, and where its ends lie in the drawing
@@ -110,7 +84,7 @@ struct ChartAxis {
 
 /// The chart as an <svg> element. `id` tells the charts of one page apart.
 inline std::string to_svg(const LineChart& chart, const std::string& id) {
-    using detail::pixels, detail::short_number;
+    using detail::pixels, detail::short_number, detail::svg_line, detail::svg_text;
     const auto drawable = [&](const ChartPoint& p) {
         return std::isfinite(p.first) && std::isfinite(p.second) && (!chart.logarithmic_x || p.first > 0);
     };
@@ -149,31 +123,22 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
     const auto named = std::count_if(chart.series.begin(), chart.series.end(), [](const ChartSeries& series) { return !series.faint; });
     const double left = 64, right = chart.width - 24.0, top = named > 1 ? 34 : 12, bottom = chart.height - 44.0;
     const detail::ChartAxis x(x_low, x_high, left, right, chart.width / 85, chart.logarithmic_x), y(y_low, y_high, bottom, top, 5, false);
-    const auto text = [](double at_x, double at_y, const char* anchor, const std::string& what, const std::string& more = {}) {
-        return "<text class=\"text\" x=\"" + pixels(at_x) + "\" y=\"" + pixels(at_y) + "\" text-anchor=\"" + anchor + "\"" + more + ">" +
-               escape_html(what) + "</text>\n";
-    };
-    const auto rule = [](const char* kind, double x1, double y1, double x2, double y2) {
-        return std::string("<line class=\"") + kind + "\" x1=\"" + pixels(x1) + "\" y1=\"" + pixels(y1) + "\" x2=\"" + pixels(x2) + "\" y2=\"" +
-               pixels(y2) + "\"/>\n";
-    };
-    std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + std::to_string(chart.width) + " " + std::to_string(chart.height) +
-                      "\" role=\"img\" aria-labelledby=\"" + id + "-title " + id + "-words\">\n<title id=\"" + id + "-title\">" +
-                      escape_html(chart.title) + "</title>\n<desc id=\"" + id + "-words\">" + escape_html(words) + "</desc>\n";
-    for (const double tick : y.ticks) out += rule("grid", left, y(tick), right, y(tick)) + text(left - 8, y(tick) + 4, "end", short_number(tick));
+    std::string out = detail::svg_head(chart.title, words, chart.width, chart.height, id);
+    for (const double tick : y.ticks)
+        out += svg_line("grid", left, y(tick), right, y(tick)) + svg_text(left - 8, y(tick) + 4, "end", short_number(tick));
     for (const double tick : x.ticks)
-        out += rule("axis", x(tick), bottom, x(tick), bottom + 4) + text(x(tick), bottom + 18, "middle", short_number(tick));
-    out += rule("axis", left, bottom, right, bottom);
-    out += text((left + right) / 2, chart.height - 8.0, "middle", chart.x_label);
-    out += text(0, 0, "middle", chart.y_label, " transform=\"translate(14 " + pixels((top + bottom) / 2) + ") rotate(-90)\"");
+        out += svg_line("axis", x(tick), bottom, x(tick), bottom + 4) + svg_text(x(tick), bottom + 18, "middle", short_number(tick));
+    out += svg_line("axis", left, bottom, right, bottom);
+    out += svg_text((left + right) / 2, chart.height - 8.0, "middle", chart.x_label);
+    out += svg_text(0, 0, "middle", chart.y_label, " transform=\"translate(14 " + pixels((top + bottom) / 2) + ") rotate(-90)\"");
 
     double legend = right;
     for (std::size_t i = chart.series.size(); i-- > 0;) {  // from the right, the last series first
         const auto& series = chart.series[i];
         if (named < 2 || series.faint || lines[i].empty()) continue;
-        out += text(legend, 16, "end", series.name);
+        out += svg_text(legend, 16, "end", series.name);
         legend -= 7.0 * static_cast<double>(series.name.size()) + 8;
-        out += rule(("line s" + std::to_string(series.colour)).c_str(), legend - 18, 12, legend, 12);
+        out += svg_line(("line s" + std::to_string(series.colour)).c_str(), legend - 18, 12, legend, 12);
         legend -= 34;
     }
     for (const bool faint : {true, false})
@@ -192,7 +157,7 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
             for (std::size_t j = 0; j < std::min(series.labels.size(), lines[i].size()); ++j) {  // on the side where there is more room
                 const double at = x(lines[i][j].first);
                 const bool before = at > 0.8 * right;
-                out += text(before ? at - 6 : at + 6, y(lines[i][j].second) + 4, before ? "end" : "start", series.labels[j]);
+                out += svg_text(before ? at - 6 : at + 6, y(lines[i][j].second) + 4, before ? "end" : "start", series.labels[j]);
             }
         }
     return out + "</svg>\n";

@@ -5,11 +5,9 @@
 // What a page shows, it also says: tables have captions and headed rows, drawings a description. Nothing is loaded from elsewhere.
 #pragma once
 
-#include "tercet/core/error.hpp"
-#include "tercet/text/escape_html.hpp"
+#include "tercet/report/svg.hpp"
 
-#include <charconv>
-#include <cmath>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -17,13 +15,6 @@ namespace tercet::inline TERCET_ABI {
 
 namespace detail {
 
-inline constexpr std::string_view page_colours = R"(
-:root { color-scheme: light dark; --paper: #ffffff; --ink: #1f2328; --pale: #59636e; --rule: #d1d9e0; --grid: #e6eaef; --axis: #9aa4af;
-  --s0: #2563eb; --s1: #d9480f; --s2: #2b8a3e; --s3: #862e9c; --hot: #f08c00; --cold: #3b82f6; }
-)";
-inline constexpr std::string_view page_dark_colours = R"({ --paper: #0d1117; --ink: #e6edf3; --pale: #9198a1; --rule: #30363d; --grid: #21262d;
-  --axis: #57606a; --s0: #79a8ff; --s1: #ffa657; --s2: #56d364; --s3: #d2a8ff; --hot: #d97706; --cold: #2f6fde; }
-)";
 inline constexpr std::string_view page_style = R"(
 body { margin: 0 auto; max-width: 960px; padding: 24px 16px 48px; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 26px; margin: 0 0 4px; }
@@ -33,16 +24,7 @@ h2 { font-size: 17px; margin: 0 0 4px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
 .chart { border: 1px solid var(--rule); border-radius: 10px; padding: 14px 12px 8px; margin: 0; }
 .chart.wide { grid-column: 1 / -1; }
-svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; }
-.text { fill: var(--pale); }
-.grid { stroke: var(--grid); }
-.axis { stroke: var(--axis); }
-.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-.faint { stroke-width: 1; opacity: 0.3; }
-.s0 { stroke: var(--s0); } .dot.s0 { fill: var(--s0); }
-.s1 { stroke: var(--s1); } .dot.s1 { fill: var(--s1); }
-.s2 { stroke: var(--s2); } .dot.s2 { fill: var(--s2); }
-.s3 { stroke: var(--s3); } .dot.s3 { fill: var(--s3); }
+svg { display: block; width: 100%; height: auto; }
 table { border-collapse: collapse; margin-top: 8px; }
 caption { text-align: left; padding-bottom: 4px; width: max-content; max-width: 90vw; }
 th, td { text-align: left; padding: 4px 24px 4px 0; border-bottom: 1px solid var(--grid); font-weight: normal; vertical-align: top; }
@@ -110,21 +92,6 @@ struct Cell {
     double heat = std::numeric_limits<double>::quiet_NaN();
     std::string hint{};  // what is shown when one points at it
 };
-
-namespace detail {
-
-inline std::string three_digits(double value) {
-    char buffer[32];
-    return std::string(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed, 3).ptr);
-}
-// Attributes of an element of a heat in [−1, 1]; none for NaN.
-inline std::string heat_attributes(double heat, std::string_view classes = {}) {
-    const std::string all = std::string(classes) + (std::isfinite(heat) ? heat < 0 ? " cool" : " warm" : "");
-    return (all.empty() ? "" : " class=\"" + all.substr(all.starts_with(' ')) + "\"") +
-           (std::isfinite(heat) ? " style=\"--h:" + three_digits(std::min(std::abs(heat), 1.0)) + "\"" : "");
-}
-
-}  // namespace detail
 
 /// Tables: the first cell of a row is its head.
 struct TableOptions {
