@@ -11,7 +11,7 @@ A comment in front of a fenced block says what the block is; MkDocs and GitHub s
                                                                 that contains the other; ^ stands for the line's beginning
     <!-- global -->                                             C++ in front of main(): includes, functions
     <!-- output -->                                             what the blocks since the last output print; numbers with a fraction may differ by 2 %
-    <!-- shown -->                                              code that is no part of the program
+    <!-- compiled -->                                           C++ that is compiled but not run: it needs a model that has to be fetched first
 
 Any other block of C++ is a part of main(), in the chapter's order; one in <details> (an answer) has a scope of its own. Programs run in a folder in which
 docs/, examples/ and tests/ are the repository's; *.svg that they write there are the chapter's pictures.
@@ -44,7 +44,7 @@ def blocks_of(lines, path):
     blocks, directive, in_details, at = [], None, False, 0
     while at < len(lines):
         line = lines[at].strip()
-        comment = re.fullmatch(r"<!--\s*(quote|global|output|shown)\b\s*(.*?)\s*-->", line)
+        comment = re.fullmatch(r"<!--\s*(quote|global|output|compiled)\b\s*(.*?)\s*-->", line)
         if comment:
             directive = comment.groups()
         elif line.startswith("<details"):
@@ -112,11 +112,13 @@ def write_program(path, out):
         if kind == "output":
             body.append('std::printf("\\x1e\\n");')
             outputs += 1
-        elif block.language == "cpp" and kind in ("", "global"):
+        elif block.language == "cpp" and kind in ("", "global", "compiled"):
             where = f'#line {block.begin + 1} "{path}"\n'
             text = block.text
             if kind == "global":
                 top.append(where + text)
+            elif kind == "compiled":
+                body.append("{ [[maybe_unused]] const auto not_run = [&] {\n" + where + text + "\n}; }")
             else:
                 body.append(where + ("{\n" + text + "\n}" if block.in_details else text))
     if not body:

@@ -72,11 +72,19 @@ TEST_CASE("chart: draws what is finite, and says it in words") {
 
 TEST_CASE("chart: ends of the axes, words and labels that are given") {
     LineChart chart{.title = "Map", .x_range = ChartPoint{0, 1}, .y_range = ChartPoint{-1, 1}, .words = "a is near b"};
-    chart.series = {{.name = "points", .points = {{0.1, 0.5}, {0.95, -0.5}}, .marks = true, .line = false, .labels = {"a<", "b"}}};
+    chart.series = {{.name = "points", .points = {{0.1, 0.5}, {0.99, -0.5}}, .marks = true, .line = false, .labels = {"a<", "a longer b"}}};
     const auto svg = to_svg(chart, "m");
     check_nesting(svg);
     CHECK(count_of(svg, "<polyline") == 0);
     CHECK(count_of(svg, "<circle") == 2);
     CHECK_THAT(svg, ContainsSubstring("a is near b") && ContainsSubstring(">a&lt;<") && ContainsSubstring(">-1<") && ContainsSubstring(">1<"));
-    CHECK_THAT(svg, ContainsSubstring("text-anchor=\"end\">b<"));  // on the left of a point at the right edge
+    CHECK_THAT(svg, ContainsSubstring("text-anchor=\"end\">a longer b<"));  // on the left of a point at the right edge
+}
+
+TEST_CASE("chart: labels of points that lie together stand one above the other") {
+    detail::LabelPlaces place(400);
+    CHECK_THAT(place("one", 100, 50), ContainsSubstring("x=\"106\" y=\"54\""));
+    CHECK_THAT(place("two", 102, 52), ContainsSubstring("y=\"43\"") || ContainsSubstring("y=\"69\""));
+    CHECK_THAT(place("far", 300, 50), ContainsSubstring("y=\"54\""));
+    CHECK_THAT(place("edge", 395, 50), ContainsSubstring("text-anchor=\"end\""));
 }

@@ -82,6 +82,38 @@ struct ChartAxis {
 
 }  // namespace detail
 
+namespace detail {
+
+// Puts words beside points so that they do not cover each other: at the point's height, or the nearest above or below that is free.
+class LabelPlaces {
+public:
+    explicit LabelPlaces(double width) : width_(width) {}
+
+    std::string operator()(const std::string& label, double x, double y) {
+        const double length = 7.0 * static_cast<double>(label.size());
+        const bool before = x + 6 + length > width_;  // no room on the right
+        const double left = before ? x - 6 - length : x + 6;
+        const auto is_free = [&](double at) {
+            return std::none_of(taken_.begin(), taken_.end(), [&](const Place& p) {
+                return std::abs(p.y - at) < 13 && left < p.right && p.left < left + length;
+            });
+        };
+        double at = y;
+        for (int step = 1; !is_free(at) && step < 20; ++step) at = y + (step % 2 == 0 ? 13.0 : -13.0) * ((step + 1) / 2);
+        taken_.push_back({left, left + length, at});
+        return svg_text(before ? x - 6 : x + 6, at + 4, before ? "end" : "start", label);
+    }
+
+private:
+    struct Place {
+        double left, right, y;
+    };
+    double width_;
+    std::vector<Place> taken_;
+};
+
+}  // namespace detail
+
 /// The chart as an <svg> element. `id` tells the charts of one page apart.
 inline std::string to_svg(const LineChart& chart, const std::string& id) {
     using detail::pixels, detail::short_number, detail::svg_line, detail::svg_text;
@@ -132,6 +164,7 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
     out += svg_text((left + right) / 2, chart.height - 8.0, "middle", chart.x_label);
     out += svg_text(0, 0, "middle", chart.y_label, " transform=\"translate(14 " + pixels((top + bottom) / 2) + ") rotate(-90)\"");
 
+    detail::LabelPlaces placed(chart.width);
     double legend = right;
     for (std::size_t i = chart.series.size(); i-- > 0;) {  // from the right, the last series first
         const auto& series = chart.series[i];
@@ -154,11 +187,8 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
             if (series.marks)
                 for (const auto& [px, py] : lines[i])
                     out += "<circle class=\"dot " + colour + "\" cx=\"" + pixels(x(px)) + "\" cy=\"" + pixels(y(py)) + "\" r=\"3\"/>\n";
-            for (std::size_t j = 0; j < std::min(series.labels.size(), lines[i].size()); ++j) {  // on the side where there is more room
-                const double at = x(lines[i][j].first);
-                const bool before = at > 0.8 * right;
-                out += svg_text(before ? at - 6 : at + 6, y(lines[i][j].second) + 4, before ? "end" : "start", series.labels[j]);
-            }
+            for (std::size_t j = 0; j < std::min(series.labels.size(), lines[i].size()); ++j)
+                out += placed(series.labels[j], x(lines[i][j].first), y(lines[i][j].second));
         }
     return out + "</svg>\n";
 }
