@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and runs the tests, and prints their counts. Sets up what is missing; a second run builds only what has changed.
 #
-#   scripts/test.sh          every test, under each instruction set that this machine has, and the consumers of tests/package
+#   scripts/test.sh          every test, under each instruction set that this machine has, the consumers of tests/package, and the course's chapters
 #   scripts/test.sh --all    also with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
 #                            the built-in threads and with OpenMP), every header alone with both compilers, tensors on an emulated
 #                            GPU, and a training run that is killed a thousand times
@@ -96,9 +96,9 @@ check() {
 # With --all and with Clang also the CUDA backend, on the emulated device.
 emulated=-DTERCET_TEST_CUDA_EMULATED=ON
 if wanted clang; then
-    suite test 'quick|isa|package|emulated' $emulated
+    suite test 'quick|isa|package|course|emulated' $emulated
 else
-    suite test 'quick|isa|package'
+    suite test 'quick|isa|package|course'
 fi
 gcc=$CXX
 if wanted headers || wanted asan || wanted clang || wanted tsan || wanted tsan-openmp; then
@@ -114,7 +114,7 @@ export CXX=clang++
 # Sanitizers: Clang compiles for them in half of GCC's time. Without the examples: what they call has tests of its own.
 debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" -DTERCET_BUILD_BENCHMARKS=OFF -DTERCET_BUILD_EXAMPLES=OFF)
 suite asan 'quick|isa' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
-suite clang 'quick|isa|slow|emulated' $emulated
+suite clang 'quick|isa|slow|course|emulated' $emulated
 # libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
 export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=${llvm:-}/libarcher.so
 suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread
