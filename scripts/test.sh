@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds and runs the tests, and prints their counts. Sets up what is missing; a second run builds only what has changed.
 #
-#   scripts/test.sh          every test, under each instruction set that this machine has, the consumers of tests/package, and the course's chapters
-#   scripts/test.sh --all    also with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
+#   scripts/test.sh          every test, those of the kernels under each instruction set that this machine has, the consumers of tests/package, and the
+#                            course's chapters
+#   scripts/test.sh --all    also the others under each instruction set, with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
 #                            the built-in threads and with OpenMP), every header alone with both compilers, tensors on an emulated
 #                            GPU, and a training run that is killed a thousand times
 #   scripts/test.sh NAME...  only these parts of --all: test, headers, asan, clang, tsan, tsan-openmp
@@ -30,7 +31,7 @@ need_space "$root" 2000
 packages=(cmake:cmake ctest:cmake ninja:ninja-build /usr/include/nlohmann/json.hpp:nlohmann-json3-dev /usr/include/catch2:catch2
     /usr/include/eigen3/Eigen/Dense:libeigen3-dev /usr/include/CLI/CLI.hpp:libcli11-dev python3:python3-minimal)
 python3 -m pip --version >/dev/null 2>&1 || packages+=(pip3:python3-pip)
-wanted clang && packages+=(mpirun:openmpi-bin mpicxx:libopenmpi-dev)  # --all: training in several processes too
+wanted clang && packages+=(mpirun:openmpi-bin mpicxx:libopenmpi-dev chromium:chromium)  # --all: training in several processes, and pages in a browser
 need_compiler_and "${packages[@]}"
 
 # The tests with real models are skipped, and named, where these cannot be had.
@@ -96,7 +97,7 @@ check() {
 # With --all and with Clang also the CUDA backend, on the emulated device.
 emulated=-DTERCET_TEST_CUDA_EMULATED=ON
 if wanted clang; then
-    suite test 'quick|isa|package|course|emulated' $emulated
+    suite test 'quick|isa|wide|package|course|emulated' $emulated
 else
     suite test 'quick|isa|package|course'
 fi
@@ -113,8 +114,8 @@ fi
 export CXX=clang++
 # Sanitizers: Clang compiles for them in half of GCC's time. Without the examples: what they call has tests of its own.
 debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" -DTERCET_BUILD_BENCHMARKS=OFF -DTERCET_BUILD_EXAMPLES=OFF)
-suite asan 'quick|isa' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
-suite clang 'quick|isa|slow|course|emulated' $emulated
+suite asan 'quick|isa|wide' "${debug[@]}" -DTERCET_SANITIZE=address,undefined
+suite clang 'quick|isa|wide|slow|course|emulated' $emulated
 # libomp itself is not instrumented: Archer tells ThreadSanitizer of its synchronisation.
 export TSAN_OPTIONS="ignore_noninstrumented_modules=1 ${TSAN_OPTIONS:-}" OMP_TOOL_LIBRARIES=${llvm:-}/libarcher.so
 suite tsan quick "${debug[@]}" -DTERCET_SANITIZE=thread

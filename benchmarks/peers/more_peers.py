@@ -2,6 +2,8 @@
 """What peers.py does not measure of the peers, one JSON line a measurement. Run in the environment that peers' setup.sh made; `adapter` needs peft too.
 
   more_peers.py sentences --model MINILM_DIR --file LINES     ONNX Runtime, float32, fed batches of 32 texts sorted by length: seconds
+  more_peers.py folds     --model MINILM_DIR --file TSV       PyTorch's embeddings of the texts, in batches of 32 sorted by length: seconds; and scikit-learn's logistic
+                                                              regression on them, C = 10, in five stratified folds: accuracy
   more_peers.py adapter   --model HF_DIR --file TEXT          PyTorch with peft's LoRA on queries and values, rank 8, 4 × 256 tokens: tokens a second
   more_peers.py perplexity --model GGUF --file IDS            llama.cpp on ids with commas between, windows of 512, each scored from its second token on
   more_peers.py start     --model GGUF --prompt TEXT          llama.cpp's library from loading the file to the first token, seconds; Python's own start apart
@@ -46,6 +48,29 @@ def sentences(args):
         pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdims=True)
         out[rows] = pooled / numpy.linalg.norm(pooled, axis=1, keepdims=True)
     say(what="sentences", peer="onnxruntime", texts=len(lines), seconds=round(time.perf_counter() - start, 3))
+
+
+def folds(args):
+    import numpy, torch
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from transformers import AutoModel, AutoTokenizer
+    torch.set_num_threads(args.threads)
+    labels, texts = zip(*(line.split("\t", 1) for line in open(args.file, encoding="utf-8").read().split("\n")[:-1]))
+    model, tokenizer = AutoModel.from_pretrained(args.model).eval(), AutoTokenizer.from_pretrained(args.model)
+    out = numpy.zeros((len(texts), model.config.hidden_size), dtype=numpy.float32)
+    start = time.perf_counter()
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    with torch.inference_mode():
+        for begin in range(0, len(order), 32):
+            rows = order[begin:begin + 32]
+            batch = tokenizer([texts[i] for i in rows], padding=True, truncation=True, max_length=256, return_tensors="pt")
+            mask = batch["attention_mask"].unsqueeze(-1)
+            pooled = (model(**batch).last_hidden_state * mask).sum(1) / mask.sum(1)
+            out[rows] = torch.nn.functional.normalize(pooled).numpy()
+    seconds = time.perf_counter() - start
+    accuracy = cross_val_score(LogisticRegression(C=10, max_iter=1000), out, numpy.array(labels), cv=StratifiedKFold(5, shuffle=True, random_state=0)).mean()
+    say(what="folds", peer="pytorch", texts=len(texts), seconds=round(seconds, 3), accuracy=round(float(accuracy), 4))
 
 
 def adapter(args):
@@ -110,7 +135,7 @@ def start(args):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["sentences", "adapter", "perplexity", "start"])
+    parser.add_argument("what", choices=["sentences", "folds", "adapter", "perplexity", "start"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--model", required=True)
     parser.add_argument("--file")

@@ -22,22 +22,6 @@ struct EmbedSettings : Common {
     index_t batch = 1, sequence = 128;
 };
 
-// Weights of the type that --type names, and activations to go with them.
-ModelOptions narrowed(const std::string& type) {
-    ModelOptions options;
-    if (type != "f32") {
-        options.weights = type == "bf16" ? StorageType::bf16 : StorageType::q8_0;
-        options.activations = Activations::int8;
-    }
-    return options;
-}
-
-void add_type(CLI::App& command, std::string& type) {
-    command.add_option("--type", type, "Type of the weights in matrix products")
-        ->check(CLI::IsMember({"f32", "bf16", "int8"}))
-        ->capture_default_str();
-}
-
 void run_sentences(const EmbedSettings& s) {
     const auto encoder = load_text_encoder(s.model, narrowed(s.type));
     const auto texts = read_lines(s.file);
@@ -95,14 +79,14 @@ void add_bench_embed(CLI::App& bench) {
     command->add_option("--model", s->model, "A model directory")->required()->type_name("PATH");
     command->add_option("--batch", s->batch, "Texts")->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("B");
     command->add_option("--sequence", s->sequence, "Tokens of each")->check(CLI::Range(1, 1 << 20))->capture_default_str()->type_name("T");
-    add_type(*command, s->type);
+    add_weight_type(*command, s->type);
 }
 
 void add_bench_sentences(CLI::App& bench) {
     const auto [command, s] = add_command<EmbedSettings>(bench, "sentences", "Embeddings of a file's lines", run_sentences);
     command->add_option("--model", s->model, "A directory of a sentence encoder")->required()->type_name("PATH");
     command->add_option("--file", s->file, "The texts, a line each")->required()->type_name("FILE");
-    add_type(*command, s->type);
+    add_weight_type(*command, s->type);
 }
 
 void add_bench_generate(CLI::App& bench) {

@@ -30,6 +30,7 @@ void add_quantize(CLI::App& app);
 void add_train(CLI::App& app);
 void add_finetune(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_cross_validate(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_bench(CLI::App& app);
 

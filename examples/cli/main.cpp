@@ -1,7 +1,7 @@
 // The `tercet` command: models, tokenizers and texts from the shell.
 //
 //   tercet info PATH · tokenize · detokenize · train-tokenizer · logits · embed · generate · perplexity · quantize · convert · train · finetune ·
-//   eval · explain · bench          tercet COMMAND --help says the rest
+//   eval · cross-validate · explain · bench          tercet COMMAND --help says the rest
 //
 // Each prints a result on stdout, as text or (--json) as one JSON object; messages go to stderr. Exit status: 0, or 1 with one line of
 // error, or 2 for bad usage.
@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
     cli::add_train(app);
     cli::add_finetune(app);
     cli::add_eval(app);
+    cli::add_cross_validate(app);
     cli::add_explain(app);
     cli::add_bench(app);
     const auto commands = app.get_subcommands([](CLI::App*) { return true; });

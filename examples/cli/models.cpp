@@ -48,6 +48,22 @@ Activations activations_named(const std::string& type) {
     return type == "int8" ? Activations::int8 : Activations::f32;
 }
 
+void add_weight_type(CLI::App& command, std::string& type) {
+    command.add_option("--type", type, "Type of the weights in matrix products")
+        ->check(CLI::IsMember({"f32", "bf16", "int8"}))
+        ->capture_default_str();
+}
+
+// Weights of the type that --type names, and activations to go with them.
+ModelOptions narrowed(const std::string& type) {
+    ModelOptions options;
+    if (type != "f32") {
+        options.weights = type == "bf16" ? StorageType::bf16 : StorageType::q8_0;
+        options.activations = Activations::int8;
+    }
+    return options;
+}
+
 void add_activations(CLI::App& command, std::string& type) {
     command.add_option("--activations", type, "Type of the activations where they meet block-quantised weights: f32, or int8, which is faster")
         ->check(CLI::IsMember({"f32", "int8"}))

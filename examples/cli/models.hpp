@@ -49,6 +49,10 @@ Writer open_writer(const std::string& path, const std::string& adapter, const st
 void add_activations(CLI::App& command, std::string& type);
 tercet::Activations activations_named(const std::string& type);
 
+/// The option --type, f32, bf16 or int8, of weights in matrix products, and what loading makes of its text.
+void add_weight_type(CLI::App& command, std::string& type);
+tercet::ModelOptions narrowed(const std::string& type);
+
 /// The text of ids, special tokens left out; of ids that the tokenizer lacks there is none. Empty without a tokenizer.
 std::string text_of(const Writer& writer, std::span<const std::int32_t> ids);
 

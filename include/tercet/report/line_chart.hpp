@@ -94,9 +94,8 @@ public:
         const bool before = x + 6 + length > width_;  // no room on the right
         const double left = before ? x - 6 - length : x + 6;
         const auto is_free = [&](double at) {
-            return std::none_of(taken_.begin(), taken_.end(), [&](const Place& p) {
-                return std::abs(p.y - at) < 13 && left < p.right && p.left < left + length;
-            });
+            return std::none_of(taken_.begin(), taken_.end(),
+                                [&](const Place& p) { return std::abs(p.y - at) < 13 && left < p.right && p.left < left + length; });
         };
         double at = y;
         for (int step = 1; !is_free(at) && step < 20; ++step) at = y + (step % 2 == 0 ? 13.0 : -13.0) * ((step + 1) / 2);

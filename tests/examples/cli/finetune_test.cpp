@@ -48,6 +48,9 @@ TEST_CASE("tercet finetune --task classify: learns, saves a directory, and eval 
     CHECK(measured.at("confusion").at(1).at(1).as_int() == 8);
     CHECK(measured.at("classes").at("pos").at("support").as_int() == 8);
     CHECK(tercet_command({"eval", "--task", "classify", "--model", dir / "tuned", "--file", test}).out.starts_with("accuracy  1"));
+    for (const char* key : {"balanced_accuracy", "roc_auc", "average_precision", "mcc", "kappa"}) CHECK(measured.at(key).as_number() == 1);
+    for (const char* key : {"log_loss", "brier", "calibration_error"}) CHECK(measured.at(key).as_number() < 0.5);
+    CHECK(measured.at("accuracy_interval").at(0).as_number() == 1);
 
     // The head alone: the body's weights are as they were.
     CHECK(learn(dir / "head", {"--hold-out", "10", "--train-only", "classifier*", "--no-dropout"}).status == 0);
@@ -56,6 +59,30 @@ TEST_CASE("tercet finetune --task classify: learns, saves a directory, and eval 
     const auto *was = before.find(name), *is = after.find("bert." + name);
     REQUIRE((was != nullptr && is != nullptr));
     CHECK(std::ranges::equal(was->bytes, is->bytes));
+
+    // Two models on one page, and one of them on a text.
+    const auto both = tercet_command({"eval", "--task", "classify", "--model", dir / "tuned", "--against", dir / "head", "--file", test, "--report",
+                                      dir / "both.html", "--json"})
+                          .json();
+    CHECK(both.at("against").at("model").as_string() == "head");
+    CHECK(both.at("against").at("only_second").as_int() == 0);
+    CHECK_THAT(read_text_file(dir / "both.html"), ContainsSubstring("tuned and head on 12 examples of 2 classes") && ContainsSubstring("McNemar"));
+    const auto why = tercet_command({"explain", "--model", dir / "tuned", "--text", "the film was good", "--steps", "4", dir / "why.html", "--json"});
+    CHECK(why.json().at("tokens").as_int() == 6);
+    CHECK_THAT(read_text_file(dir / "why.html"), ContainsSubstring("What speaks for pos") && ContainsSubstring("encoder.layer.1.attention.self"));
+    check_failure({"explain", "--model", dir / "tuned", dir / "why.html"}, 2, "--text");
+    check_failure({"eval", "--task", "lm", "--model", dir / "tuned", "--file", test, "--report", dir / "x.html"}, 2, "--task classify");
+
+    // Its embeddings, before any of that, by folds.
+    const auto folds =
+        tercet_command({"cross-validate", "--model", model, "--file", train, "--folds", "3", "--c", "10", "--json", "--report", dir / "folds.html"})
+            .json();
+    CHECK(folds.at("folds").size() == 3);
+    CHECK(folds.at("examples").as_int() == 90);
+    CHECK(folds.at("accuracy").as_number() > 0.6);
+    CHECK_THAT(read_text_file(dir / "folds.html"), ContainsSubstring("3 folds"));
+    CHECK(tercet_command({"cross-validate", "--model", model, "--file", test, "--leave-one-out", "--json"}).json().at("folds").size() == 12);
+    check_failure({"cross-validate", "--model", model, "--file", test, "--folds", "13"}, 1, "13");
 
     const std::vector<std::string> common{"finetune", "--task", "classify", "--model", model, "--out", dir / "x", "--train"};
     const auto with = [&](std::vector<std::string> more) {
