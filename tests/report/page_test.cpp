@@ -19,7 +19,7 @@ TEST_CASE("page: light, dark and by a button, with nothing from elsewhere") {
 }
 
 TEST_CASE("page: a table's rows have heads, numbers stand right, heat is a colour and a hint") {
-    const std::vector<std::vector<Cell>> rows{{{"a<b"}, {"1", true, 0.5, "half"}}, {{"c"}, {"2", true, -2}}};
+    const std::vector<std::vector<HtmlCell>> rows{{{"a<b"}, {"1", true, 0.5, "half"}}, {{"c"}, {"2", true, -2}}};
     const auto table = html_table(rows, {"What & why", {"name", "value"}});
     check_nesting(table);
     CHECK_THAT(table, ContainsSubstring("<caption>What &amp; why</caption>") && ContainsSubstring("<th scope=\"col\">name</th>") &&
@@ -31,7 +31,7 @@ TEST_CASE("page: a table's rows have heads, numbers stand right, heat is a colou
 }
 
 TEST_CASE("page: pieces of a text can be reached by the keyboard where something is said of them") {
-    const std::vector<Cell> pieces{{"the"}, {" <cat>", false, 0.25, "cat: \"0.25\""}};
+    const std::vector<HtmlCell> pieces{{"the"}, {" <cat>", false, 0.25, "cat: \"0.25\""}};
     const auto text = html_pieces(pieces);
     check_nesting(text);
     CHECK_THAT(text, ContainsSubstring("<span class=\"token\">the</span>"));

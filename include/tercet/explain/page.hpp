@@ -84,7 +84,7 @@ inline std::string page(const EncoderModel& model, const Tokenizer& tokenizer, s
     if (model.task == EncoderTask::sequence_classification && model.labels.size() > 1) {
         const auto p = softmax(logits).reshape({-1});
         const auto best = argmax(p, 0).item();
-        std::vector<std::vector<Cell>> rows;
+        std::vector<std::vector<HtmlCell>> rows;
         for (index_t c = 0; c < p.size(0); ++c)
             rows.push_back({{model.labels[static_cast<std::size_t>(c)]},
                             {tercet::detail::three_digits(static_cast<double>(p(c))), true, static_cast<double>(p(c))}});

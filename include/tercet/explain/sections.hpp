@@ -133,7 +133,7 @@ std::string candidates_text(const Expectation& expected, const Name& name) {
 
 }  // namespace detail
 
-/// The script that attention_section() needs in Page::script.
+/// The script that attention_section() needs in HtmlPage::script.
 inline std::string attention_script() {
     return std::string(detail::attention_script);
 }
@@ -170,7 +170,7 @@ inline std::string attribution_section(const std::string& heading, std::span<con
             tokens.size(), " tokens");
     double most = 0;
     for (const float s : scores.span()) most = std::max(most, std::abs(static_cast<double>(s)));
-    std::vector<Cell> pieces;
+    std::vector<HtmlCell> pieces;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
         const auto s = static_cast<double>(scores.data()[t]);
         pieces.push_back({tokens[t], false, most > 0 ? s / most : 0, visible(tokens[t]) + ": " + tercet::detail::short_number(s, 3)});
@@ -189,8 +189,8 @@ template <class Name>
 std::string probability_section(std::span<const std::string> tokens, std::span<const TokenProbability> probabilities, const Name& name) {
     require(tokens.size() == probabilities.size() + 1, ErrorCode::shape_mismatch, "probability_section: ", probabilities.size(),
             " probabilities for ", tokens.size(), " tokens");
-    std::vector<Cell> pieces{{tokens[0]}};
-    std::vector<std::vector<Cell>> rows;
+    std::vector<HtmlCell> pieces{{tokens[0]}};
+    std::vector<std::vector<HtmlCell>> rows;
     double nats = 0;
     for (std::size_t t = 0; t < probabilities.size(); ++t) {
         const auto& found = probabilities[t];
@@ -210,11 +210,11 @@ std::string probability_section(std::span<const std::string> tokens, std::span<c
 /// The logit lens: rows are layers, columns the tokens after which something is expected. `name` gives a token's text.
 template <class Name>
 std::string logit_lens_section(std::span<const std::string> tokens, std::span<const std::vector<Expectation>> lens, const Name& name) {
-    std::vector<std::vector<Cell>> rows;
-    TableOptions options{"What is expected after each token, if the model ended with that layer; the warmer, the surer", {"after"}, true};
+    std::vector<std::vector<HtmlCell>> rows;
+    HtmlTableOptions options{"What is expected after each token, if the model ended with that layer; the warmer, the surer", {"after"}, true};
     for (const auto& token : tokens) options.heads.push_back(visible(token));
     for (std::size_t l = lens.size(); l-- > 0;) {
-        auto& row = rows.emplace_back(1, Cell{l == 0 ? "embeddings" : "layer " + std::to_string(l)});
+        auto& row = rows.emplace_back(1, HtmlCell{l == 0 ? "embeddings" : "layer " + std::to_string(l)});
         for (const auto& e : lens[l]) {
             require(!e.likeliest.empty(), ErrorCode::invalid_argument, "logit_lens_section: an expectation without candidates");
             row.push_back({visible(name(e.likeliest[0].id)), false, e.likeliest[0].probability, detail::candidates_text(e, name)});
@@ -230,7 +230,7 @@ inline std::string neuron_section(const std::string& heading, std::span<const st
         const auto along = neuron_along_text(x, n.neuron);
         require(along.size() == tokens.size(), ErrorCode::shape_mismatch, "neuron_section: ", along.size(), " activations for ", tokens.size(),
                 " tokens");
-        std::vector<Cell> pieces;
+        std::vector<HtmlCell> pieces;
         for (std::size_t t = 0; t < tokens.size(); ++t)
             pieces.push_back({tokens[t], false, n.value == 0 ? 0 : along[t] / std::abs(n.value),
                               visible(tokens[t]) + ": " + tercet::detail::short_number(along[t], 3)});

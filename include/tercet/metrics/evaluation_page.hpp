@@ -94,11 +94,11 @@ inline std::string reliability_figure(std::span<const Evaluation> models) {
 
 inline std::string confusion_table(const Evaluation& e) {
     const auto matrix = confusion_matrix(e);
-    std::vector<std::vector<Cell>> rows;
-    TableOptions options{"Rows are the true classes, columns what " + e.name + " takes them for.", {""}, true};
+    std::vector<std::vector<HtmlCell>> rows;
+    HtmlTableOptions options{"Rows are the true classes, columns what " + e.name + " takes them for.", {""}, true};
     for (index_t t = 0; t < e.classes(); ++t) {
         options.heads.push_back(e.labels[static_cast<std::size_t>(t)]);
-        auto& row = rows.emplace_back(1, Cell{e.labels[static_cast<std::size_t>(t)]});
+        auto& row = rows.emplace_back(1, HtmlCell{e.labels[static_cast<std::size_t>(t)]});
         for (index_t p = 0; p < e.classes(); ++p) {
             const double share = ratio(static_cast<double>(matrix.at(t, p)), static_cast<double>(matrix.truths(t)), 0);
             row.push_back({std::to_string(matrix.at(t, p)), true, t == p ? -share : share, three_digits(share) + " of the class"});
@@ -109,7 +109,7 @@ inline std::string confusion_table(const Evaluation& e) {
 
 inline std::string class_table(const Evaluation& e) {
     const auto matrix = confusion_matrix(e);
-    std::vector<std::vector<Cell>> rows;
+    std::vector<std::vector<HtmlCell>> rows;
     const auto add = [&](const std::string& name, const ClassScore& s) {
         rows.push_back({{name},
                         {three_digits(s.precision), true},
@@ -124,7 +124,7 @@ inline std::string class_table(const Evaluation& e) {
 }
 
 inline std::string hardest_table(const Evaluation& e, index_t most) {
-    std::vector<std::vector<Cell>> rows;
+    std::vector<std::vector<HtmlCell>> rows;
     for (const index_t i : hardest_examples(e, most)) {
         const auto t = e.truth[static_cast<std::size_t>(i)];
         const index_t p = e.predicted(i);
@@ -139,9 +139,9 @@ inline std::string hardest_table(const Evaluation& e, index_t most) {
 }
 
 inline std::string summary_table(std::span<const Evaluation> models, std::span<const EvaluationSummary> summaries) {
-    std::vector<std::vector<Cell>> rows;
+    std::vector<std::vector<HtmlCell>> rows;
     const auto add = [&](const std::string& name, const auto& value) {
-        auto& row = rows.emplace_back(1, Cell{name});
+        auto& row = rows.emplace_back(1, HtmlCell{name});
         for (const auto& s : summaries) row.push_back({value(s), true});
     };
     const auto or_none = [](const std::optional<double>& value) { return value && !std::isnan(*value) ? three_digits(*value) : std::string("none"); };
@@ -157,7 +157,7 @@ inline std::string summary_table(std::span<const Evaluation> models, std::span<c
     add("log loss", [](const auto& s) { return three_digits(s.log_loss); });
     add("Brier score", [](const auto& s) { return three_digits(s.brier); });
     add("calibration error", [](const auto& s) { return three_digits(s.calibration_error); });
-    TableOptions options{"", {"measure"}};
+    HtmlTableOptions options{"", {"measure"}};
     for (const auto& e : models) options.heads.push_back(e.name);
     return html_table(rows, options);
 }
@@ -165,7 +165,7 @@ inline std::string summary_table(std::span<const Evaluation> models, std::span<c
 // Which examples one model has right and the other wrong, and whether chance would do the same.
 inline std::string differences(const Evaluation& a, const Evaluation& b, index_t most) {
     const auto test = mcnemar(right_predictions(a), right_predictions(b));
-    std::vector<std::vector<Cell>> rows;
+    std::vector<std::vector<HtmlCell>> rows;
     for (index_t i = 0; i < a.count() && static_cast<index_t>(rows.size()) < most; ++i)
         if (a.right(i) != b.right(i))
             rows.push_back({{std::to_string(i + 1)},

@@ -55,7 +55,7 @@ name_it();
 
 }  // namespace detail
 
-struct Page {
+struct HtmlPage {
     std::string title;
     std::string summary{};  // a line under the title, as text
     std::string body{};     // HTML
@@ -63,7 +63,7 @@ struct Page {
 };
 
 /// The page's HTML. The body is taken as it is; title and summary are escaped.
-inline std::string html_page(const Page& page) {
+inline std::string html_page(const HtmlPage& page) {
     const std::string title = escape_html(page.title), dark(detail::page_dark_colours);
     return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>" +
            title + "</title>\n<style>" + std::string(detail::page_colours) + "@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) " +
@@ -86,7 +86,7 @@ inline std::string html_figure(std::string_view heading, const std::string& draw
 }
 
 /// One cell of a table. `heat` in [−1, 1] colours it: warm above 0, cool below, the more the farther; NaN: not at all.
-struct Cell {
+struct HtmlCell {
     std::string text;
     bool number = false;  // set flush right
     double heat = std::numeric_limits<double>::quiet_NaN();
@@ -94,14 +94,14 @@ struct Cell {
 };
 
 /// Tables: the first cell of a row is its head.
-struct TableOptions {
+struct HtmlTableOptions {
     std::string caption{};
     std::vector<std::string> heads{};  // of the columns, the rows' own among them; none: no line of heads
     bool heat = false;                 // close cells, as a map has them
 };
 
 /// A table of rows of cells. Texts are escaped.
-inline std::string html_table(std::span<const std::vector<Cell>> rows, const TableOptions& options = {}) {
+inline std::string html_table(std::span<const std::vector<HtmlCell>> rows, const HtmlTableOptions& options = {}) {
     std::string out = std::string("<div class=\"scroll\">\n<table") + (options.heat ? " class=\"heat\"" : "") + ">\n";
     if (!options.caption.empty()) out += "<caption>" + escape_html(options.caption) + "</caption>\n";
     if (!options.heads.empty()) {
@@ -127,7 +127,7 @@ inline std::string html_table(std::span<const std::vector<Cell>> rows, const Tab
 
 /// A text whose pieces are coloured: each cell is a piece, and one reads on from piece to piece. What is said of a piece stands in its hint, which
 /// one reaches by the keyboard too.
-inline std::string html_pieces(std::span<const Cell> pieces) {
+inline std::string html_pieces(std::span<const HtmlCell> pieces) {
     std::string out = "<p class=\"tokens\">";
     for (const auto& piece : pieces)
         out += "<span" + detail::heat_attributes(piece.heat, "token") +

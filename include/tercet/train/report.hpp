@@ -102,7 +102,7 @@ inline std::string report_page(const std::vector<LogRecord>& records, const Repo
             if (chart.title == charts[0].title && !series.points.empty() && !series.faint)
                 summary += " · " + series.name + " " + charts[0].title + " " + detail::short_number(series.points.back().second);
 
-    std::vector<std::vector<Cell>> rows;
+    std::vector<std::vector<HtmlCell>> rows;
     for (const auto& [key, value] : options.settings) rows.push_back({{key}, {value}});
     return html_page({options.title, summary,
                       "<div class=\"charts\">\n" + figures + "</div>\n" + (rows.empty() ? "" : html_section("Settings", html_table(rows)))});
