@@ -11,6 +11,7 @@
 #include "tercet/explain/page.hpp"
 #include "tercet/generate/beam.hpp"
 #include "tercet/generate/load.hpp"
+#include "tercet/io/registry.hpp"
 #include "tercet/metrics/answers.hpp"
 #include "tercet/metrics/bias.hpp"
 #include "tercet/metrics/bleu.hpp"

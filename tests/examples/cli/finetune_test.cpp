@@ -193,8 +193,60 @@ TEST_CASE("examples: sentiment, question_types and answer_questions learn and sa
     const auto asked = run_program("answer_questions", {dir / "answers", dir.write("text", "it is in y")}, "where is it ?\n");
     CHECK(asked.status == 0);
     CHECK_THAT(asked.out, ContainsSubstring("score"));
-    for (const char* name : {"sentiment", "question_types", "answer_questions", "chat", "semantic_search", "complete_code"}) {
+    for (const char* name :
+         {"sentiment", "question_types", "answer_questions", "chat", "semantic_search", "complete_code", "summarise", "moderate", "debias"}) {
         CHECK(run_program(name, {}).status == 2);
         CHECK(run_program(name, {dir / "none", dir / "none", dir / "none", dir / "none"}).status == 1);
     }
+}
+
+TEST_CASE("examples: moderate learns what to hold, judges lines and says why") {
+    const TempDir dir;
+    std::string messages;
+    for (int i = 0; i < 60; ++i) messages += i % 2 == 0 ? "pass\tthe film was good\n" : "hold\tthe plot was bad\n";
+    const auto learnt = run_program("moderate", {small_bert(dir), dir.write("messages.tsv", messages), dir / "out", "1"});
+    CHECK(learnt.status == 0);
+    CHECK_THAT(learnt.out, ContainsSubstring("of these rightly"));
+    const auto judged = run_program("moderate", {dir / "out", "0.0"}, "the film was good\nvery bad\n");
+    CHECK(judged.status == 0);
+    CHECK(judged.out.starts_with("hold  0."));  // from 0 on everything is held
+    CHECK(std::count(judged.out.begin(), judged.out.end(), '\n') == 2);
+    CHECK(run_program("moderate", {dir / "out", "1.1"}, "very bad\n").out.starts_with("pass  0."));
+}
+
+TEST_CASE("examples: summarise chooses sentences of the text, in their order") {
+    const TempDir dir;
+    const std::string text = "the film was very good. a plot and a film is in it. where is it in the film? the film was very good.\n";
+    const auto two = run_program("summarise", {small_bert(dir), dir.write("text", text), "2"});
+    REQUIRE(two.status == 0);
+    CHECK(std::count(two.out.begin(), two.out.end(), '\n') == 2);
+    const auto first = two.out.substr(0, two.out.find('\n'));
+    CHECK(text.find(first) != std::string::npos);
+    CHECK(run_program("summarise", {dir / "bert", dir.write("short", "no.\n")}).status == 1);
+}
+
+TEST_CASE("examples: debias measures an association and takes it out") {
+    const TempDir dir;
+    const auto shown = run_program("debias", {small_bert(dir), dir.write("lists", "good very x\nbad is y\nfilm plot\nwhere in\n")});
+    REQUIRE(shown.status == 0);
+    CHECK_THAT(shown.out, ContainsSubstring("as it is:") && ContainsSubstring("without the direction:"));
+    CHECK(run_program("debias", {dir / "bert", dir.write("three", "a\nb\nc\n")}).status == 1);
+}
+
+TEST_CASE("examples: model_zoo keeps versions and goes back") {
+    const TempDir dir;
+    const std::string zoo = dir / "zoo", one = dir.write("one", "1"), two = dir.write("two", "2");
+    CHECK_THAT(run_program("model_zoo", {zoo, "add", "m", one, "the first"}).out, ContainsSubstring("version 1"));
+    CHECK_THAT(run_program("model_zoo", {zoo, "add", "m", two}).out, ContainsSubstring("version 2"));
+    CHECK(run_program("model_zoo", {zoo, "promote", "m", "1"}).status == 0);
+    CHECK(run_program("model_zoo", {zoo, "promote", "m", "2"}).status == 0);
+    CHECK(run_program("model_zoo", {zoo, "tag", "m", "candidate", "2"}).status == 0);
+    CHECK_THAT(run_program("model_zoo", {zoo, "list"}).out, ContainsSubstring("[candidate]  [production]"));
+    CHECK_THAT(run_program("model_zoo", {zoo, "rollback", "m"}).out, ContainsSubstring("the first"));
+    CHECK(run_program("model_zoo", {zoo, "restore", "m", "production", dir / "out"}).status == 0);
+    CHECK(read_text_file(dir / "out/one") == "1");
+    CHECK(run_program("model_zoo", {zoo, "verify", "m", "candidate"}).status == 0);
+    CHECK(run_program("model_zoo", {zoo, "verify", "m", "3"}).status == 1);
+    CHECK(run_program("model_zoo", {zoo, "dance"}).status == 2);
+    CHECK(run_program("model_zoo", {}).status == 2);
 }

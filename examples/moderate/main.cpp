@@ -1,0 +1,85 @@
+// Moderation: which messages a person should look at before others see them. An encoder is fine-tuned on messages that people have judged; then it
+// judges new ones, a line each, and names the words that it holds against them.
+//
+//   moderate MODEL MESSAGES.tsv OUT [EPOCHS]     learns; a message a line: "pass" or "hold", a tab, the text. Every tenth is held out
+//   moderate OUT [THRESHOLD]                     judges standard input: a message is held from that probability on (0.5)
+//
+// What the threshold should be is a question of what a mistake costs: the table that learning ends with has what each would do.
+#include <tercet/tercet.hpp>
+
+#include <cstdio>
+#include <iostream>
+
+using namespace tercet;
+
+namespace {
+
+const std::vector<std::string> labels{"pass", "hold"};
+
+void learn(const std::string& from, const std::string& file, const std::string& out, index_t epochs) {
+    const auto directory = ModelFiles::open(from);
+    const auto tokenizer = load_tokenizer(from);
+    auto model = load_encoder(directory, NewHead{.labels = labels});
+    const auto messages = read_labelled_texts(file, labels);
+    ClassifiedTexts training, held_out;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        EncodeOptions how;
+        how.max_length = 128;
+        auto& part = i % 10 == 9 ? held_out : training;
+        part.texts.push_back(tokenizer.encode(messages.texts[i], how));
+        part.classes.push_back(messages.classes[i]);
+    }
+    train_classifier(model, training, held_out, {.epochs = epochs, .batch = 32, .rate = 5e-5});
+    save_encoder(out, model, directory);
+
+    const auto judged = judge(model, held_out);
+    const auto scores = judged.scores(1);
+    const auto members = judged.members(1);
+    std::printf("threshold  held  of these rightly  of all that should be held\n");
+    for (const double threshold : {0.1, 0.3, 0.5, 0.7, 0.9}) {
+        index_t held = 0, right = 0, all = 0;
+        for (std::size_t i = 0; i < scores.size(); ++i) {
+            held += scores[i] >= threshold;
+            right += scores[i] >= threshold && members[i] == 1;
+            all += members[i] == 1;
+        }
+        std::printf("%9.1f  %4d  %16.2f  %25.2f\n", threshold, static_cast<int>(held),
+                    held > 0 ? static_cast<double>(right) / static_cast<double>(held) : 1,
+                    all > 0 ? static_cast<double>(right) / static_cast<double>(all) : 1);
+    }
+}
+
+void judge_lines(const std::string& directory, double threshold) {
+    const auto model = load_encoder(ModelFiles::open(directory));
+    require(model.labels == labels, ErrorCode::unsupported, directory, ": not a model that moderate has saved");
+    const auto tokenizer = load_tokenizer(directory);
+    for (std::string line; std::getline(std::cin, line);) {
+        const std::vector<std::string> one{line};
+        const ClassifiedTexts text{encode_texts(tokenizer, one, 128), {0}};
+        const double p = judge(model, text).probability(0, 1);
+        std::printf("%s  %.2f  %s", p >= threshold ? "hold" : "pass", p, line.c_str());
+        if (p >= threshold) {  // the word that speaks most for holding it
+            const auto why = explain::attribute_class(model, text.texts[0], 1, {.steps = 16});
+            const auto token = argmax(why.scores, 0).item();
+            std::printf("  (%s)", explain::visible(explain::token_texts(tokenizer, text.texts[0].ids)[static_cast<std::size_t>(token)]).c_str());
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc < 2 || argc > 5) {
+        std::cerr << "usage: moderate MODEL MESSAGES.tsv OUT [EPOCHS] | moderate OUT [THRESHOLD]\n";
+        return 2;
+    }
+    try {
+        if (argc >= 4) learn(argv[1], argv[2], argv[3], argc > 4 ? std::atoi(argv[4]) : 3);
+        else judge_lines(argv[1], argc > 2 ? std::atof(argv[2]) : 0.5);
+    } catch (const std::exception& error) {
+        std::cerr << "moderate: " << error.what() << '\n';
+        return 1;
+    }
+}
