@@ -233,6 +233,15 @@ TEST_CASE("examples: debias measures an association and takes it out") {
     CHECK(run_program("debias", {dir / "bert", dir.write("three", "a\nb\nc\n")}).status == 1);
 }
 
+TEST_CASE("examples: translate learns numbers that it has not seen, in some steps") {
+    const auto learnt = run_program("translate", {"150"}, "two thousand five hundred\n");
+    REQUIRE(learnt.status == 0);
+    const auto at = learnt.out.find("to the letter: ");
+    REQUIRE(at != std::string::npos);
+    CHECK(std::stod(learnt.out.substr(at + 15)) > 0.6);  // with its own 800 steps 0.998
+    CHECK(learnt.out.ends_with("\n"));
+}
+
 TEST_CASE("examples: model_zoo keeps versions and goes back") {
     const TempDir dir;
     const std::string zoo = dir / "zoo", one = dir.write("one", "1"), two = dir.write("two", "2");
