@@ -3,17 +3,17 @@
 #
 #   scripts/test.sh          every test, those of the kernels under each instruction set that this machine has, the consumers of tests/package, and the
 #                            course's chapters
-#   scripts/test.sh --all    also the others under each instruction set, with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under ThreadSanitizer (with
-#                            the built-in threads and with OpenMP), every header alone with both compilers, tensors on an emulated
-#                            GPU, and a training run that is killed a thousand times
-#   scripts/test.sh NAME...  only these parts of --all: test, headers, asan, clang, tsan, tsan-openmp
+#   scripts/test.sh --all    also the others under each instruction set, with Clang, under AddressSanitizer and UndefinedBehaviorSanitizer, under
+#                            ThreadSanitizer (with the built-in threads and with OpenMP), every header alone with both compilers, the site, tensors
+#                            on an emulated GPU, and a training run that is killed a thousand times
+#   scripts/test.sh NAME...  only these parts of --all: test, headers, site, asan, clang, tsan, tsan-openmp
 #
 # The last lines are ctest's own. They are kept in build/test-summary.txt too.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-every=(test headers asan clang tsan tsan-openmp)
+every=(test headers site asan clang tsan tsan-openmp)
 case ${1:-} in
     "") parts=(test) ;;
     --all) parts=("${every[@]}") ;;
@@ -111,6 +111,7 @@ if wanted headers; then
     check "headers alone, $gcc" env CXX="$gcc" python3 "$root/scripts/check_layers.py" --compile
     check "headers alone, clang++" env CXX=clang++ python3 "$root/scripts/check_layers.py" --compile
 fi
+wanted site && check "the site: pages, reference, links, spelling" "$root/scripts/build_site.sh"
 export CXX=clang++
 # Sanitizers: Clang compiles for them in half of GCC's time. Without the examples: what they call has tests of its own.
 debug=(-DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O0 -g1" -DTERCET_BUILD_BENCHMARKS=OFF -DTERCET_BUILD_EXAMPLES=OFF)

@@ -23,8 +23,8 @@ struct WholeWeight {
     Weight weight;
 };
 
-/// A set of low-rank terms, and of whole weights. Names of its weights, as the PEFT library has them: base_model.model.<module>.lora_A.weight,
-/// ….lora_magnitude_vector; base_model.model.<name>
+/// A set of low-rank terms, and of whole weights. Names of its weights, as the PEFT library has them: base_model.model.MODULE.lora_A.weight,
+/// ….lora_magnitude_vector; base_model.model.NAME
 struct LoraAdapter {
     std::string source;  // for messages
     std::vector<LoraPair> pairs;

@@ -23,7 +23,7 @@ struct BarChart {
     int width = 640;
 };
 
-/// The chart as an <svg> element. `id` tells the drawings of one page apart. Throws shape_mismatch for a series without a value for each name, and
+/// The chart as an svg element. `id` tells the drawings of one page apart. Throws shape_mismatch for a series without a value for each name, and
 /// invalid_argument for a value that is no length.
 inline std::string to_svg(const BarChart& chart, const std::string& id) {
     using detail::pixels, detail::short_number, detail::svg_text;

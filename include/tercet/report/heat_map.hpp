@@ -19,7 +19,7 @@ struct HeatMap {
     int cell = 34;                 // width of a cell in the drawing; its height is three quarters
 };
 
-/// The map as an <svg> element. `id` tells the drawings of one page apart. Throws shape_mismatch for another number of values than of cells.
+/// The map as an svg element. `id` tells the drawings of one page apart. Throws shape_mismatch for another number of values than of cells.
 inline std::string to_svg(const HeatMap& map, const std::string& id) {
     using detail::pixels, detail::short_number, detail::svg_text;
     require(map.values.size() == map.rows.size() * map.columns.size(), ErrorCode::shape_mismatch, "heat map: ", map.values.size(), " values for ",

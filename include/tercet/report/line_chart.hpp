@@ -113,7 +113,7 @@ private:
 
 }  // namespace detail
 
-/// The chart as an <svg> element. `id` tells the charts of one page apart.
+/// The chart as an svg element. `id` tells the charts of one page apart.
 inline std::string to_svg(const LineChart& chart, const std::string& id) {
     using detail::pixels, detail::short_number, detail::svg_line, detail::svg_text;
     const auto drawable = [&](const ChartPoint& p) {

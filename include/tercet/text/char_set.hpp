@@ -89,20 +89,20 @@ inline CharSet set_of_flag(std::uint32_t flag) {
 
 }  // namespace detail::text
 
-/// \s, White_Space.
+/// What a regular expression's class s is: White_Space.
 inline CharSet space_set() {
     return detail::text::set_of_flag(detail::unicode::space);
 }
 
-/// \w as Oniguruma has it: letters, marks, decimal and letter numbers, connector punctuation, circled letters; not the joiners U+200C and
-/// U+200D, which the Whitespace step counts in. `in_class` is how [\w] reads: without the superscripts and fractions of Latin-1.
+/// What the class w is in Oniguruma: letters, marks, decimal and letter numbers, connector punctuation, circled letters; not the joiners U+200C and
+/// U+200D, which the Whitespace step counts in. `in_class` is how it reads within brackets: without the superscripts and fractions of Latin-1.
 inline CharSet word_set(bool in_class) {
     auto out = detail::text::set_of_flag(detail::unicode::word) & ~CharSet{{0x200c, 0x200d}};
     return in_class ? out : out | CharSet{{0xb2, 0xb3}, {0xb9, 0xb9}, {0xbc, 0xbe}};
 }
 
-/// The set that \p{name} names: a general category ("Lu"), a group of them ("L", "Letter") or a script ("Han"). Spaces, hyphens,
-/// underscores and case are ignored, as UAX #44 says (section 5.9.3). Nothing when no property here has that name.
+/// The set that a property (p and its name in braces) names: a general category ("Lu"), a group of them ("L", "Letter") or a script ("Han"). Spaces,
+/// hyphens, underscores and case are ignored, as UAX #44 says (section 5.9.3). Nothing when no property here has that name.
 inline std::optional<CharSet> property_set(std::string_view name) {
     const auto plain = [](std::string_view text) {
         std::string out;

@@ -63,7 +63,7 @@ constexpr bool is_word(char32_t c) {
     return detail::unicode::flags_of(c) & detail::unicode::word;
 }
 
-/// Numeric as the Digits pre-tokenizer has it: \p{N} and the numbers that Unicode 17 added.
+/// Numeric as the Digits pre-tokenizer has it: the category N and the numbers that Unicode 17 added.
 constexpr bool is_numeric(char32_t c) {
     return is_number(c) || (c >= 0x11de0 && c <= 0x11de9) || (c >= 0x16ff4 && c <= 0x16ff6);
 }

@@ -63,7 +63,7 @@ public:
         return Swapped(*this);
     }
 
-    /// The shadows, named `ema.<name of the tensor>`, for checkpoints: handles, so that writing to them sets them.
+    /// The shadows, named `ema.` and the tensor's name, for checkpoints: handles, so that writing to them sets them.
     const std::vector<NamedTensor<T>>& state() const { return shadows_; }
 
 private:

@@ -83,7 +83,7 @@ public:
         for (auto& parameter : parameters_) parameter.tensor.zero_grad();
     }
 
-    /// What the rule keeps, named `exp_avg.<name of the tensor>`: handles, so that writing to them sets the state.
+    /// What the rule keeps, named `exp_avg.` and the tensor's name: handles, so that writing to them sets the state.
     std::vector<NamedTensor<T>> state() const {
         std::vector<NamedTensor<T>> all;
         for (const auto& slot : slots_) all.insert(all.end(), slot.state.begin(), slot.state.end());
