@@ -4,7 +4,9 @@
 //   debias MODEL [LISTS]        MODEL: a directory with a sentence encoder, as all-MiniLM-L6-v2
 //
 // LISTS: four lines of words with spaces between: two sets of targets, then the attributes that each is suspected to lie near.
-#include <tercet/tercet.hpp>
+#include <tercet/generate/load.hpp>
+#include <tercet/metrics/bias.hpp>
+#include <tercet/train/debias.hpp>
 
 #include <cstdio>
 #include <iostream>

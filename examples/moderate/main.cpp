@@ -5,7 +5,12 @@
 //   moderate OUT [THRESHOLD]                     judges standard input: a message is held from that probability on (0.5)
 //
 // What the threshold should be is a question of what a mistake costs: the table that learning ends with has what each would do.
-#include <tercet/tercet.hpp>
+#include <tercet/data/labelled_texts.hpp>
+#include <tercet/explain/sections.hpp>
+#include <tercet/models/auto.hpp>
+#include <tercet/models/save.hpp>
+#include <tercet/text/load_tokenizer.hpp>
+#include <tercet/train/classifier.hpp>
 
 #include <cstdio>
 #include <iostream>

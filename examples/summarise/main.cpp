@@ -2,7 +2,10 @@
 // relevance, Carbonell & Goldstein 1998), in the order in which they stand.
 //
 //   summarise MODEL FILE [SENTENCES]        MODEL: a directory with a sentence encoder, as all-MiniLM-L6-v2
-#include <tercet/tercet.hpp>
+#include <tercet/generate/load.hpp>
+#include <tercet/ops/reduce.hpp>
+#include <tercet/text/clean.hpp>
+#include <tercet/text/words.hpp>
 
 #include <iostream>
 
