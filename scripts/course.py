@@ -78,7 +78,7 @@ def quoted(arguments, path):
         sys.exit(f"{path}: {file} has no line with '{fragment}'" + (f" behind line {begin}" if begin else ""))
 
     begin = find(first, 0)
-    end = find(last, begin)
+    end = find(last, begin + (last != first))
     return textwrap.dedent("\n".join(lines[begin:end + 1])).rstrip()
 
 
@@ -133,7 +133,7 @@ NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
 
 
 def same_output(want, got):
-    """Whether two outputs are alike: the same words, whole numbers and layout; numbers with a fraction within 2 % or one and a half of their last digit."""
+    """Whether two outputs are alike: the same words and whole numbers; numbers with a fraction within 2 % or one and a half of their last digit."""
     want_parts, got_parts = NUMBER.split(want.rstrip()), NUMBER.split(got.rstrip())
     if len(want_parts) != len(got_parts):
         return False
@@ -144,8 +144,8 @@ def same_output(want, got):
         elif a != b:
             if "." not in a + b and "e" not in a + b:
                 return False
-            digits = len(a.split("e")[0].partition(".")[2])
-            if abs(float(a) - float(b)) > max(0.02 * abs(float(a)), 1.5 * 10 ** -digits):
+            last_digit = max(10 ** (int(n.lower().partition("e")[2] or 0) - len(n.lower().partition("e")[0].partition(".")[2])) for n in (a, b) if "." in n or "e" in n)
+            if abs(float(a) - float(b)) > max(0.02 * abs(float(a)), 1.5 * last_digit):
                 return False
     return True
 
@@ -181,6 +181,9 @@ def run_program(path, program, update):
             wrong += 1
     if update:
         return wrong == 0
+    if len(printed) != len(outputs) + 1:
+        print(f"{path.name}: {len(outputs)} outputs stand in it, and the program has printed {len(printed) - 1}")
+        wrong += 1
     for block, got in zip(outputs, printed):
         if not same_output(block.text, got):
             print(f"{path.name}:{block.begin}: it says\n{block.text}\nand the program prints\n{got}")

@@ -15,6 +15,7 @@
 
 #include <tercet/metrics/evaluation_page.hpp>
 
+#include <array>
 #include <filesystem>
 
 namespace cli {
@@ -109,7 +110,10 @@ std::string classification_text(std::span<const Evaluation> models) {
 
 void classify(const Settings& s) {
     std::vector<Evaluation> models{judged(s, s.model)};
-    if (!s.against.empty()) models.push_back(judged(s, s.against));
+    if (!s.against.empty()) {
+        models.push_back(judged(s, s.against));
+        if (models[0].name == models[1].name) models[0].name = s.model, models[1].name = s.against;
+    }
     if (!s.report.empty()) write_file_atomically(s.report, evaluation_page(models, {.title = std::filesystem::path(s.file).filename().string()}));
     print(s.json ? classification_json(models) : classification_text(models));
 }

@@ -19,7 +19,9 @@ struct Settings : Common {
 // The text's tokens, and the page.
 std::pair<std::size_t, std::string> explained(const Settings& s, const std::string& text) {
     explain::PageOptions options;
-    options.title = s.title.empty() ? "\"" + text.substr(0, 60) + (text.size() > 60 ? "…\"" : "\"") : s.title;
+    std::size_t end = std::min<std::size_t>(text.size(), 60);
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // not within a character
+    options.title = s.title.empty() ? "\"" + text.substr(0, end) + (end < text.size() ? "…\"" : "\"") : s.title;
     options.gradients.steps = s.steps;
     if (!is_gguf(s.model)) {
         const auto files = ModelFiles::open(s.model);

@@ -10,6 +10,7 @@
 
 #include <cstdio>
 #include <iostream>
+#include <iterator>
 #include <sstream>
 
 using namespace tercet;

@@ -1,5 +1,5 @@
 // Moderation: which messages a person should look at before others see them. An encoder is fine-tuned on messages that people have judged; then it
-// judges new ones, a line each, and names the words that it holds against them.
+// judges new ones, a line each, and names the word that speaks most against them.
 //
 //   moderate MODEL MESSAGES.tsv OUT [EPOCHS]     learns; a message a line: "pass" or "hold", a tab, the text. Every tenth is held out
 //   moderate OUT [THRESHOLD]                     judges standard input: a message is held from that probability on (0.5)
@@ -9,6 +9,7 @@
 #include <tercet/explain/sections.hpp>
 #include <tercet/models/auto.hpp>
 #include <tercet/models/save.hpp>
+#include <tercet/text/clean.hpp>
 #include <tercet/text/load_tokenizer.hpp>
 #include <tercet/train/classifier.hpp>
 
@@ -59,14 +60,18 @@ void judge_lines(const std::string& directory, double threshold) {
     require(model.labels == labels, ErrorCode::unsupported, directory, ": not a model that moderate has saved");
     const auto tokenizer = load_tokenizer(directory);
     for (std::string line; std::getline(std::cin, line);) {
-        const std::vector<std::string> one{line};
+        const std::vector<std::string> one{clean_text(line, {.replace_invalid = true})};  // whatever bytes somebody sends
         const ClassifiedTexts text{encode_texts(tokenizer, one, 128), {0}};
         const double p = judge(model, text).probability(0, 1);
         std::printf("%s  %.2f  %s", p >= threshold ? "hold" : "pass", p, line.c_str());
         if (p >= threshold) {  // the word that speaks most for holding it
-            const auto why = explain::attribute_class(model, text.texts[0], 1, {.steps = 16});
-            const auto token = argmax(why.scores, 0).item();
-            std::printf("  (%s)", explain::visible(explain::token_texts(tokenizer, text.texts[0].ids)[static_cast<std::size_t>(token)]).c_str());
+            const auto why = explain::attribute_class(model, text.texts[0], 1, {.steps = 16}).scores;
+            std::size_t most = 0;
+            for (std::size_t t = 0; t < text.texts[0].size(); ++t) {
+                const bool better = text.texts[0].special_tokens_mask[most] != 0 || why(static_cast<index_t>(t)) > why(static_cast<index_t>(most));
+                if (text.texts[0].special_tokens_mask[t] == 0 && better) most = t;
+            }
+            std::printf("  (%s)", explain::token_texts(tokenizer, text.texts[0].ids)[most].c_str());
         }
         std::printf("\n");
         std::fflush(stdout);
@@ -82,7 +87,12 @@ int main(int argc, char** argv) {
     }
     try {
         if (argc >= 4) learn(argv[1], argv[2], argv[3], argc > 4 ? std::atoi(argv[4]) : 3);
-        else judge_lines(argv[1], argc > 2 ? std::atof(argv[2]) : 0.5);
+        else {
+            char* end = nullptr;
+            const double threshold = argc > 2 ? std::strtod(argv[2], &end) : 0.5;
+            require(argc == 2 || (end != argv[2] && *end == '\0'), ErrorCode::invalid_argument, argv[2], ": a threshold is a number");
+            judge_lines(argv[1], threshold);
+        }
     } catch (const std::exception& error) {
         std::cerr << "moderate: " << error.what() << '\n';
         return 1;

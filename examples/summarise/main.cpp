@@ -7,6 +7,8 @@
 #include <tercet/text/clean.hpp>
 #include <tercet/text/words.hpp>
 
+#include <algorithm>
+#include <cstdlib>
 #include <iostream>
 
 using namespace tercet;

@@ -2,6 +2,9 @@
 
 #include "support/catch.hpp"
 #include "support/html.hpp"
+#include "tercet/text/load_tokenizer.hpp"
+
+#include <numeric>
 
 using namespace tercet;
 using Catch::Matchers::ContainsSubstring;
@@ -19,6 +22,18 @@ std::string name(std::int32_t id) {
 TEST_CASE("sections: spaces and ends of lines can be seen") {
     CHECK(explain::visible(" a\tb\n") == "␣a⇥b⏎");
     CHECK(explain::visible("") == "∅");
+}
+
+TEST_CASE("sections: the texts of tokens are the text, whatever is cut in two") {
+    const auto gpt2 = load_tokenizer(std::string(TERCET_TEST_DATA) + "/tokenizers/gpt2/tokenizer.json");
+    for (const std::string text : {"The cat sat.", "日本語 and 🙂!", "naïve", "\n\n x"}) {
+        const auto ids = gpt2.encode_ids(text);
+        const auto pieces = explain::token_texts(gpt2, ids);
+        REQUIRE(pieces.size() == ids.size());
+        CHECK(std::accumulate(pieces.begin(), pieces.end(), std::string()) == text);
+    }
+    const std::vector<std::int32_t> padded{464, 60000, 3797};  // one that GPT-2 does not have
+    CHECK(explain::token_texts(gpt2, padded) == std::vector<std::string>{"The", "#60000", " cat"});
 }
 
 TEST_CASE("sections: attention maps keep their weights to 1/255") {
@@ -41,6 +56,8 @@ TEST_CASE("sections: attributions are warm for a result and cool against it") {
     check_nesting(html);
     CHECK_THAT(
         html, ContainsSubstring("warm\" style=\"--h:1.000\"") && ContainsSubstring("cool\" style=\"--h:0.500\"") && ContainsSubstring("is 3, and 2"));
+    a.baseline_value = {};  // gradient × input has none
+    CHECK(explain::attribution_section("Why", tokens, a).find("difference") == std::string::npos);
     a.scores = Tensor<float>::zeros({2});
     CHECK_ERROR(explain::attribution_section("Why", tokens, a), ErrorCode::shape_mismatch);
     a.scores = Tensor<float>::zeros({3});
@@ -71,6 +88,7 @@ TEST_CASE("sections: neurons along the text, and a map of names") {
     CHECK_THAT(html, ContainsSubstring("Neuron 0, -4 at ␣cat") && ContainsSubstring("cool\" style=\"--h:1.000\"") &&
                          ContainsSubstring("warm\" style=\"--h:0.250\""));
     CHECK_ERROR(explain::neuron_section("Neurons", std::span(tokens).first(2), x, 2), ErrorCode::shape_mismatch);
+    CHECK_ERROR(explain::neuron_section("Neurons", {}, Tensor<float>::zeros({0, 3}), 1), ErrorCode::shape_mismatch);
     const auto places = Tensor<float>::copy(std::vector<float>{0, 1, 1, 0, 2, 2}, {3, 2});
     const std::vector<double> shares{0.6, 0.3};
     const auto map = explain::map_section("Words", tokens, places, shares);

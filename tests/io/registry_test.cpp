@@ -55,6 +55,8 @@ TEST_CASE("registry: versions are added, listed, tagged, promoted, rolled back a
     again.restore("reviews", "production", dir / "out");
     CHECK(read_text_file(dir / "out/sub/weights") == "one");
     again.verify("reviews", "2");
+    dir.write("out/left-over", "of another version");
+    CHECK_ERROR(again.restore("reviews", "best", dir / "out"), ErrorCode::invalid_argument);
 }
 
 TEST_CASE("registry: contents are kept once, and one file is a version too") {
@@ -79,6 +81,8 @@ TEST_CASE("registry: a byte that was changed is noticed before it is used") {
     CHECK_ERROR(zoo.verify("m", "1"), ErrorCode::damaged);
     CHECK_ERROR(zoo.restore("m", "1", dir / "out"), ErrorCode::damaged);
     CHECK_FALSE(file_exists(dir / "out/weights"));
+    zoo.add("other", dir.write("weights", "right"));  // the right bytes are there again
+    zoo.verify("m", "1");
     // And a list of files that somebody rewrote, also to lead out of the folder.
     const std::string list = dir / "zoo/models/m.json", text = read_text_file(list);
     for (const auto& [from, to] : {std::pair<std::string, std::string>{"weights", "../weights"},
@@ -108,7 +112,13 @@ TEST_CASE("registry: what means nothing is refused") {
     zoo.add("m", file);
     CHECK_ERROR(zoo.find("m", "2"), ErrorCode::invalid_argument);
     CHECK_ERROR(zoo.find("m", "production"), ErrorCode::invalid_argument);
-    for (const auto* tag : {"", "12", "abc123", "a/b"}) CHECK_ERROR(zoo.tag("m", tag, "1"), ErrorCode::invalid_argument);
+    make_directory(dir / "odd");
+    dir.write("odd/\xff.bin", "x");
+    CHECK_ERROR(zoo.add("m", dir / "odd"), ErrorCode::invalid_argument);
+    make_directory(dir / "linked");
+    std::filesystem::create_directory_symlink(dir / "empty", dir / "linked/more");
+    CHECK_ERROR(zoo.add("m", dir / "linked"), ErrorCode::invalid_argument);
+    for (const auto* tag : {"", "12", "abc123", "a/b", "\xff"}) CHECK_ERROR(zoo.tag("m", tag, "1"), ErrorCode::invalid_argument);
     CHECK_ERROR(ModelRegistry("/proc/none"), ErrorCode::io);
 }
 

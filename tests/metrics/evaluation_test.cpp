@@ -58,6 +58,11 @@ TEST_CASE("evaluation: what does not fit is refused") {
     e = small();
     e.examples = {"one"};
     CHECK_ERROR(summarise(e), ErrorCode::shape_mismatch);
+    e = small();
+    e.probabilities.resize(4);
+    CHECK_ERROR(confusion_matrix(e), ErrorCode::shape_mismatch);
+    CHECK_ERROR(right_predictions(e), ErrorCode::shape_mismatch);
+    CHECK_ERROR(hardest_examples(e, 1), ErrorCode::shape_mismatch);
     CHECK_ERROR(summarise({"none", {"a"}, {}, {}}), ErrorCode::invalid_argument);
     CHECK_ERROR(summarise({"none", {}, {}, {}}), ErrorCode::invalid_argument);
 }

@@ -1,7 +1,9 @@
 #include "op_test.hpp"
 
 #include "tercet/ops/attention.hpp"
+
 #include "tercet/ops/matmul.hpp"
+#include "tercet/ops/reduce.hpp"
 #include "tercet/ops/softmax.hpp"
 
 namespace {
@@ -518,4 +520,21 @@ TEST_CASE("attention: packed sequences each see themselves alone, with their gra
     CHECK_ERROR(attention(numbers({2, 4, 7, 3}, 1), numbers({2, 2, 7, 3}, 1), numbers({2, 2, 7, 3}, 1), small), ErrorCode::shape_mismatch);
     CHECK_ERROR(attention(a, numbers({1, 2, 8, 3}, 1), numbers({1, 2, 8, 3}, 1), small), ErrorCode::shape_mismatch);
     CHECK_ERROR(attention(a, c, d, small, numbers({4, 7, 7}, 1)), ErrorCode::shape_mismatch);
+}
+
+TEST_CASE("attention_weights: rows of probabilities that give attention's result, also packed, with windows, slopes and soft caps") {
+    Generator generator(9);
+    const auto q = Tensor<double>::randn({1, 4, 6, 8}, generator), k = Tensor<double>::randn({1, 2, 6, 8}, generator),
+               v = Tensor<double>::randn({1, 2, 6, 8}, generator);
+    for (const auto& options :
+         {AttentionOptions{}, AttentionOptions{.causal = true}, AttentionOptions{.causal = true, .window = 2}, AttentionOptions{.softcap = 3},
+          AttentionOptions{.causal = true, .slopes = alibi_slopes(4)}, AttentionOptions{.causal = true, .lengths = {2, 3, 1}}}) {
+        const auto by_weights = matmul(attention_weights(q, k, options), repeat_interleave(v, 2, 1)), direct = attention(q, k, v, options);
+        CHECK(max(abs(by_weights - direct)).item() <= 1e-12);
+        CHECK(max(abs(sum(attention_weights(q, k, options), {-1}) - 1.0)).item() <= 1e-12);
+    }
+    CHECK_ERROR(attention_weights(q, k, {.slopes = {1.0}}), ErrorCode::shape_mismatch);
+    CHECK_ERROR(attention_weights(q, k, {.window = -1}), ErrorCode::invalid_argument);
+    CHECK_ERROR(attention_weights(q, Tensor<double>::zeros({1, 3, 6, 8})), ErrorCode::shape_mismatch);
+    CHECK_ERROR(attention_weights(q, Tensor<double>::zeros({1, 2, 7, 8}), {.lengths = {6}}), ErrorCode::shape_mismatch);
 }

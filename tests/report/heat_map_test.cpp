@@ -19,6 +19,8 @@ TEST_CASE("heat map: a cell for each number, said in words too") {
     const auto numbered = to_svg(map, "m");
     CHECK_THAT(numbered, ContainsSubstring(">0.25<") && ContainsSubstring("class=\"cool\" style=\"--h:0.500\""));
     check_nesting(to_svg(HeatMap{"empty"}, "e"));
+    CHECK_THAT(to_svg(HeatMap{.title = "n", .rows = {"r"}, .columns = {"x", "y"}, .values = {NAN, 0.5}}, "n"),
+               ContainsSubstring("r: most at y, 0.5."));
     map.values.pop_back();
     CHECK_ERROR(to_svg(map, "m"), ErrorCode::shape_mismatch);
 }

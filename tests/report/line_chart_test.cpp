@@ -39,6 +39,14 @@ TEST_CASE("chart: numbers are short") {
     CHECK(detail::short_number(1e-10) == "1e-10");
     CHECK(detail::short_number(1.23456) == "1.235");
     CHECK(detail::short_number(0) == "0");
+    CHECK(detail::short_number(1234, 5) == "1234");
+    CHECK(detail::short_number(150, 2) == "150");
+    CHECK(detail::short_number(123456, 2) == "120k");
+    CHECK(detail::short_number(999999) == "1M");
+    CHECK(detail::short_number(9999.6) == "10k");
+    CHECK(detail::short_number(1e12) == "1e12");
+    CHECK(detail::short_number(INFINITY) == "inf");
+    CHECK(detail::pixels(1e45) == "1000000000000000");
 }
 
 TEST_CASE("chart: many points are thinned without losing a peak") {
@@ -79,6 +87,21 @@ TEST_CASE("chart: ends of the axes, words and labels that are given") {
     CHECK(count_of(svg, "<circle") == 2);
     CHECK_THAT(svg, ContainsSubstring("a is near b") && ContainsSubstring(">a&lt;<") && ContainsSubstring(">-1<") && ContainsSubstring(">1<"));
     CHECK_THAT(svg, ContainsSubstring("text-anchor=\"end\">a longer b<"));  // on the left of a point at the right edge
+}
+
+TEST_CASE("chart: a label stays with its point, and axes that are no range are refused") {
+    LineChart chart{.title = "t", .series = {{.name = "s", .points = {{NAN, 1}, {2, 3}, {3, 4}}, .marks = true, .labels = {"lost", "two", "three"}}}};
+    const auto svg = to_svg(chart, "l");
+    CHECK(svg.find("lost") == std::string::npos);
+    CHECK_THAT(svg, ContainsSubstring(">two<") && ContainsSubstring(">three<"));
+    for (const auto& range : {ChartPoint{1, 1}, ChartPoint{2, 1}, ChartPoint{NAN, 1}, ChartPoint{0, INFINITY}}) {
+        chart.y_range = range;
+        CHECK_ERROR(to_svg(chart, "l"), ErrorCode::invalid_argument);
+    }
+    chart.y_range = {};
+    chart.logarithmic_x = true;
+    chart.x_range = ChartPoint{0, 100};
+    CHECK_ERROR(to_svg(chart, "l"), ErrorCode::invalid_argument);
 }
 
 TEST_CASE("chart: labels of points that lie together stand one above the other") {

@@ -14,6 +14,7 @@ TEST_CASE("page: light, dark and by a button, with nothing from elsewhere") {
     CHECK_THAT(page,
                ContainsSubstring("prefers-color-scheme: dark") && ContainsSubstring(":root[data-theme=dark]") && ContainsSubstring("<html lang="));
     CHECK(count_of(page, "http") + count_of(page, "src=") + count_of(page, "url(") == 0);
+    CHECK_THAT(page, ContainsSubstring(".line { fill: none") && ContainsSubstring(".dot.s0 { fill") && ContainsSubstring("table.heat"));
     check_nesting(html_page({"bare"}));
     CHECK(html_page({"bare"}).find("class=\"summary\"") == std::string::npos);
 }

@@ -13,13 +13,15 @@
 #include "tercet/models/encoder.hpp"
 #include "tercet/ops/reduce.hpp"
 
+#include <optional>
+
 namespace tercet::inline TERCET_ABI::explain {
 
 /// What each token adds to a result.
 struct Attribution {
-    Tensor<float> scores{};     // (B, T), or as the ids are
-    double value = 0;           // f(x)
-    double baseline_value = 0;  // f(x'), of integrated gradients
+    Tensor<float> scores{};                  // (B, T), or as the ids are
+    double value = 0;                        // f(x)
+    std::optional<double> baseline_value{};  // f(x'), of integrated gradients: what the scores add up to is value less this
 };
 
 struct IntegratedGradients {
@@ -74,8 +76,9 @@ Tensor<float> gradient_at(const Weight& table, const F& f, const Tensor<float>& 
 
 }  // namespace detail
 
-/// x_t · ∂f/∂x_t of each token. f() runs the model and gives one number on the tape; `table` is the one that it looks its tokens up in. Throws
-/// shape_mismatch, and invalid_argument where nothing is looked up.
+/// x_t · ∂f/∂x_t of each token. f() runs the model and gives one number on the tape; `table` is the one that it looks its tokens up in. Weights
+/// that are on the tape themselves get gradients as well: zero_grad() before the next step of training. Throws shape_mismatch, invalid_argument where
+/// nothing is looked up, and autograd under NoGrad.
 template <class F>
 Attribution gradient_times_input(const Weight& table, const F& f) {
     Attribution out;
@@ -95,7 +98,8 @@ Attribution integrated_gradients(const Weight& table, const F& f, const Integrat
     auto from = Tensor<float>::zeros(x.shape());
     if (how.baseline.storage() != nullptr) from = from + how.baseline.detach();
     const auto way = x - from;
-    detail::gradient_at(table, f, from, &out.baseline_value);
+    out.baseline_value = 0;
+    detail::gradient_at(table, f, from, &*out.baseline_value);
     auto total = Tensor<float>::zeros(x.shape());
     for (index_t step = 0; step < how.steps; ++step) {
         const float alpha = (static_cast<float>(step) + 0.5f) / static_cast<float>(how.steps);

@@ -54,7 +54,7 @@ public:
     /// for an attention that has computed nothing.
     Tensor<float> attention(const std::string& name) const {
         const NoGrad guard;
-        const auto& last = attentions_.at(name, "attention").back();
+        const auto& last = attentions_.at(name, "attention");
         return attention_weights(last.query, last.key, last.options, last.bias);
     }
 
@@ -65,20 +65,20 @@ public:
     }
 
 private:
-    // Lists by name, and the names in the order of their first use.
+    // By name, and the names in the order of their first use.
     template <class One>
     struct ByName {
         std::vector<std::string> order;
-        std::unordered_map<std::string, std::vector<One>> lists;
+        std::unordered_map<std::string, One> held;
 
-        void add(const std::string& name, One one) {
-            auto& list = lists[name];
-            if (list.empty()) order.push_back(name);
-            list.push_back(std::move(one));
+        One& operator[](const std::string& name) {
+            const auto [at, is_new] = held.try_emplace(name);
+            if (is_new) order.push_back(name);
+            return at->second;
         }
-        const std::vector<One>& at(const std::string& name, std::string_view what) const {
-            const auto found = lists.find(name);
-            require(found != lists.end(), ErrorCode::invalid_argument, "capture: no ", what, " '", name, "' has computed anything; there ",
+        const One& at(const std::string& name, std::string_view what) const {
+            const auto found = held.find(name);
+            require(found != held.end(), ErrorCode::invalid_argument, "capture: no ", what, " '", name, "' has computed anything; there ",
                     order.empty() ? std::string("is none")
                                   : "are " + std::to_string(order.size()) + ", from '" + order.front() + "' to '" + order.back() + "'");
             return found->second;
@@ -95,19 +95,19 @@ private:
         last_ = known->second;
         if (input.storage() == nullptr) tables_.insert(weight);
         else if (tables_.count(weight) != 0) last_ += ".output";
-        if (matches_pattern(patterns_, last_)) layers_.add(last_, {input.detach(), output.detach()});
+        if (matches_pattern(patterns_, last_)) layers_[last_].push_back({input.detach(), output.detach()});
         return output;
     }
     void attention(const Tensor<float>& query, const Tensor<float>& key, const AttentionOptions& options, const Tensor<float>& bias) override {
         const std::string name = last_.substr(0, last_.rfind('.') == std::string::npos ? last_.size() : last_.rfind('.'));
-        if (matches_pattern(patterns_, name)) attentions_.add(name, {query.detach(), key.detach(), bias.detach(), options});
+        if (matches_pattern(patterns_, name)) attentions_[name] = {query.detach(), key.detach(), bias.detach(), options};
     }
 
     std::vector<std::string> patterns_;
     std::unordered_map<const void*, std::string> names_;
     std::unordered_set<const void*> tables_;  // that have been looked into
     std::string last_;                        // the layer that was computed last: an attention is of the same module
-    ByName<Activation> layers_;
+    ByName<std::vector<Activation>> layers_;
     ByName<Attended> attentions_;
 };
 

@@ -13,6 +13,8 @@
 #include <eigen3/Eigen/Eigenvalues>
 #endif
 
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace tercet::inline TERCET_ABI::explain {

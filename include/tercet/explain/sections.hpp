@@ -10,6 +10,10 @@
 #include "tercet/report/line_chart.hpp"
 #include "tercet/report/page.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
 namespace tercet::inline TERCET_ABI::explain {
 
 /// One token's text as it stands in a table: spaces and ends of lines can be seen.
@@ -31,13 +35,26 @@ inline std::string token_text(const Tokenizer& tokenizer, std::int32_t id) {
     return text.empty() ? std::string(tokenizer.token(id)) : text;
 }
 
-/// The texts of a text's tokens, which are the text when they are put together: what each adds to what those before decode to.
+/// The texts of a text's tokens, which are the text when they are put together: what each adds to what those before decode to. A character that
+/// several tokens make is the last one's, and the others are empty.
 inline std::vector<std::string> token_texts(const Tokenizer& tokenizer, std::span<const std::int32_t> ids) {
+    constexpr std::string_view incomplete = "\xef\xbf\xbd";  // what a decoder writes for bytes that are no character yet
     std::vector<std::string> out;
     std::string before;
+    std::size_t first = 0;  // where what is decoded together begins
     for (std::size_t t = 0; t < ids.size(); ++t) {
-        const auto all = tokenizer.decode(ids.first(t + 1), false);
-        const bool adds = all.size() > before.size() && all.starts_with(before);  // or it ends in the middle of a character
+        if (!tokenizer.has(ids[t])) {
+            out.push_back(token_text(tokenizer, ids[t]));
+            first = t + 1;
+            before.clear();
+            continue;
+        }
+        const auto all = tokenizer.decode(ids.subspan(first, t + 1 - first), false);
+        const bool adds = all.size() > before.size() && all.starts_with(before);
+        if (adds && std::string_view(all).substr(before.size()).ends_with(incomplete) && t + 1 < ids.size()) {
+            out.emplace_back();
+            continue;
+        }
         out.push_back(adds ? all.substr(before.size()) : token_text(tokenizer, ids[t]));
         before = all;
     }
@@ -175,12 +192,13 @@ inline std::string attribution_section(const std::string& heading, std::span<con
         const auto s = static_cast<double>(scores.data()[t]);
         pieces.push_back({tokens[t], false, most > 0 ? s / most : 0, visible(tokens[t]) + ": " + tercet::detail::short_number(s, 3)});
     }
-    return html_section(heading,
-                        html_pieces(pieces) + "<p class=\"pale\">" +
-                            escape_html("The result is " + tercet::detail::short_number(attribution.value) + ", and " +
-                                        tercet::detail::short_number(attribution.baseline_value) +
-                                        " where no token is told from another; the tokens make up the difference. Warm: for it. Cool: against it.") +
-                            "</p>\n");
+    return html_section(heading, html_pieces(pieces) + "<p class=\"pale\">" +
+                                     escape_html("The result is " + tercet::detail::short_number(attribution.value) +
+                                                 (attribution.baseline_value ? ", and " + tercet::detail::short_number(*attribution.baseline_value) +
+                                                                                   " from the baseline; the tokens make up the difference"
+                                                                             : "") +
+                                                 ". Warm: for it. Cool: against it.") +
+                                     "</p>\n");
 }
 
 /// A text's tokens, each as warm as it came unexpected, and what was expected in its place. `name` gives the text of a token by itself. Throws
@@ -228,8 +246,8 @@ inline std::string neuron_section(const std::string& heading, std::span<const st
     std::string body;
     for (const auto& n : strongest_neurons(x, most)) {
         const auto along = neuron_along_text(x, n.neuron);
-        require(along.size() == tokens.size(), ErrorCode::shape_mismatch, "neuron_section: ", along.size(), " activations for ", tokens.size(),
-                " tokens");
+        require(!tokens.empty() && along.size() == tokens.size(), ErrorCode::shape_mismatch, "neuron_section: ", along.size(), " activations for ",
+                tokens.size(), " tokens");
         std::vector<HtmlCell> pieces;
         for (std::size_t t = 0; t < tokens.size(); ++t)
             pieces.push_back({tokens[t], false, n.value == 0 ? 0 : along[t] / std::abs(n.value),
@@ -258,7 +276,8 @@ inline std::string map_section(const std::string& heading, std::span<const std::
                        tercet::detail::short_number(points.points.back().second, 2) + ". ";
     }
     chart.series.push_back(std::move(points));
-    return "<section>\n" + html_figure(heading, to_svg(chart, "map"), true) + "</section>\n";
+    return "<section>\n" + html_figure(heading, to_svg(chart, "map-" + std::to_string(std::hash<std::string>{}(heading) % 1000000)), true) +
+           "</section>\n";
 }
 
 }  // namespace tercet::inline TERCET_ABI::explain

@@ -7,6 +7,11 @@
 #include "tercet/ops/softmax.hpp"
 #include "tercet/ops/sort.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <vector>
+
 namespace tercet::inline TERCET_ABI::explain {
 
 struct Candidate {
@@ -30,7 +35,7 @@ struct TokenProbability {
 
 namespace detail {
 
-// From a row of logits (V).
+// From a row of probabilities (V).
 inline Expectation expectation(std::span<const float> probabilities, index_t most) {
     Expectation out;
     for (const float p : probabilities)

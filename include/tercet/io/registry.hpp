@@ -4,7 +4,7 @@
 //   zoo.add("reviews", "tuned/", "more examples");           // version 1, 2, …; the digest says which bytes it is
 //   zoo.promote("reviews", "2");                              // the tag "production" is moved there
 //   zoo.roll_back("reviews");                                 // and back to where it was
-//   zoo.restore("reviews", "production", "/srv/model");       // the files, each held to its digest
+//   zoo.restore("reviews", "production", "/srv/model-2");     // the files, each held to its digest, in a folder of their own
 //
 // A version is its files' names, sizes and SHA-256 digests; its own digest is that of this list. Contents are kept once, whatever number of versions
 // has them. On the disk:
@@ -23,9 +23,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <map>
 #include <vector>
 
+#include <fcntl.h>
 #include <sys/file.h>
 
 namespace tercet::inline TERCET_ABI {
@@ -71,7 +73,7 @@ public:
     }
 
     /// A file, or a folder with all that is in it, as the next version of a model. What is there already, byte by byte, gets no new version. Throws
-    /// io, and invalid_argument for a name that is no file's, an empty folder, and what is neither file nor folder.
+    /// io, and invalid_argument for a model's name that is no file's, an empty folder, a link to a folder, and files whose names are not plain text.
     ModelVersion add(const std::string& name, const std::string& path, std::string note = {}) {
         check_name(name);
         const Lock lock(*this);
@@ -79,7 +81,7 @@ public:
         for (const auto& [file, source] : files_of(path)) {
             const auto content = open_file(source);
             const auto digest = sha256(content.bytes());
-            if (const auto blob = blob_path(digest); !file_exists(blob)) {
+            if (const auto blob = blob_path(digest); !file_exists(blob) || sha256(open_file(blob, {.map = false}).bytes()) != digest) {
                 const std::span<const std::byte> parts[] = {content.bytes()};
                 write_file_atomically(blob, parts, {.durable = true});
             }
@@ -120,8 +122,8 @@ public:
     /// Puts a tag on a version, from wherever it was. Throws as find(), and invalid_argument for a tag that could be a number or a digest.
     void tag(const std::string& name, const std::string& tag, const std::string& which) {
         const bool ambiguous = tag.find_first_not_of("0123456789abcdef") == std::string::npos;
-        require(!tag.empty() && tag.size() <= 64 && !ambiguous && tag.find_first_of("/\\\n") == std::string::npos, ErrorCode::invalid_argument,
-                "tag '", tag, "': 1 to 64 characters that are no number and no digest");
+        require(!tag.empty() && tag.size() <= 64 && !ambiguous && is_plain(tag), ErrorCode::invalid_argument, "tag ", detail::excerpt(tag),
+                ": 1 to 64 letters, digits, '-', '_', '.', that are no number and no digest");
         const Lock lock(*this);
         auto model = get(name);
         const auto number = find_in(model, which)->number;
@@ -145,10 +147,18 @@ public:
         return *model.tagged(tag);
     }
 
-    /// Writes a version's files into a folder, each checked against its digest before it is in place. Throws as find(), and damaged for bytes that
-    /// are not those that were added.
+    /// Writes a version's files into a folder, each checked against its digest before it is in place. The folder is to be new, or empty, or to hold
+    /// files of these names alone: what is left of another version would be read with this one. A program that reads it meanwhile had better be given
+    /// a new folder. Throws as find(), invalid_argument for other files that are there, and damaged for bytes that are not those that were added.
     ModelVersion restore(const std::string& name, const std::string& which, const std::string& directory) const {
         const auto version = find(name, which);
+        if (is_directory(directory))
+            each_file(directory, [&](const std::string& there, const std::string&) {
+                const bool own =
+                    std::any_of(version.files.begin(), version.files.end(), [&](const RegisteredFile& file) { return file.name == there; });
+                require(own, ErrorCode::invalid_argument, directory, ": has a file ", detail::excerpt(there), " that is not of version ",
+                        version.number, "; restore into a folder of its own");
+            });
         for (const auto& file : version.files) {
             const auto content = checked_blob(file);
             const auto path = join_path(directory, file.name);
@@ -179,27 +189,40 @@ private:
         detail::FileHandle file_;
     };
 
-    static void check_name(const std::string& name) {
-        const auto fits = [](char c) {
+    static bool is_plain(const std::string& text) {
+        return std::all_of(text.begin(), text.end(), [](char c) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-        };
-        require(!name.empty() && name.size() <= 128 && name[0] != '.' && std::all_of(name.begin(), name.end(), fits), ErrorCode::invalid_argument,
-                "model name '", name, "': 1 to 128 letters, digits, '-', '_', '.'");
+        });
+    }
+    static void check_name(const std::string& name) {
+        require(!name.empty() && name.size() <= 128 && name[0] != '.' && is_plain(name), ErrorCode::invalid_argument, "model name ",
+                detail::excerpt(name), ": 1 to 128 letters, digits, '-', '_', '.'");
     }
     static std::int64_t seconds_now() {
         return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     }
     // The files that a path is: their names within the version, and where they are.
     static std::vector<std::pair<std::string, std::string>> files_of(const std::string& path) {
-        if (!is_directory(path)) return {{std::filesystem::path(path).filename().string(), path}};
         std::vector<std::pair<std::string, std::string>> out;
-        std::error_code error;
-        for (std::filesystem::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error))
-            if (!at->is_directory()) out.emplace_back(at->path().lexically_relative(path).generic_string(), at->path().string());
-        require(!error, ErrorCode::io, path, ": cannot be read: ", error.message());
+        if (!is_directory(path)) out.emplace_back(std::filesystem::path(path).filename().string(), path);
+        else each_file(path, [&](const std::string& name, const std::string& source) { out.emplace_back(name, source); });
         require(!out.empty(), ErrorCode::invalid_argument, path, ": there are no files");
+        for (const auto& [name, source] : out)
+            require(quote_json(name) == '"' + name + '"', ErrorCode::invalid_argument, path, ": the file name ", detail::excerpt(name),
+                    " is not plain text");
         std::sort(out.begin(), out.end());
         return out;
+    }
+    // f(name within the folder, path) of each file of a folder and those in it.
+    template <class F>
+    static void each_file(const std::string& path, const F& f) {
+        std::error_code error;
+        for (std::filesystem::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+            const bool folder = at->is_directory(error);
+            require(!folder || !at->is_symlink(error), ErrorCode::invalid_argument, at->path().string(), ": a link to a folder is not followed");
+            if (!error && !folder) f(at->path().lexically_relative(path).generic_string(), at->path().string());
+        }
+        require(!error, ErrorCode::io, path, ": cannot be read: ", error.message());
     }
     static std::string digest_of(const std::vector<RegisteredFile>& files) {
         Sha256 hash;
@@ -231,7 +254,10 @@ private:
     void write(const RegisteredModel& model) const {
         const auto version_text = [](const ModelVersion& v) {
             JsonText text("      ");
-            text.count("version", v.number).string("digest", v.digest).string("note", v.note).count("seconds", v.seconds);
+            text.count("version", static_cast<index_t>(v.number))
+                .string("digest", v.digest)
+                .string("note", v.note)
+                .count("seconds", static_cast<index_t>(v.seconds));
             return text
                 .list("files", v.files,
                       [](const RegisteredFile& f) {

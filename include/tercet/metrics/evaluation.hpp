@@ -9,8 +9,11 @@
 #include "tercet/metrics/probabilities.hpp"
 #include "tercet/metrics/resampling.hpp"
 
+#include <algorithm>
+#include <numeric>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -54,7 +57,9 @@ inline void check(const Evaluation& e) {
             " texts and ", e.truth.size(), " classes");
 }
 
+/// Throws what check() throws, as all that follow do.
 inline ConfusionMatrix confusion_matrix(const Evaluation& e) {
+    check(e);
     ConfusionMatrix matrix(e.classes());
     for (index_t i = 0; i < e.count(); ++i) matrix.add(e.truth[static_cast<std::size_t>(i)], e.predicted(i));
     return matrix;
@@ -62,6 +67,7 @@ inline ConfusionMatrix confusion_matrix(const Evaluation& e) {
 
 /// Whether each prediction is right.
 inline std::vector<bool> right_predictions(const Evaluation& e) {
+    check(e);
     std::vector<bool> right;
     for (index_t i = 0; i < e.count(); ++i) right.push_back(e.right(i));
     return right;
@@ -70,7 +76,7 @@ inline std::vector<bool> right_predictions(const Evaluation& e) {
 /// One number for each question. Of more than two classes, AUC and average precision are means over the classes, each against the rest.
 struct EvaluationSummary {
     double accuracy = 0, balanced_accuracy = 0;
-    Interval accuracy_interval{};  // where the accuracy lies in 95 of 100 draws of as many examples (metrics/resampling.hpp)
+    Interval accuracy_interval{};  // where the accuracy lies in 95 of 100 draws of as many examples, unless the bootstrap's options say otherwise
     ClassScore macro{};
     double matthews_correlation = 0, kappa = 0;
     std::optional<double> roc_auc{}, average_precision{};  // none where a class has no examples
@@ -118,6 +124,7 @@ inline EvaluationSummary summarise(const Evaluation& e, const BootstrapOptions& 
 
 /// The numbers of the examples whose true class has the least probability, the hardest first; at most `most`.
 inline std::vector<index_t> hardest_examples(const Evaluation& e, index_t most) {
+    check(e);
     std::vector<index_t> order(static_cast<std::size_t>(e.count()));
     std::iota(order.begin(), order.end(), index_t{0});
     const auto of_truth = [&](index_t i) { return e.probability(i, e.truth[static_cast<std::size_t>(i)]); };

@@ -195,9 +195,9 @@ inline std::string evaluation_page(std::span<const Evaluation> models, const Eva
     };
     std::string auc, precision;
     for (std::size_t m = 0; m < models.size(); ++m) {
-        if (summaries[m].roc_auc) auc += models[m].name + ": area " + detail::three_digits(*summaries[m].roc_auc) + ". ";
+        if (summaries[m].roc_auc) auc += models[m].name + ": mean area of the classes " + detail::three_digits(*summaries[m].roc_auc) + ". ";
         if (summaries[m].average_precision)
-            precision += models[m].name + ": average precision " + detail::three_digits(*summaries[m].average_precision) + ". ";
+            precision += models[m].name + ": mean average precision of the classes " + detail::three_digits(*summaries[m].average_precision) + ". ";
     }
     std::string body = html_section("In numbers", detail::summary_table(models, summaries));
     body += html_section("Confusion", each(detail::confusion_table));

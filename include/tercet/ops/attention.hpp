@@ -186,6 +186,12 @@ Tensor<T> attention_weights(const Tensor<T>& query, const Tensor<T>& key, const 
     require(query.rank() == 4 && key.rank() == 4 && key.size(0) == query.size(0) && key.size(3) == query.size(3) && key.size(1) > 0 &&
                 query.size(1) % key.size(1) == 0,
             ErrorCode::shape_mismatch, "attention_weights: query ", query.shape(), " and key ", key.shape(), " do not fit");
+    require(options.window >= 0 && options.softcap >= 0, ErrorCode::invalid_argument, "attention_weights: a window of ", options.window, ", softcap ",
+            options.softcap);
+    require((options.slopes.empty() || options.slopes.size() == static_cast<std::size_t>(query.size(1))) &&
+                (options.lengths.empty() || query.size(2) == key.size(2)),
+            ErrorCode::shape_mismatch, "attention_weights: ", options.slopes.size(), " slopes for ", query.size(1), " heads, or ", query.size(2),
+            " packed queries for ", key.size(2), " keys");
     const index_t H = query.size(1), Tq = query.size(2), Tk = key.size(2), group = H / key.size(1);
     if (!options.lengths.empty()) {
         detail::longest_sequence("attention_weights", options.lengths, query.size(0), Tq);

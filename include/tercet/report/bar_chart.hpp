@@ -43,7 +43,8 @@ inline std::string to_svg(const BarChart& chart, const std::string& id) {
         }
     }
     const double bar = chart.series.size() > 2 ? 12 : 18, gap = 10, group = bar * static_cast<double>(chart.series.size()) + gap,
-                 left = 7.0 * static_cast<double>(longest) + 14, right = chart.width - 56.0, top = chart.series.size() > 1 ? 30 : 8;
+                 left = std::min(7.0 * static_cast<double>(longest) + 14, 0.6 * chart.width), right = chart.width - 56.0,
+                 top = chart.series.size() > 1 ? 30 : 8;
     std::string bars;
     for (std::size_t i = 0; i < chart.names.size(); ++i) {
         const double y = top + group * static_cast<double>(i);

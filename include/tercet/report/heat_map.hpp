@@ -39,16 +39,16 @@ inline std::string to_svg(const HeatMap& map, const std::string& id) {
     for (std::size_t r = 0; r < map.rows.size(); ++r) {
         const double y = top + height * static_cast<double>(r);
         cells += svg_text(left - 6, y + height / 2 + 4, "end", map.rows[r]);
-        std::size_t best = 0;
+        std::size_t best = map.columns.size();  // none that is finite
         for (std::size_t c = 0; c < map.columns.size(); ++c) {
             const double v = map.values[r * map.columns.size() + c], x = left + width * static_cast<double>(c);
-            if (v > map.values[r * map.columns.size() + best]) best = c;
+            if (std::isfinite(v) && (best == map.columns.size() || v > map.values[r * map.columns.size() + best])) best = c;
             cells += "<rect" + detail::heat_attributes(most > 0 ? v / most : 0, "") + " x=\"" + pixels(x + 0.5) + "\" y=\"" + pixels(y + 0.5) +
                      "\" width=\"" + pixels(width - 1) + "\" height=\"" + pixels(height - 1) + "\"><title>" +
                      escape_html(map.rows[r] + ", " + map.columns[c] + ": " + short_number(v, 3)) + "</title></rect>\n";
             if (map.numbers) cells += svg_text(x + width / 2, y + height / 2 + 4, "middle", short_number(v, 2));
         }
-        if (!map.columns.empty())
+        if (best < map.columns.size())
             words += map.rows[r] + ": most at " + map.columns[best] + ", " + short_number(map.values[r * map.columns.size() + best], 3) + ". ";
     }
     for (std::size_t c = 0; c < map.columns.size(); ++c) {

@@ -113,19 +113,30 @@ private:
 
 }  // namespace detail
 
-/// The chart as an svg element. `id` tells the charts of one page apart.
+/// The chart as an svg element. `id` tells the charts of one page apart. Throws invalid_argument for ends of axes that are no range.
 inline std::string to_svg(const LineChart& chart, const std::string& id) {
     using detail::pixels, detail::short_number, detail::svg_line, detail::svg_text;
+    for (const auto& range : {chart.x_range, chart.y_range})
+        require(!range || (std::isfinite(range->first) && std::isfinite(range->second) && range->first < range->second), ErrorCode::invalid_argument,
+                "chart: an axis from ", range ? range->first : 0, " to ", range ? range->second : 0);
+    require(!chart.logarithmic_x || !chart.x_range || chart.x_range->first > 0, ErrorCode::invalid_argument, "chart: a logarithmic axis from ",
+            chart.x_range ? chart.x_range->first : 0);
     const auto drawable = [&](const ChartPoint& p) {
         return std::isfinite(p.first) && std::isfinite(p.second) && (!chart.logarithmic_x || p.first > 0);
     };
     const double infinity = std::numeric_limits<double>::infinity();
     double x_low = infinity, x_high = -infinity, y_low = infinity, y_high = -infinity;
     std::vector<std::vector<ChartPoint>> lines;
+    std::vector<std::vector<std::string>> labels;  // of the points that are drawn
     std::string words = chart.words;
     for (const auto& series : chart.series) {
         std::vector<ChartPoint> points;
-        std::copy_if(series.points.begin(), series.points.end(), std::back_inserter(points), drawable);
+        auto& kept = labels.emplace_back();
+        for (std::size_t i = 0; i < series.points.size(); ++i) {
+            if (!drawable(series.points[i])) continue;
+            points.push_back(series.points[i]);
+            if (i < series.labels.size()) kept.push_back(series.labels[i]);
+        }
         for (const auto& [x, y] : points) {
             x_low = std::min(x_low, x), x_high = std::max(x_high, x);
             y_low = std::min(y_low, y), y_high = std::max(y_high, y);
@@ -186,8 +197,8 @@ inline std::string to_svg(const LineChart& chart, const std::string& id) {
             if (series.marks)
                 for (const auto& [px, py] : lines[i])
                     out += "<circle class=\"dot " + colour + "\" cx=\"" + pixels(x(px)) + "\" cy=\"" + pixels(y(py)) + "\" r=\"3\"/>\n";
-            for (std::size_t j = 0; j < std::min(series.labels.size(), lines[i].size()); ++j)
-                out += placed(series.labels[j], x(lines[i][j].first), y(lines[i][j].second));
+            for (std::size_t j = 0; j < std::min(labels[i].size(), lines[i].size()); ++j)
+                out += placed(labels[i][j], x(lines[i][j].first), y(lines[i][j].second));
         }
     return out + "</svg>\n";
 }

@@ -68,9 +68,9 @@ inline std::string html_page(const HtmlPage& page) {
     return "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>" +
            title + "</title>\n<style>" + std::string(detail::page_colours) + "@media (prefers-color-scheme: dark) { :root:not([data-theme=light]) " +
            dark + "}\n:root[data-theme=dark] " + dark +
-           ":root[data-theme=light] { color-scheme: light; }\n:root[data-theme=dark] { color-scheme: dark; }" + std::string(detail::page_style) +
-           "</style>\n</head>\n<body>\n<button id=\"theme\" type=\"button\">Dark</button>\n<h1>" + title + "</h1>\n" +
-           (page.summary.empty() ? "" : "<p class=\"summary\">" + escape_html(page.summary) + "</p>\n") + page.body + "<script>" +
+           ":root[data-theme=light] { color-scheme: light; }\n:root[data-theme=dark] { color-scheme: dark; }" + std::string(detail::svg_style) +
+           std::string(detail::page_style) + "</style>\n</head>\n<body>\n<button id=\"theme\" type=\"button\">Dark</button>\n<h1>" + title +
+           "</h1>\n" + (page.summary.empty() ? "" : "<p class=\"summary\">" + escape_html(page.summary) + "</p>\n") + page.body + "<script>" +
            std::string(detail::theme_script) + page.script + "</script>\n</body>\n</html>\n";
 }
 

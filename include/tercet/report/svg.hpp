@@ -8,9 +8,11 @@
 #include "tercet/core/error.hpp"
 #include "tercet/text/escape_html.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string>
+#include <string_view>
 
 namespace tercet::inline TERCET_ABI {
 
@@ -39,33 +41,48 @@ rect.warm { fill: var(--hot); fill-opacity: calc(var(--h) * 0.85); }
 rect.cool { fill: var(--cold); fill-opacity: calc(var(--h) * 0.85); }
 )";
 
-// A number for people: 1250, 0.25, 20k, 3e-4; `digits` significant ones at most.
+// A number as text with that many digits behind the point; of one too large for a drawing, what is nearest.
+inline std::string fixed_number(double value, int digits) {
+    char buffer[64];
+    const double most = 1e15;
+    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), std::clamp(value, -most, most), std::chars_format::fixed, digits).ptr;
+    return std::string(buffer, end);
+}
+// A number for people: 1250, 0.25, 20k, 3e-4; rounded to `digits` significant ones, but whole below 10,000.
 inline std::string short_number(double value, int digits = 4) {
+    if (!std::isfinite(value)) return std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
+    if (value != 0) {  // first rounded, so that 999,999 is 1M and not 1000k
+        const double unit = std::pow(10.0, std::floor(std::log10(std::abs(value))) - digits + 1);
+        if (std::abs(value) >= 1e3 && unit >= 1) value = std::round(value / unit) * unit;
+    }
     std::string suffix;
     if (const double size = std::abs(value); size >= 1e4 && size < 1e12) {
         const int power = size >= 1e9 ? 9 : size >= 1e6 ? 6 : 3;
         value /= std::pow(10.0, power);
         suffix = power == 9 ? "G" : power == 6 ? "M" : "k";
     }
+    const double size = std::abs(value);
+    if (size < 1e4 && size >= std::pow(10.0, digits)) return fixed_number(value, 0) + suffix;
     char buffer[40];
     std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::general, digits).ptr);
-    const auto e = text.find('e');  // 3e-04 is 3e-4
-    if (e != std::string::npos)
-        while (e + 3 < text.size() && text[e + 2] == '0') text.erase(e + 2, 1);
+    const auto e = text.find('e');  // 3e-04 is 3e-4, 1e+12 is 1e12
+    if (e != std::string::npos) {
+        if (text[e + 1] == '+') text.erase(e + 1, 1);
+        const std::size_t first = e + 1 + (text[e + 1] == '-');
+        while (first + 1 < text.size() && text[first] == '0') text.erase(first, 1);
+    }
     return text + suffix;
 }
 
 // A length in the drawing, to a tenth.
 inline std::string pixels(double value) {
-    char buffer[40];
-    std::string text(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed, 1).ptr);
+    auto text = fixed_number(value, 1);
     if (text.ends_with(".0")) text.resize(text.size() - 2);
     return text;
 }
 
 inline std::string three_digits(double value) {
-    char buffer[32];
-    return std::string(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed, 3).ptr);
+    return std::isfinite(value) ? fixed_number(value, 3) : short_number(value);
 }
 // Attributes of an element of a heat in [−1, 1], warm above 0 and cool below; of NaN only the classes.
 inline std::string heat_attributes(double heat, std::string_view classes = {}) {

@@ -56,6 +56,8 @@ inline ConfusionMatrix evaluate_classifier(const EncoderModel& model, const Clas
 inline Evaluation judge(const EncoderModel& model, const ClassifiedTexts& data, std::string name = "model", std::vector<std::string> shown = {},
                         index_t batch = 32) {
     require(model.task == EncoderTask::sequence_classification, ErrorCode::invalid_argument, "judge: the model has no head for classes");
+    require(data.classes.size() == data.texts.size(), ErrorCode::shape_mismatch, "judge: ", data.texts.size(), " texts and ", data.classes.size(),
+            " classes");
     Evaluation out{std::move(name), model.labels, data.classes, {}, std::move(shown)};
     for_each_prediction(model, data.texts, batch, [&](const Tensor<float>& logits) {
         for (const double p : softmax(logits.to<double>()).to_vector()) out.probabilities.push_back(p);
