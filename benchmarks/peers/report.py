@@ -42,6 +42,10 @@ def number(x):
     return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}"
 
 
+def share(x):
+    return "–" if x is None else f"{x:.3f}"
+
+
 def median(values):
     return statistics.median(values) if values else None
 
@@ -323,8 +327,7 @@ def finetune(page):
         r = ratio(values.get("tercet"), values.get("PyTorch"))
         ours, theirs = (statistics.mean(values[w]) if values.get(w) else None for w in ("tercet accuracy", "PyTorch accuracy"))
         gap = ours - theirs if ours is not None and theirs is not None else None
-        shown = [f"{x:.3f}" if x is not None else "–" for x in (ours, theirs)]
-        rows.append([task, number(median(values.get("tercet"))), number(median(values.get("PyTorch"))), number(r), *shown, f"≤ {most}, accuracy ≥ − {less}",
+        rows.append([task, number(median(values.get("tercet"))), number(median(values.get("PyTorch"))), number(r), share(ours), share(theirs), f"≤ {most}, accuracy ≥ − {less}",
                      page.judge(task, (r, "≤", most), (gap, "≥", -less))])
     page.table(["", "tercet, s", "PyTorch, s", "ratio", "accuracy", "PyTorch's", "bar", ""], rows)
     page.missing(section)
@@ -357,7 +360,7 @@ def folds(page):
         r, accuracy = ratio(values.get(f"tercet {kind}"), values.get("PyTorch")), median(values.get(f"accuracy {kind}"))
         gap = None if accuracy is None or theirs is None else accuracy - theirs
         rows.append([kind, number(median(values.get(f"tercet {kind}"))), number(median(values.get("PyTorch"))) if kind == "f32" else "", number(r),
-                     *(f"{x:.3f}" if x is not None else "–" for x in (accuracy, theirs)), f"≤ {bar}, accuracy ≥ − {FOLDS_ACCURACY}",
+                     share(accuracy), share(theirs), f"≤ {bar}, accuracy ≥ − {FOLDS_ACCURACY}",
                      page.judge(f"folds {kind}", (r, "≤", bar), (gap, "≥", -FOLDS_ACCURACY))])
     page.table(["", "tercet, s", "PyTorch, s", "ratio", "accuracy", "scikit-learn's", "bar", ""], rows)
     page.missing(section)

@@ -82,8 +82,7 @@ public:
             const auto content = open_file(source);
             const auto digest = sha256(content.bytes());
             if (const auto blob = blob_path(digest); !file_exists(blob) || sha256(open_file(blob, {.map = false}).bytes()) != digest) {
-                const std::span<const std::byte> parts[] = {content.bytes()};
-                write_file_atomically(blob, parts, {.durable = true});
+                write_bytes(blob, content);
             }
             version.files.push_back({file, digest, static_cast<std::int64_t>(content.bytes().size())});
         }
@@ -163,8 +162,7 @@ public:
             const auto content = checked_blob(file);
             const auto path = join_path(directory, file.name);
             make_directory(std::filesystem::path(path).parent_path().string());
-            const std::span<const std::byte> parts[] = {content.bytes()};
-            write_file_atomically(path, parts, {.durable = true});
+            write_bytes(path, content);
         }
         return version;
     }
@@ -232,6 +230,10 @@ private:
     std::string blob_path(const std::string& digest) const { return join_path(directory_, "blobs/" + digest); }
     std::string model_path(const std::string& name) const { return join_path(directory_, "models/" + name + ".json"); }
 
+    static void write_bytes(const std::string& path, const FileBytes& content) {
+        const std::span<const std::byte> parts[] = {content.bytes()};
+        write_file_atomically(path, parts, {.durable = true});
+    }
     FileBytes checked_blob(const RegisteredFile& file) const {
         auto content = open_file(blob_path(file.digest), {.map = false});
         require(sha256(content.bytes()) == file.digest, ErrorCode::damaged, blob_path(file.digest), ": '", file.name,

@@ -55,11 +55,17 @@ inline std::vector<ThresholdLine> threshold_lines(std::span<const Evaluation> mo
     return lines;
 }
 
+// A drawing in which both axes go from 0 to 1.
+inline LineChart in_unit_square(LineChart chart) {
+    chart.width = 430, chart.height = 360;
+    chart.x_range = chart.y_range = ChartPoint{0, 1};
+    return chart;
+}
+
 // point(true positives, false positives, all positives, all negatives) of each threshold.
 template <class Point>
 std::string threshold_figure(std::span<const ThresholdLine> lines, LineChart chart, const std::string& id, bool diagonal, const Point& point) {
-    chart.width = 430, chart.height = 360;
-    chart.x_range = chart.y_range = ChartPoint{0, 1};
+    chart = in_unit_square(std::move(chart));
     for (const auto& line : lines) {
         ChartSeries series{line.name, {}, line.colour};
         const auto& all = line.curve.back();
@@ -73,9 +79,7 @@ std::string threshold_figure(std::span<const ThresholdLine> lines, LineChart cha
 }
 
 inline std::string reliability_figure(std::span<const Evaluation> models) {
-    LineChart chart{"Reliability", "how sure the model is", "how often it is right", {}};
-    chart.width = 430, chart.height = 360;
-    chart.x_range = chart.y_range = ChartPoint{0, 1};
+    auto chart = in_unit_square({"Reliability", "how sure the model is", "how often it is right", {}});
     for (std::size_t m = 0; m < models.size(); ++m) {
         ChartSeries series{models[m].name, {}, static_cast<int>(m)};
         series.marks = true;

@@ -443,7 +443,7 @@ std::array<Tensor<float>, N> linear_each(const Tensor<float>& x, const SharingLi
     });
     const index_t in = layers[0].weight.in_features();
     Device::gemm_each(std::span<const SharingProduct<float>>(products), {xc.device_data(), in, 1}, xc.numel() / std::max<index_t>(in, 1), in);
-    each([&](std::size_t i, const SharingLinear& l) { ys[i] = detail::observed_layer(&l.weight, x, ys[i]); });
+    each([&](std::size_t i, const SharingLinear& l) { ys[i] = detail::observed_layer(&l.weight, x, std::move(ys[i])); });
     return ys;
 }
 

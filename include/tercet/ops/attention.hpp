@@ -296,8 +296,9 @@ Tensor<T> self_attention(const Tensor<T>& x, index_t heads, const AttentionOptio
     const index_t B = x.size(0), tokens = x.size(1), D = x.size(2) / 3 / heads;
     const auto parts = x.detach().contiguous().reshape({B, tokens, 3, heads, D});
     const auto part = [&](index_t i) { return parts.select(2, i).permute({0, 2, 1, 3}); };  // (B, H, T, D)
-    detail::Attending<T, T> attending(part(0), part(1), part(2), options, bias);
-    detail::observed_attention(part(0), part(1), options, bias);
+    const auto query = part(0), key = part(1);
+    detail::Attending<T, T> attending(query, key, part(2), options, bias);
+    detail::observed_attention(query, key, options, bias);
     require(!records(bias), ErrorCode::autograd, "self_attention: the bias gets no gradient; detach() it");
     const bool recorded = records(x);
     auto y = attending.forward(recorded).permute({0, 2, 1, 3}).reshape({B, tokens, heads * D});
