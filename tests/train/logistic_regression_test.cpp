@@ -89,6 +89,19 @@ TEST_CASE("logistic regression: five folds of points that lie apart are told fro
     CHECK(result.deviation() < 0.05);
 }
 
+TEST_CASE("logistic regression: features of very different sizes, far from zero, take few steps") {
+    manual_seed(4);
+    for (const index_t count : {2, 3}) {
+        Points points(500, 40, count, 2.f);
+        for (index_t i = 0; i < 500; ++i)
+            for (index_t d = 0; d < 40; ++d)
+                points.features.at(i, d) = std::pow(10.f, static_cast<float>(d % 5) - 2.f) * (points.features(i, d) + 1.f);
+        const auto model = LogisticRegression::fit(points.features, points.truth(), count, {.c = 10});
+        CHECK(model.converged());
+        CHECK(model.steps() < 60);
+    }
+}
+
 TEST_CASE("logistic regression: what does not fit is refused") {
     const auto x = Tensor<float>::zeros({2, 3});
     const std::vector<int> two{0, 1}, three{0, 1, 1}, far{0, 2};

@@ -3,11 +3,14 @@
 //
 //   p = softmax(W x + b)        minimise ½ ‖W‖² + C Σ −ln p(class)        (the bias free), which has one minimum
 //
-// Two classes have one row of weights and p = σ(w x + b), several a row each: as scikit-learn has it.
+// Two classes have one row of weights and p = σ(w x + b), several a row each: as scikit-learn has it. The minimum is found by L-BFGS, which is
+// told the curvature where all classes are equally likely (Böhning 1992): a tenth of the steps that it takes without.
 #pragma once
 
 #include "tercet/core/parallel.hpp"
 #include "tercet/ops/matmul.hpp"
+#include "tercet/ops/shape.hpp"
+#include "tercet/train/cholesky.hpp"
 #include "tercet/train/lbfgs.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -63,7 +66,20 @@ public:
             }
             return squares / 2 + options.c * nats;
         };
-        const auto found = minimize(objective, std::vector<double>(static_cast<std::size_t>(rows * (d + 1)), 0.0), options.solver);
+        const auto curvature =
+            curvature_at_start(x, options.c * (rows == 1 ? 0.25 : static_cast<double>(rows - 1) / static_cast<double>(rows * rows)));
+        std::vector<double> own(static_cast<std::size_t>(d + 1));  // of a row: its weights and its bias
+        const auto guess = [&](std::span<double> v) {
+            for (index_t r = 0; r < rows && curvature; ++r) {
+                std::copy_n(v.begin() + r * d, d, own.begin());
+                double& bias = v[static_cast<std::size_t>(rows * d + r)];
+                own.back() = bias;
+                curvature->solve(own);
+                std::copy_n(own.begin(), d, v.begin() + r * d);
+                bias = own.back();
+            }
+        };
+        const auto found = minimize(objective, std::vector<double>(static_cast<std::size_t>(rows * (d + 1)), 0.0), options.solver, guess);
         LogisticRegression model;
         model.classes_ = count;
         model.weights_ = Tensor<double>::copy(std::span(found.x).first(static_cast<std::size_t>(rows * d)), {rows, d});
@@ -115,6 +131,23 @@ public:
     }
 
 private:
+    // I + share · X̃ᵀ X̃ for a row's weights and, without the I, its bias; X̃ has a column of ones behind the features. None where there are so many
+    // features that the factors take longer than the steps they save, and where rounding makes it indefinite.
+    static std::optional<Cholesky> curvature_at_start(const Tensor<float>& x, double share) {
+        constexpr index_t most_features = 2048, piece = 4096;
+        const NoGrad guard;
+        const index_t n = x.size(0), d = x.size(1);
+        if (d > most_features) return std::nullopt;
+        auto sum = Tensor<double>::zeros({d + 1, d + 1});
+        for (index_t begin = 0; begin < n; begin += piece) {  // so many at a time as doubles
+            const index_t count = std::min(piece, n - begin);
+            const auto part = concatenate({slice(x, 0, begin, begin + count).to<double>(), Tensor<double>::ones({count, 1})}, 1);
+            sum = sum + matmul(transpose(part), part);
+        }
+        sum = sum * share;
+        for (index_t i = 0; i < d; ++i) sum.at(i, i) += 1;
+        return Cholesky::of(sum);
+    }
     // (n, rows)
     static Tensor<double> logits_of(const Tensor<double>& x, const Tensor<double>& weights, std::span<const double> bias) {
         auto z = matmul(x, weights.transpose());
