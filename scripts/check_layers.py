@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Holds the headers to the rules of docs/architecture.md, and compiles each of them alone.
 
-    scripts/check_layers.py             the rules
-    scripts/check_layers.py --compile   also each header by itself, with the warnings we build with as errors ($CXX, or g++)
-    scripts/check_layers.py --untested  also those by themselves that no test includes first, which compiles them alone as well
+    scripts/check_layers.py            the rules
+    scripts/check_layers.py --compile  also each header by itself, with the warnings we build with as errors ($CXX, or g++)
 
 1  A folder includes only what lies below it; a side (io, text, report, metrics, data) only what it may see; nothing below nn a side.
 2  Conditions on an instruction set or a backend stand in core/config.hpp, backend/backend.hpp and backend/cpu/ only.
@@ -172,20 +171,10 @@ def compile_alone(names, complain):
     return len(jobs)
 
 
-def first_includes():
-    """The headers that tests include before anything else."""
-    found = set()
-    for path in (ROOT / "tests").rglob("*_test.cpp"):
-        first = re.search(r'^#include "tercet/([^"]+)"$|^#include', path.read_text(encoding="utf-8"), re.M)
-        if first and first[1]:
-            found.add(first[1])
-    return found
-
-
 def main():
     arguments = sys.argv[1:]
-    if arguments not in ([], ["--compile"], ["--untested"]):
-        sys.exit(f"usage: {sys.argv[0]} [--compile | --untested]")
+    if arguments not in ([], ["--compile"]):
+        sys.exit(f"usage: {sys.argv[0]} [--compile]")
     problems = []
 
     def complain(name, line, what):
@@ -201,8 +190,6 @@ def main():
     summary = f"layers: {len(files)} files, {sum(map(len, includes.values()))} includes"
     if arguments:
         headers = [p.relative_to(HEADERS).as_posix() for p in files if p.suffix == ".hpp"]
-        if arguments == ["--untested"]:
-            headers = [name for name in headers if name not in first_includes()]
         summary += f"; {compile_alone(headers, complain)} compiled alone"
     print(*problems, sep="\n", end="\n" if problems else "")
     print(f"{summary}; {len(problems)} problems")

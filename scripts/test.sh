@@ -64,7 +64,7 @@ suite() {
     shift 2
     wanted "$name" || return 0
     say "$name: building with $CXX"
-    configure "$build" -DTERCET_WERROR="${TERCET_WERROR:-OFF}" "$@"
+    configure "$build" -DTERCET_JOIN_TESTS=ON -DTERCET_WERROR="${TERCET_WERROR:-OFF}" "$@"
     if ! compile "$build"; then
         failed+=("$name")
         echo "$name: did not build" >>"$summary"

@@ -41,7 +41,7 @@ void learn(const std::string& from, const std::string& file, const std::string& 
 void answer(const std::string& from, const std::string& file) {
     const auto model = load_encoder(ModelFiles::open(from));
     const auto tokenizer = load_tokenizer(from);
-    const auto text = read_text_file(file);
+    const auto text = read_utf8_file(file);
     for (std::string question; std::getline(std::cin, question);) {
         const auto found = find_answer(model, tokenizer, question, text);
         std::cout << found.text << "   (score " << found.score << ", bytes " << found.begin << " to " << found.end << ")" << std::endl;

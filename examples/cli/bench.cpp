@@ -1,7 +1,7 @@
 // tercet bench: what this machine makes of the kernels, each alone, and of whole models. {"gflops"}, {"ms"}, … with "isa" and "threads".
 //
 // gemm       C (M, N) = A (M, K) · B (K, N), all row-major, into memory that is there; --prepacked keeps the packing of B out of the timing;
-//            bf16 sums in float, int8 in 32-bit integers
+//            bf16 sums in float, int8 in 32-bit integers; on a GPU bf16 are floats that are rounded on the way
 // rows       one op on R rows of C floats, from memory to memory; gb_per_s counts each float once read and once written
 // attention  scaled dot-product attention on (1, heads, tokens, head-dim); with --backward, forward and backward
 #include "bench.hpp"
@@ -32,15 +32,14 @@ struct GemmSettings : Common {
     index_t rotate_mb = 0;
 };
 
-// Products and rows are measured on the CPU, whatever tensors work on.
 template <class In, class Sum>
-void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k) {
-    using Right = cpu::RightOperand<In>;
+void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k, Activations activations = Activations::f32) {
+    using Right = RightOperand<In>;
     const auto numbers = [](index_t rows, index_t columns) { return (Tensor<float>::randn({rows, columns}) * 32.f).template to<In>(); };
     const auto a = numbers(m, k), b = numbers(k, n);
     auto c = Tensor<Sum>::empty({m, n});
-    auto panels = Tensor<cpu::PackedWord<In>>::empty({cpu::packed_words<In>(n, k)});
-    cpu::Backend::pack<In>(panels.mutable_data(), {b.data(), n, 1}, n, k);
+    auto panels = Tensor<PackedWord<In>>::empty({s.prepacked ? cpu::packed_words<In>(n, k) : 0});
+    if (s.prepacked) Device::pack<In>(panels.mutable_data(), {b.data(), n, 1}, n, k);
     // Copies of it, where the weights are to come from memory each time, as in a model's decoding step.
     std::vector<Tensor<In>> plain{b};
     std::vector<decltype(panels)> packed{panels};
@@ -52,8 +51,8 @@ void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k) {
     std::size_t next = 0;
     const double seconds = median_seconds([&] {
         const Right right = s.prepacked ? Right{.kind = Right::Kind::packed, .panels = packed[next].data()}
-                                        : Right{.kind = Right::Kind::strided, .view = {plain[next].data(), n, 1}};
-        cpu::Backend::gemm(c.mutable_data(), n, cpu::MatrixView<In>{a.data(), k, 1}, right, m, n, k, false);
+                                        : Right{.kind = Right::Kind::strided, .view = {plain[next].device_data(), n, 1}, .activations = activations};
+        Device::gemm(c.mutable_device_data(), n, MatrixView<In>{a.device_data(), k, 1}, right, m, n, k, false);
         next = (next + 1) % static_cast<std::size_t>(copies);
     });
     const double operations = 2. * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
@@ -64,9 +63,15 @@ void measure_gemm(const GemmSettings& s, index_t m, index_t n, index_t k) {
 void run_gemm(const GemmSettings& s) {
     const auto extents = parse_extents(s.size, 3, "M,N,K");
     const index_t m = extents[0], n = extents[1], k = extents[2];
-    if (s.type == "bf16") measure_gemm<bf16, float>(s, m, n, k);
-    else if (s.type == "int8") measure_gemm<std::int8_t, std::int32_t>(s, m, n, k);
-    else measure_gemm<float, float>(s, m, n, k);
+    if (s.prepacked && !Device::packs) bad_usage("--prepacked: this build's device takes weights as they are");
+    if (s.type == "f32") return measure_gemm<float, float>(s, m, n, k);
+    if constexpr (Device::computes<bf16>) {
+        if (s.type == "bf16") measure_gemm<bf16, float>(s, m, n, k);
+        else measure_gemm<std::int8_t, std::int32_t>(s, m, n, k);
+    } else {
+        if (s.type == "int8") bad_usage("--type: this build's device has no product of plain bytes");
+        measure_gemm<float, float>(s, m, n, k, Activations::bf16);
+    }
 }
 
 struct RowsSettings : Common {
@@ -78,18 +83,19 @@ using RowsOp = std::function<void(float* y, const float* x)>;
 // What works on (rows, columns) floats, by name: every elementwise operation, a copy, and those that take a row as a whole.
 std::map<std::string, RowsOp> rows_ops(index_t rows, index_t columns) {
     std::map<std::string, RowsOp> ops;
-#define TERCET_ENTRY(entry, functor) ops[#entry] = [=](float* y, const float* x) { cpu::Backend::unary(UnaryOp::entry, y, x, rows* columns); };
+#define TERCET_ENTRY(entry, functor) ops[#entry] = [=](float* y, const float* x) { Device::unary(UnaryOp::entry, y, x, rows* columns); };
     TERCET_UNARY_OPS(TERCET_ENTRY)
 #undef TERCET_ENTRY
-    ops["copy"] = [=](float* y, const float* x) { cpu::Backend::copy(y, Shape{columns, 1}, x, Shape{columns, 1}, Shape{rows, columns}); };
-    ops["softmax"] = [=](float* y, const float* x) { cpu::Backend::softmax(y, x, rows, columns); };
+    ops["copy"] = [=](float* y, const float* x) { Device::copy(y, Shape{columns, 1}, x, Shape{columns, 1}, Shape{rows, columns}); };
+    ops["softmax"] = [=](float* y, const float* x) { Device::softmax(y, x, rows, columns); };
     const auto weight = Tensor<float>::randn({columns}), bias = Tensor<float>::randn({columns});
     auto mean = Tensor<float>::empty({rows}), rstd = Tensor<float>::empty({rows});
     ops["layer_norm"] = [=](float* y, const float* x) mutable {
-        cpu::Backend::layer_norm(y, mean.mutable_data(), rstd.mutable_data(), x, weight.data(), bias.data(), 1e-5f, rows, columns);
+        Device::layer_norm(y, mean.mutable_device_data(), rstd.mutable_device_data(), x, weight.device_data(), bias.device_data(), 1e-5f, rows,
+                           columns);
     };
     ops["rms_norm"] = [=](float* y, const float* x) mutable {
-        cpu::Backend::rms_norm(y, rstd.mutable_data(), x, weight.data(), 1e-5f, rows, columns);
+        Device::rms_norm(y, rstd.mutable_device_data(), x, weight.device_data(), 1e-5f, rows, columns);
     };
     return ops;
 }
@@ -100,7 +106,7 @@ void run_rows(const RowsSettings& s) {
     const auto x = Tensor<float>::randn({rows, columns});
     auto y = Tensor<float>::empty({rows, columns});
     const auto op = rows_ops(rows, columns).at(s.op);
-    const double seconds = median_seconds([&] { op(y.mutable_data(), x.data()); });
+    const double seconds = median_seconds([&] { op(y.mutable_device_data(), x.device_data()); });
     print_measured(s, {{"ms", 1e3 * seconds}, {"gb_per_s", 2. * sizeof(float) * static_cast<double>(x.numel()) / seconds / 1e9}});
 }
 

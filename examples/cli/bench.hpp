@@ -4,7 +4,7 @@
 #include "command.hpp"
 #include "output.hpp"
 
-#include <tercet/backend/cpu/dispatch.hpp>
+#include <tercet/backend/backend.hpp>
 #include <tercet/io/json.hpp>
 
 #include <algorithm>
@@ -23,12 +23,14 @@ void add_bench_generate(CLI::App& bench);
 void add_bench_train(CLI::App& bench);
 void add_bench_tokenize(CLI::App& bench);
 
-/// Seconds that `times` calls of work take.
+/// Seconds that `times` calls of work take, to the end of what they gave the device to do.
 template <class Work>
 double seconds_of(const Work& work, long long times = 1) {
     using Clock = std::chrono::steady_clock;
+    tercet::Device::wait();
     const auto start = Clock::now();
     for (long long i = 0; i < times; ++i) work();
+    tercet::Device::wait();
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 

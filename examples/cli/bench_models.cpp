@@ -7,6 +7,8 @@
 #include "ids.hpp"
 #include "models.hpp"
 
+#include <tercet/data/text_file.hpp>
+
 namespace cli {
 
 namespace {
@@ -24,7 +26,7 @@ struct EmbedSettings : Common {
 
 void run_sentences(const EmbedSettings& s) {
     const auto encoder = load_text_encoder(s.model, narrowed(s.type));
-    const auto texts = read_lines(s.file);
+    const auto texts = read_utf8_lines(s.file);
     encoder.embed("warm");
     const double seconds = seconds_of([&] { encoder.embed(texts); });
     print_measured(s, {{"seconds", seconds}, {"texts", static_cast<double>(texts.size())}});

@@ -4,8 +4,8 @@
 #include "command.hpp"
 #include "models.hpp"
 #include "output.hpp"
+#include "task_data.hpp"
 
-#include <tercet/data/labelled_texts.hpp>
 #include <tercet/data/split.hpp>
 #include <tercet/metrics/evaluation_page.hpp>
 #include <tercet/ops/index.hpp>
@@ -25,17 +25,20 @@ struct Settings : Common {
     index_t folds = 5;
     double c = 1;
     std::uint64_t seed = 0;
-    bool leave_one_out = false;
+    bool leave_one_out = false, balanced = false;
 };
 
 Folds folds_of(const Settings& s, const LabelledTexts& data) {
+    data.require_of_each(2);
+    require(s.folds <= static_cast<index_t>(data.size()), ErrorCode::invalid_argument, s.file, ": ", data.size(), " texts do not make ", s.folds,
+            " folds");
     if (s.leave_one_out) return leave_one_out(static_cast<index_t>(data.size()));
     return stratified_folds(std::span<const std::int32_t>(data.classes), s.folds, s.seed);
 }
 
 void run(const Settings& s) {
     const auto start = std::chrono::steady_clock::now();
-    const auto data = read_labelled_texts(s.file);
+    const auto data = read_examples(s.file);
     const auto folds = folds_of(s, data);
     const auto features = load_text_encoder(s.model, narrowed(s.type)).embed(data.texts);  // (texts, C)
     const auto classes = static_cast<index_t>(data.labels.size());
@@ -49,7 +52,9 @@ void run(const Settings& s) {
         };
         std::vector<std::int32_t> known;
         for (const index_t i : parts.training) known.push_back(data.classes[static_cast<std::size_t>(i)]);
-        const auto fitted = LogisticRegression::fit(rows(parts.training), std::span<const std::int32_t>(known), classes, {.c = s.c});
+        LogisticRegressionOptions how{.c = s.c};
+        if (s.balanced) how.class_weights = balanced_class_weights<std::int32_t>(known, classes);
+        const auto fitted = LogisticRegression::fit(rows(parts.training), std::span<const std::int32_t>(known), classes, how);
         const auto p = fitted.probabilities(rows(parts.validation));
         index_t right = 0;
         for (std::size_t i = 0; i < parts.validation.size(); ++i) {
@@ -84,10 +89,11 @@ void add_cross_validate(CLI::App& app) {
     const auto [command, s] =
         add_command<Settings>(app, "cross-validate", "Measure embeddings by a linear classifier, each text by a model that has not seen it", run);
     command->add_option("--model", s->model, "A model directory of sentence embeddings")->required()->type_name("PATH");
-    command->add_option("--file", s->file, "The examples: .tsv (label, tab, text) or .jsonl")->required()->type_name("FILE");
+    command->add_option("--file", s->file, "The examples: .tsv (label, tab, text), .csv or .jsonl")->required()->type_name("FILE");
     command->add_option("--folds", s->folds, "Turns of holding out; 5 unless given")->check(CLI::Range(2, 1 << 30))->type_name("N");
     command->add_flag("--leave-one-out", s->leave_one_out, "Each text alone is held out; for small sets");
     command->add_option("--c", s->c, "How much the examples count against small weights; 1 unless given")->check(CLI::PositiveNumber)->type_name("C");
+    command->add_flag("--balanced", s->balanced, "A rare label counts for as much as a frequent one");
     command->add_option("--seed", s->seed, "Of the folds")->type_name("N");
     command->add_option("--report", s->report, "Also an HTML page of it")->type_name("FILE.html");
     add_weight_type(*command, s->type);

@@ -6,6 +6,8 @@
 #include "models.hpp"
 #include "output.hpp"
 
+#include <tercet/data/text_file.hpp>
+
 namespace cli {
 
 namespace {
@@ -20,7 +22,7 @@ struct Settings : Common {
 std::vector<std::string> all_texts(const Settings& s) {
     auto texts = s.texts;
     if (!s.file.empty())
-        for (auto& line : read_lines(s.file)) texts.push_back(std::move(line));
+        for (auto& line : read_utf8_lines(s.file)) texts.push_back(std::move(line));
     if (!s.strings.empty()) {
         const Json list = read_json_file(s.strings);
         for (const auto& text : list.elements()) texts.push_back(text.as_string());

@@ -33,7 +33,7 @@ struct Settings : Common {
 Evaluation judged(const Settings& s, const std::string& directory) {
     const auto model = load_encoder(ModelFiles::open(directory));
     require(model.task == EncoderTask::sequence_classification, ErrorCode::unsupported, directory, ": the model is no classifier of texts");
-    const auto texts = read_labelled_texts(s.file, model.labels);
+    const auto texts = read_examples(s.file, model.labels);
     const auto data = tokenized(texts, load_tokenizer(directory), s.max_length > 0 ? s.max_length : 128);
     const auto path = std::filesystem::path(directory).lexically_normal();
     return judge(model, data, (path.has_filename() ? path : path.parent_path()).filename().string(), texts.texts);

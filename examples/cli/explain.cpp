@@ -3,6 +3,7 @@
 #include "models.hpp"
 #include "output.hpp"
 
+#include <tercet/data/text_file.hpp>
 #include <tercet/explain/page.hpp>
 
 namespace cli {
@@ -37,7 +38,7 @@ std::pair<std::size_t, std::string> explained(const Settings& s, const std::stri
 
 void run(const Settings& s) {
     if (s.text.empty() == s.file.empty()) bad_usage("one of --text and --file is required");
-    const auto [tokens, page] = explained(s, s.file.empty() ? s.text : read_text_file(s.file));
+    const auto [tokens, page] = explained(s, s.file.empty() ? s.text : read_utf8_file(s.file));
     write_file_atomically(s.out, page);
     if (s.json) print(JsonObject().add("file", quote_json(s.out)).add("tokens", std::to_string(tokens)).text() + "\n");
     else print(s.out + "\n");

@@ -31,7 +31,7 @@ struct Settings : Common {
     std::string task, model, train, test, out;
     index_t epochs = 3, batch = 32, max_length = 0, hold_out = 0;
     double rate = 0, decay = 0.01, warmup = 0, clip = 1;
-    bool no_dropout = false, bf16 = false, recompute = false;
+    bool no_dropout = false, bf16 = false, recompute = false, balanced = false;
     std::vector<std::string> train_only;
     index_t lora = 0;
     double lora_alpha = 0, lora_dropout = 0;
@@ -148,14 +148,16 @@ void classify(const Settings& s) {
     const auto files = ModelFiles::open(s.model);
     const auto tokenizer = load_tokenizer(s.model);
     const index_t length = s.max_length > 0 ? s.max_length : 128;
-    const auto texts = read_labelled_texts(s.train);
+    const auto texts = read_examples(s.train);
     auto training = tokenized(texts, tokenizer, length);
     ClassifiedTexts held_out{take_every(training.texts, s.hold_out), take_every(training.classes, s.hold_out)};
-    if (!s.test.empty()) held_out = tokenized(read_labelled_texts(s.test, texts.labels), tokenizer, length);
+    if (!s.test.empty()) held_out = tokenized(read_examples(s.test, texts.labels), tokenizer, length);
     auto model = load_encoder(files, NewHead{.labels = texts.labels, .seed = s.seed}, s.loading());
     if (s.bf16) set_activations(model, Activations::bf16);
     Run run(s, static_cast<index_t>(training.texts.size()));
-    const auto result = train_classifier(model, training, held_out, run.options<FineTuning>(s, 5e-5));
+    auto how = run.options<FineTuning>(s, 5e-5);
+    if (s.balanced) how.class_weights = balanced_class_weights<std::int32_t>(training.classes, static_cast<index_t>(texts.labels.size()));
+    const auto result = train_classifier(model, training, held_out, how);
     save_encoder(s.out, model, files);
     run.report(s, result, "accuracy", "epoch_s", result.seconds / epochs_made(s, result, training.texts.size()));
 }
@@ -206,6 +208,7 @@ void learn_embeddings(const Settings& s) {
 void run(const Settings& s) {
     set_log_sink([](void*, LogLevel, std::string_view message) { std::cerr << "tercet: " << message << '\n'; });
     if (!s.test.empty() && s.hold_out > 0) bad_usage("--test and --hold-out exclude each other");
+    if (s.balanced && s.task != "classify") bad_usage("--balanced goes with --task classify");
     if (s.lora > 0 && !s.train_only.empty()) bad_usage("--lora trains the adapter alone; it goes without --train-only");
     if (s.task == "classify") return classify(s);
     if (s.task == "lm") return learn_to_write(s);
@@ -224,7 +227,7 @@ void add_finetune(CLI::App& app) {
     };
     command->add_option("--task", s->task, "classify, lm or embed")->required()->check(CLI::IsMember({"classify", "lm", "embed"}));
     command->add_option("--model", s->model, "A model directory; for lm with an adapter a .gguf file too")->required()->type_name("PATH");
-    command->add_option("--train", s->train, "The examples: .tsv or .jsonl; for lm any text too")->required()->type_name("FILE");
+    command->add_option("--train", s->train, "The examples: .tsv, .csv or .jsonl; for lm any text too")->required()->type_name("FILE");
     command->add_option("--test", s->test, "Examples to measure by after each epoch")->type_name("FILE");
     size("--hold-out", s->hold_out, "Hold every N-th of the examples out for that");
     command->add_option("--out", s->out, "Directory for what becomes of the model")->required()->type_name("DIR");
@@ -236,6 +239,7 @@ void add_finetune(CLI::App& app) {
     number("--decay", s->decay, "Weight decay of the matrices")->capture_default_str();
     number("--clip", s->clip, "Largest norm of the gradient; 0: any")->capture_default_str();
     command->add_flag("--no-dropout", s->no_dropout, "Leave out the dropout that the model's config and the adapter ask for");
+    command->add_flag("--balanced", s->balanced, "classify: a rare class counts for as much as a frequent one");
     command->add_option("--train-only", s->train_only, "Train the weights with such names alone, as 'classifier*'; may be given several times")
         ->type_name("PATTERN");
     size("--lora", s->lora, "Train an adapter of this rank, over weights that stay as the file has them");

@@ -9,6 +9,7 @@
 #include "models.hpp"
 #include "output.hpp"
 
+#include <tercet/data/text_file.hpp>
 #include <tercet/metrics/language_model.hpp>
 
 namespace cli {
@@ -33,7 +34,7 @@ void run(const Settings& s) {
     if (s.file.empty() == s.ids.empty()) bad_usage("one of --file and --ids is required");
     const NoGrad guard;
     const auto llm = open_causal(s.model, s.adapter, s.activations);
-    const Ids ids = s.file.empty() ? parse_ids(s.ids, "--ids") : llm.tokenizer().encode_ids(read_text_file(s.file), false);
+    const Ids ids = s.file.empty() ? parse_ids(s.ids, "--ids") : llm.tokenizer().encode_ids(read_utf8_file(s.file), false);
     for (const auto id : ids)
         require(id >= 0 && id < vocab_size(llm.model()), ErrorCode::index_out_of_range, "token id ", id, " is outside the model's vocabulary of ",
                 vocab_size(llm.model()));

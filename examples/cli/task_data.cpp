@@ -4,6 +4,14 @@ namespace cli {
 
 using namespace tercet;
 
+LabelledTexts read_examples(const std::string& path, std::vector<std::string> labels) {
+    auto texts = read_labelled_texts(path, std::move(labels));
+    require(texts.size() > 0, ErrorCode::invalid_argument, path, ": there are no texts in it");
+    require(texts.labels.size() >= 2, ErrorCode::invalid_argument, path, ": all ", texts.size(), " texts have the label '", texts.labels[0],
+            "'; it takes two labels to tell apart");
+    return texts;
+}
+
 ClassifiedTexts tokenized(const LabelledTexts& texts, const Tokenizer& tokenizer, index_t max_length) {
     return {encode_texts(tokenizer, texts.texts, max_length), texts.classes};
 }
@@ -22,7 +30,7 @@ LearntTokens conversation(const Json& row, const Tokenizer& tokenizer) {
 std::vector<LearntTokens> read_learnt_texts(const std::string& path, const Tokenizer& tokenizer, index_t max_length, TokenId end) {
     std::vector<LearntTokens> texts;
     if (!path.ends_with(".jsonl")) {
-        const auto ids = tokenizer.encode_ids(read_text_file(path), false);
+        const auto ids = tokenizer.encode_ids(read_utf8_file(path), false);
         for (std::size_t at = 0; at < ids.size(); at += static_cast<std::size_t>(max_length)) {
             const auto window = std::span(ids).subspan(at, std::min(static_cast<std::size_t>(max_length), ids.size() - at));
             if (window.size() >= 2) texts.emplace_back().add(window, true);

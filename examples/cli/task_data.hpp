@@ -1,10 +1,10 @@
 // The files that `tercet finetune` and `tercet eval` read, by task:
 //
-//   classify   .tsv (label, tab, text) or .jsonl {"text", "label"}
+//   classify   .tsv (label, tab, text), .csv with columns label and text, or .jsonl {"text", "label"}
 //   lm         .jsonl {"prompt", "completion"}, {"messages": [{"role", "content"}, …]} or {"text"}: the completion, the assistant's messages or all
 //   of the
 //              text is learnt. Another file is one text, cut into windows
-//   embed      .tsv (text, tab, text that belongs to it) or .jsonl {"anchor", "positive"}
+//   embed      .tsv (text, tab, text that belongs to it), .csv with columns anchor and positive, or .jsonl of these
 #pragma once
 
 #include <tercet/data/labelled_texts.hpp>
@@ -13,6 +13,10 @@
 #include <tercet/train/instructions.hpp>
 
 namespace cli {
+
+/// The examples of classify. Throws what read_labelled_texts() throws, and invalid_argument for a file without any, or, where no labels are given,
+/// with one label alone.
+tercet::LabelledTexts read_examples(const std::string& path, std::vector<std::string> labels = {});
 
 tercet::ClassifiedTexts tokenized(const tercet::LabelledTexts& texts, const tercet::Tokenizer& tokenizer, tercet::index_t max_length);
 

@@ -14,6 +14,7 @@
 #include "output.hpp"
 
 #include <tercet/data/split.hpp>
+#include <tercet/data/text_file.hpp>
 #include <tercet/metrics/language_model.hpp>
 #include <tercet/models/save_gguf.hpp>
 #include <tercet/nn/init.hpp>
@@ -79,8 +80,10 @@ std::map<std::string, std::string> notes_of(const Settings& s, const std::string
     note("bf16", s.bf16);
     note("decay", s.decay);
     note("dropout", s.dropout);
+    note("heads", s.heads);  // no tensor's shape hangs on them
     note("lr", s.rate);
     note("optimizer", s.optimizer);
+    note("seed", s.seed);
     for (const auto& option : s.options) note("optimizer.option", notes["optimizer.option"] + option + " ");
     note("text", crc32c(text));
     note("tokenizer", s.tokenizer);
@@ -92,13 +95,14 @@ std::atomic<bool> interrupted{false};
 
 void run(const Settings& s) {
     set_log_sink([](void*, LogLevel, std::string_view message) { std::cerr << "tercet: " << message << '\n'; });
-    const std::string text = read_text_file(s.file);
+    const std::string text = read_utf8_file(s.file);
     const Tokenizer tokenizer = tokenizer_for(s, text);
     const auto ids = tokenizer.encode_ids(text, false);
     const auto parts = contiguous_split(std::span<const TokenId>(ids), 0.9);
     const TokenWindows training(parts.training, s.context), validation(parts.validation, s.context);
-    require(training.count() > 0 && validation.count() > 0, ErrorCode::invalid_argument, s.file, ": ", ids.size(),
-            " tokens are too few: the tenth that is held out must fill a context of ", s.context);
+    require(training.count() >= s.batch && validation.count() > 0, ErrorCode::invalid_argument, s.file, ": ", ids.size(),
+            " tokens are too few: what is learnt must fill a batch of ", s.batch, " contexts of ", s.context,
+            ", and the tenth that is held out one of them");
 
     const Gpt2Config config{.vocab_size = tokenizer.vocab_size(),
                             .context = s.context,
@@ -165,7 +169,7 @@ void run(const Settings& s) {
     const auto result = train(
         optimizer, state, [&](TrainingState& now) { return training.random(s.batch, now.generator); },
         [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {.checkpoint = s.checkpoint, .training = &state.generator}), b.targets); },
-        options, [&](const TokenBatch& b) { return first_non_finite_layer(model, b.inputs); });
+        options, [&](const TokenBatch& b) { return first_non_finite_layer(model, [&] { model(b.inputs); }); });
     std::signal(SIGINT, before);
     bar.clear();
 

@@ -8,7 +8,7 @@
 #include "command.hpp"
 #include "output.hpp"
 
-#include <tercet/io/mmap.hpp>
+#include <tercet/data/text_file.hpp>
 #include <tercet/text/bpe_trainer.hpp>
 #include <tercet/text/learnt_tokenizers.hpp>
 #include <tercet/text/save_tokenizer.hpp>
@@ -35,7 +35,7 @@ template <class... Cut>
 WordCounts count_words(const TrainTokenizerSettings& s, const Cut&... cut) {
     WordCounts words;
     for (const auto& file : s.files) {
-        const std::string text = read_text_file(file);
+        const std::string text = read_utf8_file(file);
         if (s.lines) words.add_lines(text, cut...);
         else words.add(text, cut...);
     }

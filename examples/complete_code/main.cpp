@@ -21,7 +21,7 @@ std::string code_under(const std::string& directory) {
         if (entry.path().extension() == ".hpp") paths.push_back(entry.path().string());
     std::sort(paths.begin(), paths.end());  // the same order everywhere
     std::string all;
-    for (const auto& path : paths) all += read_text_file(path);
+    for (const auto& path : paths) all += read_utf8_file(path);
     return all;
 }
 

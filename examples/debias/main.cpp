@@ -4,6 +4,7 @@
 //   debias MODEL [LISTS]        MODEL: a directory with a sentence encoder, as all-MiniLM-L6-v2
 //
 // LISTS: four lines of words with spaces between: two sets of targets, then the attributes that each is suspected to lie near.
+#include <tercet/data/text_file.hpp>
 #include <tercet/generate/load.hpp>
 #include <tercet/metrics/bias.hpp>
 #include <tercet/train/debias.hpp>
@@ -21,7 +22,7 @@ using Lists = std::vector<std::vector<std::string>>;
 
 Lists read_lists(const std::string& file) {
     Lists lists;
-    for (const auto& line : read_lines(file)) {
+    for (const auto& line : read_utf8_lines(file)) {
         std::istringstream words(line);
         lists.emplace_back(std::istream_iterator<std::string>(words), std::istream_iterator<std::string>());
     }

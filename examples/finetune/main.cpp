@@ -16,7 +16,7 @@ void finetune(const std::string& from, const std::string& file, const std::strin
     const auto files = ModelFiles::open(from);
     auto model = load_causal_model(files, {.trainable = true});
     const auto tokenizer = load_tokenizer(from);
-    const auto ids = tokenizer.encode_ids(read_text_file(file), false);
+    const auto ids = tokenizer.encode_ids(read_utf8_file(file), false);
     const auto parts = contiguous_split(std::span<const TokenId>(ids), 0.9);
     const index_t window = std::min<index_t>(128, context(model));
     const TokenWindows training(parts.training, window), held_out(parts.validation, window);

@@ -13,7 +13,7 @@ namespace {
 
 void search(const std::string& model, const std::string& file, index_t count) {
     const auto encoder = load_text_encoder(model);
-    const auto lines = read_lines(file);
+    const auto lines = read_utf8_lines(file);
     require(!lines.empty(), ErrorCode::invalid_argument, file, ": there are no lines");
     const auto embeddings = normalise_rows(encoder.embed(lines));  // (lines, C)
     std::cerr << lines.size() << " lines; ask:" << std::endl;

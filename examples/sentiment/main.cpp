@@ -19,7 +19,7 @@ void run(const std::string& from, const std::string (&files)[2], const std::stri
 
     ClassifiedTexts training, held_out;
     for (const std::int32_t label : {0, 1}) {
-        const auto lines = read_lines(files[label]);
+        const auto lines = read_utf8_lines(files[label]);
         for (std::size_t i = 0; i < lines.size(); ++i) {
             EncodeOptions how;
             how.max_length = 64;

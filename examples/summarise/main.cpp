@@ -2,6 +2,7 @@
 // relevance, Carbonell & Goldstein 1998), in the order in which they stand.
 //
 //   summarise MODEL FILE [SENTENCES]        MODEL: a directory with a sentence encoder, as all-MiniLM-L6-v2
+#include <tercet/data/text_file.hpp>
 #include <tercet/generate/load.hpp>
 #include <tercet/ops/reduce.hpp>
 #include <tercet/text/clean.hpp>
@@ -40,7 +41,7 @@ std::vector<index_t> choose(const Tensor<float>& embeddings, index_t count, floa
 
 void summarise(const std::string& model, const std::string& file, index_t count) {
     const auto encoder = load_text_encoder(model);
-    const auto text = clean_text(read_text_file(file), {.max_newlines = 0});
+    const auto text = clean_text(read_utf8_file(file), {.max_newlines = 0});
     std::vector<std::string> sentences;
     for (const auto& sentence : sentences_of(text))
         if (words_of(sentence).size() >= 4) sentences.emplace_back(sentence);

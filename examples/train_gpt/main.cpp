@@ -15,7 +15,7 @@ namespace {
 
 void train_on(const std::string& file, index_t steps, TokenId vocabulary, const std::string& directory) {
     // The text as tokens: nine tenths to learn from, the rest to see what was learnt.
-    const std::string text = read_text_file(file);
+    const std::string text = read_utf8_file(file);
     WordCounts words;
     words.add(text);
     const auto tokenizer = byte_level_tokenizer(learn_bpe(words, {.vocab_size = vocabulary, .min_frequency = 2, .all_bytes = vocabulary > 0}));
@@ -28,7 +28,7 @@ void train_on(const std::string& file, index_t steps, TokenId vocabulary, const 
     // The model, its first weights, and the rule by which they change.
     const Gpt2Config config{.vocab_size = tokenizer.vocab_size(), .context = 64, .hidden_size = 128, .layers = 4, .heads = 4};
     Gpt2 model(config);
-    TrainingState state{.generator = Generator(1337)};
+    TrainingState state{.generator = Generator(1337), .notes = {{"text", std::to_string(crc32c(text))}}};
     init_gpt(model, state.generator, {.layers = config.layers});
     Optimizer optimizer(parameters_of(model), AdamW{.beta2 = 0.99, .weight_decay = 0.1}, decay_matrices_only);
 

@@ -169,6 +169,42 @@ TEMPLATE_TEST_CASE("infinities and NaN go through the product, and stay in their
     });
 }
 
+TEMPLATE_TEST_CASE("denormal numbers are multiplied as they are, and what is not finite in B stays in its column, packed or not", "[backend]", float,
+                   double) {
+    using T = TestType;
+    const index_t n = 35, k = 11;
+    constexpr T least = std::numeric_limits<T>::denorm_min();
+    std::vector<T> small(size(k * n)), odd = numbers<T>(size(k * n), 2);
+    for (index_t p = 0; p < k; ++p)
+        for (index_t j = 0; j < n; ++j) small[size(p * n + j)] = static_cast<T>(j + 1) * least;
+    odd[size(4 * n + 7)] = std::numeric_limits<T>::quiet_NaN();
+    odd[size(n + 20)] = -std::numeric_limits<T>::infinity();
+    for_each_isa([&] {
+        for (const index_t m : {1, 2, 9})
+            for (const bool packed : {false, true}) {
+                INFO(m << " rows" << (packed ? ", packed" : ""));
+                const std::vector<T> ones(size(m * k), T(1));
+                std::vector<T> c(size(m * n));
+                const auto multiply = [&](const std::vector<T>& b) {
+                    std::vector<T> panels(size(cpu::packed_words<T>(n, k)));
+                    Backend::pack<T>(panels.data(), {b.data(), n, 1}, n, k);
+                    const auto right = packed ? RightOperand<T>{.kind = RightOperand<T>::Kind::packed, .panels = panels.data()}
+                                              : RightOperand<T>{RightOperand<T>::Kind::strided, {b.data(), n, 1}};
+                    Backend::gemm<T>(c.data(), n, {ones.data(), k, 1}, right, m, n, k, false);
+                };
+                multiply(small);
+                for (index_t i = 0; i < m; ++i)
+                    for (index_t j = 0; j < n; ++j) CHECK(c[size(i * n + j)] == static_cast<T>(k * (j + 1)) * least);
+                multiply(odd);
+                for (index_t i = 0; i < m; ++i)
+                    for (index_t j = 0; j < n; ++j) {
+                        const T x = c[size(i * n + j)];
+                        CHECK((j == 7 ? std::isnan(x) : j == 20 ? std::isinf(x) && x < 0 : std::isfinite(x)));
+                    }
+            }
+    });
+}
+
 TEST_CASE("a product of bfloat16 equals three plain loops", "[backend]") {
     for_each_isa([] {
         const index_t sizes[][3] = {{1, 1, 1}, {3, 33, 5}, {17, 64, 64}, {30, 47, 1031}, {130, 300, 520}};

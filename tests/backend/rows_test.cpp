@@ -201,6 +201,38 @@ TEMPLATE_TEST_CASE("layer norm and RMS norm equal their formulas, forward and ba
     });
 }
 
+TEMPLATE_TEST_CASE("norms of rows that are not finite, or denormal, leave the other rows alone", "[backend]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        for (const index_t n : {5, 17, 64, 257}) {
+            const index_t rows = 5;
+            auto x = numbers<T>(rows * n, 1);
+            const auto w = numbers<T>(n, 2), b = numbers<T>(n, 3);
+            const auto row = [&](std::vector<T>& v, index_t r) { return v.data() + r * n; };
+            row(x, 1)[n / 2] = std::numeric_limits<T>::quiet_NaN();
+            row(x, 2)[n - 1] = std::numeric_limits<T>::infinity();
+            for (index_t i = 0; i < n; ++i) row(x, 3)[i] = static_cast<T>(i % 3) * std::numeric_limits<T>::denorm_min();
+            std::vector<T> y(x.size()), alone(static_cast<std::size_t>(n)), mean(5), rstd(5);
+            for (const bool centred : {true, false}) {
+                const auto norm = [&](T* to, const T* from, index_t count) {
+                    if (centred) Backend::layer_norm(to, mean.data(), rstd.data(), from, w.data(), b.data(), T(1e-5), count, n);
+                    else Backend::rms_norm(to, rstd.data(), from, w.data(), T(1e-5), count, n);
+                };
+                norm(y.data(), x.data(), rows);
+                for (index_t i = 0; i < n; ++i) {
+                    CHECK(std::isnan(row(y, 1)[i]));
+                    CHECK((std::isnan(row(y, 2)[i]) || row(y, 2)[i] == 0));  // x / inf, and inf / inf
+                    CHECK(std::fabs(row(y, 3)[i] - (centred ? b[static_cast<std::size_t>(i)] : T(0))) <= std::numeric_limits<T>::min() * 1000);
+                }
+                for (const index_t r : {0, 4}) {
+                    norm(alone.data(), row(x, r), 1);
+                    CHECK(std::equal(alone.begin(), alone.end(), row(y, r)));
+                }
+            }
+        }
+    });
+}
+
 TEMPLATE_TEST_CASE("sums over many rows have the same bits on any number of threads", "[backend]", float, double) {
     using T = TestType;
     for_each_isa([] {

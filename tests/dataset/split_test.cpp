@@ -108,6 +108,14 @@ TEST_CASE("splits: another seed is another split, the same seed the same; each c
     for (const index_t e : parts.validation) ++held[classes[static_cast<std::size_t>(e)]];
     CHECK(held == std::map<int, int>{{0, 20}, {1, 5}});
     CHECK(parts.training.size() == 75);
+    // Many small classes, of which each would round to nothing: some give one.
+    std::vector<int> many(100);
+    for (std::size_t i = 0; i < many.size(); ++i) many[i] = static_cast<int>(i) % 25;
+    const auto few = stratified_hold_out(std::span<const int>(many), 0.1, 3);
+    CHECK(few.validation.size() == 10);
+    std::set<int> from;
+    for (const index_t e : few.validation) from.insert(many[static_cast<std::size_t>(e)]);
+    CHECK(from.size() == 10);
 }
 
 TEST_CASE("splits: balanced weights give each class the same say") {

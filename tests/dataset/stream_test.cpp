@@ -1,5 +1,9 @@
 #include "tercet/data/stream.hpp"
 #include "support/catch.hpp"
+#include "support/temp_dir.hpp"
+#include "tercet/data/records.hpp"
+#include "tercet/text/augment.hpp"
+#include "tercet/text/clean.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -79,4 +83,24 @@ TEST_CASE("stream: what does not fit is refused, and an error of a step comes th
     });
     CHECK(failing.next() == 0);
     CHECK_ERROR(failing.next(), ErrorCode::bad_text);
+}
+
+TEST_CASE("stream: texts are cleaned, filtered and changed on their way") {
+    const TempDir dir;
+    const auto path = dir.write("page", "See  https://example.com\tnow, it is quick\nno\n  A quick,   happy dog ran home. \n");
+    const auto through = [&] {
+        auto texts = text_lines(path)
+                         .map([](const TextLine& line) { return clean_text(line.text, {.urls = "<URL>"}); })
+                         .filter([](const std::string& text) { return text.size() >= 5; })
+                         .map([n = std::uint64_t{0}](const std::string& text) mutable {
+                             static const SynonymTable synonyms{{"quick", {"fast"}}};
+                             return augment(text, {{SynonymReplacement{.table = synonyms, .probability = 1}, 1.0}}, ++n);
+                         });
+        std::vector<std::string> all;
+        while (auto text = texts.next()) all.push_back(std::move(*text));
+        return all;
+    };
+    const auto once = through();
+    CHECK(once == std::vector<std::string>{"See <URL> now, it is fast", "A fast, happy dog ran home."});
+    CHECK(through() == once);
 }

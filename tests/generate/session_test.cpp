@@ -1,4 +1,7 @@
 // A session: what a step costs beside arithmetic, and the cache it keeps.
+#define TERCET_DEFINE_OPERATOR_NEW
+#include "support/allocations.hpp"
+
 #include "generate/tiny.hpp"
 #include "support/catch.hpp"
 #include "support/isa.hpp"
@@ -7,19 +10,30 @@
 using namespace tercet;
 using namespace tercet_test;
 
-TEST_CASE("a decoding step asks the system for no memory", "[generate]") {
-    for (const char* name : {"llama", "gpt2", "qwen3"}) {
-        const auto model = golden_model(name);
+TEST_CASE("a decoding step allocates nothing: not for tensors, not by operator new", "[generate]") {
+    const auto check = [](const CausalModel& model, DType cache_type) {
         for_each_thread_count([&] {
-            Session session(model);
+            Session session(model, cache_type);
             const std::int32_t ids[] = {1, 2, 3, 4};
             session.feed(ids);
             for (int step = 0; step < 4; ++step) session.feed(std::span(ids).first(1));
             const auto before = memory_stats().system_requests;
-            for (int step = 0; step < 20; ++step) session.feed(std::span(ids).first(1));
+            const auto steps = [&] {
+                for (int step = 0; step < 20; ++step) session.feed(std::span(ids).first(1));
+            };
+            CHECK(allocations_of(steps) == 0);
             CHECK(memory_stats().system_requests == before);
         });
+    };
+    for (const char* name : {"llama", "gpt2", "qwen3", "gemma2"}) {
+        INFO(name);
+        check(golden_model(name), DType::f32);
+        check(golden_model(name), DType::bf16);
     }
+    const auto files = ModelFiles::open(golden::model_folder("llama"));
+    for (const auto type : {StorageType::q8_0, StorageType::bf16})
+        check(load_causal_model(files, {.activations = type == StorageType::bf16 ? Activations::bf16 : Activations::int8, .weights = type}),
+              DType::f32);
 }
 
 TEST_CASE("session: a prompt's beginning that was read before is not read again, and the tokens are the same") {

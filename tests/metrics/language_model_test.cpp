@@ -2,6 +2,8 @@
 #include "support/catch.hpp"
 #include "tercet/io/hub.hpp"
 
+#include <limits>
+
 using namespace tercet;
 
 TEST_CASE("language model metrics: perplexity, bits per token and bits per byte equal the reference") {
@@ -21,4 +23,8 @@ TEST_CASE("language model metrics: nothing has no mean") {
     CHECK_ERROR(perplexity(0, 0), ErrorCode::invalid_argument);
     CHECK_ERROR(bits_per_token(1, 0), ErrorCode::invalid_argument);
     CHECK_ERROR(bits_per_byte(1, -1), ErrorCode::invalid_argument);
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    CHECK_ERROR(perplexity(nan, 3), ErrorCode::not_finite);
+    CHECK_ERROR(negative_log_likelihood(std::vector<double>{-1, nan}), ErrorCode::not_finite);
+    CHECK(std::isinf(perplexity(negative_log_likelihood(std::vector<double>{-std::numeric_limits<double>::infinity()}), 1)));
 }

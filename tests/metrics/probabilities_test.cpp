@@ -87,6 +87,15 @@ TEST_CASE("probability metrics: what does not fit is refused") {
     CHECK_ERROR(log_loss(ClassProbabilities{scores, 1}, Truths(far)), ErrorCode::index_out_of_range);
     CHECK_ERROR(brier_score(Scores(nan), Truths(truth)), ErrorCode::invalid_argument);
     CHECK_ERROR(top_k_accuracy(ClassProbabilities{scores, 1}, Truths(none), 0), ErrorCode::invalid_argument);
+    CHECK_ERROR(log_loss(Scores(beyond), Truths(truth)), ErrorCode::invalid_argument);
+    CHECK_ERROR(brier_score(ClassProbabilities{beyond, 1}, Truths(none)), ErrorCode::invalid_argument);
+    try {
+        const std::vector<double> rows{0.1, 0.9, 0.5, std::numeric_limits<double>::quiet_NaN()};
+        log_loss(ClassProbabilities{rows, 2}, Truths(truth));
+        FAIL("nan");
+    } catch (const Error& error) {
+        CHECK(std::string(error.what()).find("example 1 for class 1") != std::string::npos);
+    }
     CHECK_ERROR(reliability(Scores(beyond), std::vector<bool>{true, true}), ErrorCode::invalid_argument);
     CHECK_ERROR(reliability(Scores(scores), Truths(truth), 0), ErrorCode::invalid_argument);
 }

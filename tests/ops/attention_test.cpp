@@ -443,18 +443,20 @@ TEST_CASE("attention: writing to the bias before backward is noticed", "[ops]") 
     CHECK_ERROR(y.backward(D::ones({1, 1, 2, 3})), ErrorCode::autograd);
 }
 
-TEST_CASE("attention has the same bits on any number of threads", "[ops]") {
+TEMPLATE_TEST_CASE("attention has the same bits on any number of threads", "[ops]", float, double) {
+    using T = TestType;
+    const auto numbers = [](const Shape& shape, int seed) { return ::numbers(shape, seed).template to<T>(); };
     const auto q = numbers({2, 4, 130, 16}, 1), k = numbers({2, 2, 130, 16}, 2), v = numbers({2, 2, 130, 16}, 3), dy = numbers({2, 4, 130, 16}, 4);
-    std::vector<double> first;
+    std::vector<T> first;
     for_each_thread_count([&] {
         auto a = q.detach().requires_grad(), b = k.detach().requires_grad(), c = v.detach().requires_grad();
         const auto y = attention(a, b, c, {.causal = true});
         y.backward(dy);
         auto bits = y.detach().to_vector();
         for (const auto& g : {a.grad(), b.grad(), c.grad()})
-            for (const double x : g.to_vector()) bits.push_back(x);
+            for (const T x : g.to_vector()) bits.push_back(x);
         for (const index_t queries : {1, 3})  // decoding, over several runs of keys
-            for (const double x : attention(numbers({2, 4, queries, 16}, 5), numbers({2, 2, 700, 16}, 6), numbers({2, 2, 700, 16}, 7)).to_vector())
+            for (const T x : attention(numbers({2, 4, queries, 16}, 5), numbers({2, 2, 700, 16}, 6), numbers({2, 2, 700, 16}, 7)).to_vector())
                 bits.push_back(x);
         if (first.empty()) first = bits;
         CHECK(first == bits);

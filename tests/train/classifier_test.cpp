@@ -83,6 +83,39 @@ TEST_CASE("train_classifier: the same seed gives the same bits on any number of 
     CHECK(trained(5, &store) == once);
 }
 
+TEST_CASE("train_classifier: a class that weighs more is named more often") {
+    auto rare = made_texts(60, 5);
+    for (std::size_t i = 0; i < rare.texts.size(); ++i) rare.classes[i] = i % 10 == 0 ? 1 : 0;  // of no word: the model can learn shares alone
+    const auto named = [&](std::vector<double> weights) {
+        auto model = fresh();
+        FineTuning how{.epochs = 3, .batch = 10, .rate = 1e-3, .class_weights = std::move(weights), .dropout = false};
+        train_classifier(model, rare, {}, how);
+        const auto predicted = predict_classes(model, rare.texts);
+        return std::count(predicted.begin(), predicted.end(), 1);
+    };
+    CHECK(named({}) < 10);
+    CHECK(named({1, 100}) > 50);
+}
+
+TEST_CASE("train_classifier: a loss that is not finite names the step and the first layer") {
+    auto model = fresh();
+    for_each_weight(model, [](const std::string& name, Weight& w) {
+        if (name.find("layer.1.output.dense.weight") != std::string::npos) {
+            const NoGrad guard;
+            auto values = w.tensor();
+            std::fill_n(values.mutable_data(), values.numel(), 3e38f);
+        }
+    });
+    try {
+        train_classifier(model, made_texts(20, 1));
+        FAIL("no error");
+    } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::not_finite);
+        CHECK(std::string(error.what()).find("step 1") != std::string::npos);
+        CHECK(std::string(error.what()).find("layer.1.output.dense'") != std::string::npos);
+    }
+}
+
 TEST_CASE("train_classifier: what cannot be trained is refused") {
     auto model = fresh();
     auto texts = made_texts(4, 1);
@@ -94,7 +127,8 @@ TEST_CASE("train_classifier: what cannot be trained is refused") {
     texts.classes[2] = 7;
     CHECK_ERROR(train_classifier(model, texts), ErrorCode::index_out_of_range);
     texts.classes.pop_back();
-    CHECK_ERROR(train_classifier(model, texts), ErrorCode::invalid_argument);
+    CHECK_ERROR(train_classifier(model, texts), ErrorCode::shape_mismatch);
+    CHECK_ERROR(train_classifier(model, made_texts(4, 1), {}, {.class_weights = {1.0}}), ErrorCode::shape_mismatch);
     auto single = load_encoder(ModelFiles::open(golden::model_folder("bert-base")), NewHead{.labels = {"only"}});
     CHECK_ERROR(train_classifier(single, made_texts(4, 1)), ErrorCode::invalid_argument);
     auto body = load_encoder(ModelFiles::open(golden::model_folder("bert-base")), {.trainable = true});

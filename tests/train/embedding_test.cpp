@@ -60,5 +60,5 @@ TEST_CASE("train_embeddings: pairs that belong together come near") {
     CHECK(result.evaluations.back().measure < 0.6 * result.evaluations.front().measure);
     TextPairs uneven = made_pairs(3, 1);
     uneven.second.pop_back();
-    CHECK_ERROR(train_embeddings(model, config, uneven), ErrorCode::invalid_argument);
+    CHECK_ERROR(train_embeddings(model, config, uneven), ErrorCode::shape_mismatch);
 }

@@ -102,6 +102,23 @@ TEST_CASE("logistic regression: features of very different sizes, far from zero,
     }
 }
 
+TEST_CASE("logistic regression: a class of weight two counts as one whose examples come twice") {
+    manual_seed(6);
+    const Points points(60, 4, 3, 1.f);
+    const auto weighted =
+        LogisticRegression::fit(points.features, points.truth(), 3, {.c = 0.5, .class_weights = {1, 2, 1}, .solver = {.tolerance = 1e-9}});
+    auto twice = points.classes;
+    std::vector<Tensor<float>> parts{points.features};
+    for (index_t i = 1; i < 60; i += 3) {
+        parts.push_back(points.features.slice(0, i, i + 1));
+        twice.push_back(1);
+    }
+    const auto repeated =
+        LogisticRegression::fit(concatenate(parts, 0), std::span<const index_t>(twice), 3, {.c = 0.5, .solver = {.tolerance = 1e-9}});
+    for (index_t r = 0; r < 3; ++r)
+        for (index_t d = 0; d < 4; ++d) CHECK(weighted.weights()(r, d) == Approx(repeated.weights()(r, d)).epsilon(1e-6).margin(1e-7));
+}
+
 TEST_CASE("logistic regression: what does not fit is refused") {
     const auto x = Tensor<float>::zeros({2, 3});
     const std::vector<int> two{0, 1}, three{0, 1, 1}, far{0, 2};
@@ -112,6 +129,9 @@ TEST_CASE("logistic regression: what does not fit is refused") {
     CHECK_ERROR(fit(far, 2), ErrorCode::index_out_of_range);
     CHECK_ERROR(fit(two, 1), ErrorCode::invalid_argument);
     CHECK_ERROR(fit(two, 2, 0), ErrorCode::invalid_argument);
+    CHECK_ERROR(fit(two, 3), ErrorCode::invalid_argument);  // nothing of the third
+    CHECK_ERROR(LogisticRegression::fit(x, std::span<const int>(two), 2, {.class_weights = {1}}), ErrorCode::shape_mismatch);
+    CHECK_ERROR(LogisticRegression::fit(x, std::span<const int>(two), 2, {.class_weights = {1, 0}}), ErrorCode::invalid_argument);
     CHECK_ERROR(fit(two, 2).predict(Tensor<float>::zeros({1, 4})), ErrorCode::shape_mismatch);
     CHECK_ERROR(LogisticRegression::fit(Tensor<float>::full({2, 3}, std::nanf("")), std::span<const int>(two), 2), ErrorCode::not_finite);
 }

@@ -38,6 +38,7 @@ concept IsBackend = requires(float* y, const float* x, index_t n, HeadsView<floa
     B::power_sum(x, n, 2.);
     B::read(y, x, n);
     B::write(y, x, n);
+    B::wait();
     B::attention(heads, y, given, given, given, attention);
     B::attention_backward(heads, heads, heads, given, given, x, given, given, given, attention);
     B::rotate(y, x, x, x, 1.f, n, n, n, n, false);

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "tercet/data/stream.hpp"
+#include "tercet/data/text_file.hpp"
 #include "tercet/io/hub.hpp"
-#include "tercet/text/utf8.hpp"
 
 #include <filesystem>
 
@@ -34,7 +34,7 @@ class TextFile {
 public:
     explicit TextFile(const std::string& path) : bytes_(std::make_shared<FileBytes>(open_file(path))) {
         rest_ = {reinterpret_cast<const char*>(bytes_->bytes().data()), bytes_->bytes().size()};
-        if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);  // a byte order mark
+        if (rest_.starts_with(byte_order_mark)) rest_.remove_prefix(byte_order_mark.size());
     }
 
     bool at_end() const { return rest_.empty(); }
@@ -44,9 +44,7 @@ public:
         const std::size_t end = std::min(rest_.find('\n'), rest_.size());
         auto found = rest_.substr(0, end);
         if (found.ends_with('\r')) found.remove_suffix(1);
-        const std::size_t error = utf8_first_error(found);
-        require(error == std::string_view::npos, ErrorCode::bad_text, place(), ": byte ", error + 1,
-                " of the line is not UTF-8: is the file in another encoding?");
+        check_utf8_line(found, bytes_->path(), line_);
         rest_.remove_prefix(std::min(end + 1, rest_.size()));
         ++line_;
         return found;

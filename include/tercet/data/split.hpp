@@ -100,16 +100,31 @@ inline IndexSplit hold_out(index_t examples, index_t held_out, std::uint64_t see
 inline IndexSplit hold_out(index_t examples, double share, std::uint64_t seed) {
     return hold_out(examples, detail::held_out_count(examples, share), seed);
 }
-/// A share of each class, rounded to the nearest; of a class of one nothing. Throws invalid_argument where nothing would be held out.
+/// A share of each class, rounded down or up so that the whole is the share of all, rounded to the nearest; of a class of one nothing. Throws
+/// invalid_argument where nothing would be held out.
 template <class Class>
 IndexSplit stratified_hold_out(std::span<const Class> classes, double share, std::uint64_t seed) {
     detail::held_out_count(static_cast<index_t>(classes.size()), share);
+    const auto each = detail::by_class(classes, std::optional(seed));
+    // Rounded down first; those that lost most by it get one more each, until the whole is what it should be (the method of largest remainders).
+    std::vector<index_t> counts, order(each.size());
+    std::vector<double> lost;
+    for (const auto& examples : each) {
+        const double part = share * static_cast<double>(examples.size());
+        counts.push_back(static_cast<index_t>(part + 1e-9));
+        lost.push_back(examples.size() > 1 ? part - static_cast<double>(counts.back()) : -1);
+    }
+    std::iota(order.begin(), order.end(), index_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](index_t a, index_t b) { return lost[static_cast<std::size_t>(a)] > lost[static_cast<std::size_t>(b)] + 1e-9; });
+    index_t missing = std::llround(share * static_cast<double>(classes.size())) - std::accumulate(counts.begin(), counts.end(), index_t{0});
+    for (std::size_t i = 0; i < order.size() && missing > 0; ++i, --missing)
+        if (lost[static_cast<std::size_t>(order[i])] > 1e-9) ++counts[static_cast<std::size_t>(order[i])];
     IndexSplit parts;
-    for (const auto& examples : detail::by_class(classes, std::optional(seed))) {
-        const auto size = static_cast<index_t>(examples.size());
-        const index_t count = std::min(size - 1, static_cast<index_t>(std::llround(share * static_cast<double>(size))));
-        parts.validation.insert(parts.validation.end(), examples.begin(), examples.begin() + count);
-        parts.training.insert(parts.training.end(), examples.begin() + count, examples.end());
+    for (std::size_t c = 0; c < each.size(); ++c) {
+        const auto middle = each[c].begin() + std::min(counts[c], static_cast<index_t>(each[c].size()) - 1);
+        parts.validation.insert(parts.validation.end(), each[c].begin(), middle);
+        parts.training.insert(parts.training.end(), middle, each[c].end());
     }
     require(!parts.validation.empty(), ErrorCode::invalid_argument, "hold_out: a share of ", share, " of each class is nothing");
     return detail::in_order(std::move(parts));

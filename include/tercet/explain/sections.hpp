@@ -101,6 +101,7 @@ for (const view of document.querySelectorAll(".attention")) {
         const cell = document.createElement("td"), w = of(c);
         if (w > of(best)) best = c;
         cell.className = "warm"; cell.style.setProperty("--h", Math.sqrt(w).toFixed(3)); cell.title = `${token} → ${other}: ${w.toFixed(3)}`;
+        cell.setAttribute("aria-label", w.toFixed(2));
         row.append(cell);
       });
       const say = () => { said.textContent = `${token} attends most to ${data.columns[best]} (${of(best).toFixed(2)}).`; };

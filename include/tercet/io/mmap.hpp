@@ -163,9 +163,8 @@ inline std::string read_text_file(const std::string& path) {
     }
 }
 
-/// A file's lines, without what ends them: "\n" or "\r\n". Throws io.
-inline std::vector<std::string> read_lines(const std::string& path) {
-    const std::string text = read_text_file(path);
+/// A text's lines, without what ends them: "\n" or "\r\n".
+inline std::vector<std::string> split_lines(std::string_view text) {
     std::vector<std::string> lines;
     for (std::string_view rest = text; !rest.empty();) {
         const std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -174,6 +173,11 @@ inline std::vector<std::string> read_lines(const std::string& path) {
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
     return lines;
+}
+
+/// A file's lines, whatever bytes they hold. Throws io.
+inline std::vector<std::string> read_lines(const std::string& path) {
+    return split_lines(read_text_file(path));
 }
 
 /// Whether there is a file (or a directory) of that name that can be looked at.

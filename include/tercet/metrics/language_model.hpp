@@ -16,18 +16,22 @@ namespace tercet::inline TERCET_ABI {
 namespace detail {
 inline double per_unit(double nats, index_t count, std::string_view what) {
     require(count > 0, ErrorCode::invalid_argument, what, ": of ", count, " there is no mean");
+    require(!std::isnan(nats), ErrorCode::not_finite, what, ": the sum is nan");
     return nats / static_cast<double>(count);
 }
 }  // namespace detail
 
-/// −Σ of log-probabilities: nats.
+/// −Σ of log-probabilities: nats. Throws not_finite for one that is NaN.
 inline double negative_log_likelihood(std::span<const double> log_probabilities) {
     double nats = 0;
-    for (const double p : log_probabilities) nats -= p;
+    for (std::size_t i = 0; i < log_probabilities.size(); ++i) {
+        require(!std::isnan(log_probabilities[i]), ErrorCode::not_finite, "negative_log_likelihood: the log-probability of token ", i, " is nan");
+        nats -= log_probabilities[i];
+    }
     return nats;
 }
 
-/// Throws invalid_argument without tokens.
+/// Throws invalid_argument without tokens, not_finite for NaN.
 inline double perplexity(double nats, index_t tokens) {
     return std::exp(detail::per_unit(nats, tokens, "perplexity"));
 }

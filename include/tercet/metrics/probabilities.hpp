@@ -51,13 +51,24 @@ template <class Class>
 void check_probabilities(std::string_view what, const ClassProbabilities& p, std::span<const Class> truth) {
     require(p.classes > 0 && static_cast<index_t>(p.values.size()) == p.classes * static_cast<index_t>(truth.size()), ErrorCode::shape_mismatch, what,
             ": ", p.values.size(), " probabilities for ", truth.size(), " examples of ", p.classes, " classes");
-    check_scores(what, p.values, p.values.size());
+    require(!p.values.empty(), ErrorCode::invalid_argument, what, ": there are no examples");
+    for (std::size_t i = 0; i < p.values.size(); ++i)
+        require(!std::isnan(p.values[i]), ErrorCode::invalid_argument, what, ": the score of example ", i / static_cast<std::size_t>(p.classes),
+                " for class ", i % static_cast<std::size_t>(p.classes), " is nan");
     for (std::size_t i = 0; i < truth.size(); ++i)
         require(static_cast<index_t>(truth[i]) >= 0 && static_cast<index_t>(truth[i]) < p.classes, ErrorCode::index_out_of_range, what,
                 ": the class of example ", i, " is ", static_cast<index_t>(truth[i]), ", of ", p.classes);
 }
 
+// What is to be a probability; rounding may have left it a little outside.
+inline double probability(std::string_view what, double p) {
+    constexpr double slack = 1e-6;
+    require(p >= -slack && p <= 1 + slack, ErrorCode::invalid_argument, what, ": ", p, " is no probability");
+    return p;
+}
+
 inline double clipped_log(double p) {
+    probability("log_loss", p);
     constexpr double eps = std::numeric_limits<double>::epsilon();
     return std::log(std::clamp(p, eps, 1 - eps));
 }
@@ -148,7 +159,8 @@ double roc_auc(const ClassProbabilities& p, std::span<const Class> truth, ManyCl
     return sum / weights;
 }
 
-/// In nats; probabilities are kept 2⁻⁵² away from 0 and 1. Throws shape_mismatch, index_out_of_range, invalid_argument.
+/// In nats; probabilities are kept 2⁻⁵² away from 0 and 1. Throws shape_mismatch, index_out_of_range, and invalid_argument for what is no
+/// probability.
 template <class Class>
 double log_loss(const ClassProbabilities& p, std::span<const Class> truth) {
     detail::check_probabilities("log_loss", p, truth);
@@ -165,14 +177,14 @@ double log_loss(std::span<const double> scores, std::span<const Class> truth) {
     return nats / static_cast<double>(truth.size());
 }
 
-/// Throws shape_mismatch, index_out_of_range, invalid_argument.
+/// Throws shape_mismatch, index_out_of_range, and invalid_argument for what is no probability.
 template <class Class>
 double brier_score(const ClassProbabilities& p, std::span<const Class> truth) {
     detail::check_probabilities("brier_score", p, truth);
     double sum = 0;
     for (std::size_t i = 0; i < truth.size(); ++i)
         for (index_t c = 0; c < p.classes; ++c) {
-            const double off = p.at(static_cast<index_t>(i), c) - (static_cast<index_t>(truth[i]) == c ? 1 : 0);
+            const double off = detail::probability("brier_score", p.at(static_cast<index_t>(i), c)) - (static_cast<index_t>(truth[i]) == c ? 1 : 0);
             sum += off * off;
         }
     return sum / static_cast<double>(truth.size());
@@ -183,7 +195,7 @@ double brier_score(std::span<const double> scores, std::span<const Class> truth)
     detail::check_scores("brier_score", scores, truth.size());
     double sum = 0;
     for (std::size_t i = 0; i < truth.size(); ++i) {
-        const double off = scores[i] - (truth[i] != Class{} ? 1 : 0);
+        const double off = detail::probability("brier_score", scores[i]) - (truth[i] != Class{} ? 1 : 0);
         sum += off * off;
     }
     return sum / static_cast<double>(truth.size());

@@ -136,13 +136,16 @@ public:
 
     /// Cosines and sines (T, D/2) of `count` positions after the first `before`, in a sequence of `total` tokens, or of these where it is shorter.
     RopeAngles<float> angles(index_t before, index_t count, index_t total = 0) const {
-        return {grows_ ? rope_table(config_, std::max(before + count, total)) : table_, before, count};
+        if (!grows_) return {table_, before, count};  // without a copy of it: a decoding step allocates nothing
+        return {rope_table(config_, std::max(before + count, total)), before, count};
     }
     /// The same for one position behind each of several sequences of these lengths: a row (1, D/2) a sequence.
     RopeAngles<float> angles(std::span<const index_t> before) const {
         RopeAngles<float> all(static_cast<index_t>(before.size()), static_cast<index_t>(table_.frequencies.size()));
-        for (std::size_t r = 0; r < before.size(); ++r)
-            all.set(static_cast<index_t>(r), grows_ ? rope_table(config_, before[r] + 1) : table_, before[r]);
+        for (std::size_t r = 0; r < before.size(); ++r) {
+            if (grows_) all.set(static_cast<index_t>(r), rope_table(config_, before[r] + 1), before[r]);
+            else all.set(static_cast<index_t>(r), table_, before[r]);
+        }
         return all;
     }
     /// The same for whole sequences of these lengths that are packed, one behind the other: (N, D/2).

@@ -67,20 +67,25 @@ inline Evaluation judge(const EncoderModel& model, const ClassifiedTexts& data, 
 
 /// Trains what is on the tape of a model with a head for classes, or how.parameters. After each epoch its accuracy on the held-out texts, if there
 /// are any, is measured; how.trainer.on_evaluation hears of it. Throws invalid_argument for a model that is no classifier, index_out_of_range for a
-/// class that it does not have, and what fine_tune() throws.
+/// class that it does not have, shape_mismatch for weights of another number of classes, and what fine_tune() throws.
 inline TrainingResult train_classifier(EncoderModel& model, const ClassifiedTexts& data, const ClassifiedTexts& held_out = {},
                                        const FineTuning& how = {}) {
     require(model.task == EncoderTask::sequence_classification, ErrorCode::invalid_argument, "train_classifier: the model has no head for classes");
     require(model.labels.size() >= 2, ErrorCode::invalid_argument, "train_classifier: one class is none; train_regressor() is for a number");
     for (const auto* texts : {&data, &held_out})
-        require(texts->classes.size() == texts->texts.size(), ErrorCode::invalid_argument, "train_classifier: ", texts->texts.size(), " texts and ",
+        require(texts->classes.size() == texts->texts.size(), ErrorCode::shape_mismatch, "train_classifier: ", texts->texts.size(), " texts and ",
                 texts->classes.size(), " classes");
     HeldOutMeasure measure{.name = "validation/accuracy", .maximise = true};
     if (!held_out.texts.empty()) measure.measure = [&] { return accuracy(evaluate_classifier(model, held_out)); };
+    CrossEntropyOptions<float> options;
+    if (!how.class_weights.empty()) {
+        const std::vector<float> weights(how.class_weights.begin(), how.class_weights.end());
+        options.class_weights = Tensor<float>::copy(weights, {static_cast<index_t>(weights.size())});
+    }
     const auto loss = [&](std::span<const index_t> which, Generator* training) {
         auto targets = Tensor<std::int32_t>::empty({static_cast<index_t>(which.size())});
         std::transform(which.begin(), which.end(), targets.mutable_data(), [&](index_t i) { return data.classes[static_cast<std::size_t>(i)]; });
-        return cross_entropy(classify(model, data.texts, which, training), targets);
+        return cross_entropy(classify(model, data.texts, which, training), targets, options);
     };
     return fine_tune(model, static_cast<index_t>(data.texts.size()), loss, how, measure);
 }

@@ -35,10 +35,10 @@ struct EmbeddingTraining : FineTuning {
 };
 
 /// Trains what is on the tape of an encoder, or how.parameters. After each epoch the loss of the held-out pairs, if there are any, is measured, in
-/// batches of the same size. Throws invalid_argument for lists of different lengths, and what embed_for_training() and fine_tune() throw.
+/// batches of the same size. Throws shape_mismatch for lists of different lengths, and what embed_for_training() and fine_tune() throw.
 inline TrainingResult train_embeddings(EncoderModel& model, const SentenceConfig& config, const TextPairs& pairs, const TextPairs& held_out = {},
                                        const EmbeddingTraining& how = {}) {
-    require(pairs.first.size() == pairs.second.size() && held_out.first.size() == held_out.second.size(), ErrorCode::invalid_argument,
+    require(pairs.first.size() == pairs.second.size() && held_out.first.size() == held_out.second.size(), ErrorCode::shape_mismatch,
             "train_embeddings: ", pairs.first.size(), " texts and ", pairs.second.size(), " that belong to them");
     const auto loss_of = [&](const TextPairs& texts, std::span<const index_t> which, Generator* training) {
         const auto first = embed_for_training(model, config, texts.first, which, training);  // before the second: both draw from the generator

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "tercet/nn/lora.hpp"
+#include "tercet/train/probe.hpp"
 #include "tercet/train/trainer.hpp"
 
 namespace tercet::inline TERCET_ABI {
@@ -18,6 +19,7 @@ struct FineTuning {
     index_t epochs = 3, batch = 32;  // passes over the examples; examples a step
     double rate = 5e-5, weight_decay = 0.01, clip = 1;
     double warmup = 0;                             // share of the steps over which the rate rises
+    std::vector<double> class_weights{};           // of train_classifier: what each class counts for in the loss; all alike unless given
     bool dropout = true;                           // as the model's and the adapter's configs say
     std::uint64_t seed = 0;                        // of the order and of dropout
     std::vector<NamedTensor<float>> parameters{};  // what is trained, such as parameters_of(adapter); all that is on the model's tape unless given
@@ -82,7 +84,7 @@ TrainingResult fine_tune(Module& model, index_t count, const Loss& loss, const F
             set_lora_training(model, generator);
             return loss(which, generator);
         },
-        options);
+        options, [&](std::span<const index_t> which) { return first_non_finite_layer(model, [&] { loss(which, nullptr); }); });
 }
 
 }  // namespace tercet::inline TERCET_ABI

@@ -1,7 +1,7 @@
 // Logistic regression on features that do not change, such as the embeddings of a frozen encoder: the cheapest classifier on top of one, and the
 // measure of what its features tell (a linear probe; Alain & Bengio 2016).
 //
-//   p = softmax(W x + b)        minimise ½ ‖W‖² + C Σ −ln p(class)        (the bias free), which has one minimum
+//   p = softmax(W x + b)        minimise ½ ‖W‖² + C Σ −ln p(class)        (the bias free), which has one minimum;  a class may have a weight in Σ
 //
 // Two classes have one row of weights and p = σ(w x + b), several a row each: as scikit-learn has it. The minimum is found by L-BFGS, which is
 // told the curvature where all classes are equally likely (Böhning 1992): a tenth of the steps that it takes without.
@@ -16,23 +16,22 @@
 namespace tercet::inline TERCET_ABI {
 
 struct LogisticRegressionOptions {
-    double c = 1;  // how much the examples count against the size of the weights
+    double c = 1;                         // how much the examples count against the size of the weights
+    std::vector<double> class_weights{};  // what those of each class count for; all alike unless given
     LbfgsOptions solver{.tolerance = 1e-4};
 };
 
 class LogisticRegression {
 public:
     /// Fits features (n, d) to classes in [0, classes). Throws shape_mismatch, index_out_of_range for a class, invalid_argument for fewer than two
-    /// classes or C ≤ 0, and not_finite for features that are not.
+    /// classes, one without examples, C or a weight ≤ 0, and not_finite for features that are not.
     template <class Class>
     static LogisticRegression fit(const Tensor<float>& features, std::span<const Class> classes, index_t count,
                                   const LogisticRegressionOptions& options = {}) {
         require(features.rank() == 2 && features.size(0) == static_cast<index_t>(classes.size()) && !classes.empty(), ErrorCode::shape_mismatch,
                 "logistic regression: features ", features.shape(), " for ", classes.size(), " classes");
         require(count >= 2 && options.c > 0, ErrorCode::invalid_argument, "logistic regression: ", count, " classes, C = ", options.c);
-        for (std::size_t i = 0; i < classes.size(); ++i)
-            require(static_cast<index_t>(classes[i]) >= 0 && static_cast<index_t>(classes[i]) < count, ErrorCode::index_out_of_range,
-                    "logistic regression: the class of example ", i, " is ", static_cast<index_t>(classes[i]), ", of ", count);
+        check_classes(classes, count, options.class_weights);
         const auto x = features.detach().contiguous();
         const index_t n = x.size(0), d = x.size(1), rows = count == 2 ? 1 : count;
         // Examples go through in pieces of a fixed number, each with sums of its own: ∂/∂weights (rows, d), ∂/∂bias (rows), and the loss.
@@ -48,9 +47,11 @@ public:
                     const float* example = x.data() + i * d;
                     for (index_t r = 0; r < rows; ++r)
                         z[static_cast<std::size_t>(r)] = at[static_cast<std::size_t>(rows * d + r)] + dot(at.data() + r * d, example, d);
-                    own[width - 1] += row_loss(z.data(), rows, static_cast<index_t>(classes[static_cast<std::size_t>(i)]));
+                    const auto truth = static_cast<index_t>(classes[static_cast<std::size_t>(i)]);
+                    const double weight = options.class_weights.empty() ? 1 : options.class_weights[static_cast<std::size_t>(truth)];
+                    own[width - 1] += weight * row_loss(z.data(), rows, truth);
                     for (index_t r = 0; r < rows; ++r) {
-                        const double share = z[static_cast<std::size_t>(r)];
+                        const double share = weight * z[static_cast<std::size_t>(r)];
                         for (index_t c = 0; c < d; ++c) own[r * d + c] += share * static_cast<double>(example[c]);
                         own[rows * d + r] += share;
                     }
@@ -131,6 +132,20 @@ public:
     }
 
 private:
+    template <class Class>
+    static void check_classes(std::span<const Class> classes, index_t count, std::span<const double> weights) {
+        std::vector<index_t> of_each(static_cast<std::size_t>(count));
+        for (std::size_t i = 0; i < classes.size(); ++i) {
+            require(static_cast<index_t>(classes[i]) >= 0 && static_cast<index_t>(classes[i]) < count, ErrorCode::index_out_of_range,
+                    "logistic regression: the class of example ", i, " is ", static_cast<index_t>(classes[i]), ", of ", count);
+            ++of_each[static_cast<std::size_t>(classes[i])];
+        }
+        for (std::size_t c = 0; c < of_each.size(); ++c)
+            require(of_each[c] > 0, ErrorCode::invalid_argument, "logistic regression: class ", c, " has no examples to learn from");
+        require(weights.empty() || static_cast<index_t>(weights.size()) == count, ErrorCode::shape_mismatch, "logistic regression: ", weights.size(),
+                " weights for ", count, " classes");
+        for (const double w : weights) require(w > 0, ErrorCode::invalid_argument, "logistic regression: a class weight of ", w);
+    }
     // I + share · X̃ᵀ X̃ for a row's weights and, without the I, its bias; X̃ has a column of ones behind the features. None where there are so many
     // features that the factors take longer than the steps they save, and where rounding makes it indefinite.
     static std::optional<Cholesky> curvature_at_start(const Tensor<float>& x, double share) {

@@ -1,27 +1,40 @@
-// Where numbers stop being finite: the forward pass once more, layer by layer.
+// Where numbers stop being finite: the forward pass once more, with a look at each layer's output (ops/observer.hpp).
 //
-//   train(…, [&](const TokenBatch& b) { return first_non_finite_layer(model, b.inputs); });
+//   train(…, [&](const TokenBatch& b) { return first_non_finite_layer(model, [&] { model(b.inputs); }); });
 #pragma once
 
-#include "tercet/models/gpt2.hpp"
+#include "tercet/nn/module.hpp"
+#include "tercet/ops/observer.hpp"
 #include "tercet/train/statistics.hpp"
+
+#include <string>
+#include <unordered_map>
 
 namespace tercet::inline TERCET_ABI {
 
-/// The first part of a model whose output has a NaN or an infinity: "the embedding", "layer 3" (from 0) or "the logits"; empty when all is finite.
-/// The last layer is seen through the final norm: "layer 11 or the final norm". The model takes ForwardOptions: ids (B, T).
-template <class Model>
-std::string first_non_finite_layer(const Model& model, const Tensor<std::int32_t>& ids) {
+/// The first layer whose output has a NaN or an infinity while `pass()` runs the model, by its weight's name without ".weight"; empty when all are
+/// finite. Nothing of the pass is recorded.
+template <class Model, class Pass>
+std::string first_non_finite_layer(const Model& model, const Pass& pass) {
+    struct Watch final : Observer {
+        std::unordered_map<const void*, std::string> names;
+        std::string found;
+
+        Tensor<float> layer(const void* weight, const Tensor<float>&, const Tensor<float>& output) override {
+            if (found.empty() && !detail::all_finite(output.contiguous())) {
+                const auto known = names.find(weight);
+                found = known == names.end() ? "a layer without a name" : known->second;
+            }
+            return output;
+        }
+    };
     const NoGrad guard;
-    const auto finite = [](const Tensor<float>& t) { return detail::all_finite(t.contiguous()); };
-    std::vector<Tensor<float>> states;  // what enters each layer, and what leaves the final norm
-    ForwardOptions options;
-    options.hidden_states = &states;
-    const auto logits = model(ids, options);
-    for (std::size_t i = 0; i < states.size(); ++i)
-        if (!finite(states[i]))
-            return i == 0 ? "the embedding" : "layer " + std::to_string(i - 1) + (i + 1 == states.size() ? " or the final norm" : "");
-    return finite(logits) ? "" : "the logits";
+    Watch watch;
+    for_each_weight(model, [&](const std::string& name, const Weight& w) {
+        watch.names.emplace(&w, name.ends_with(".weight") ? name.substr(0, name.size() - 7) : name);
+    });
+    pass();
+    return watch.found;
 }
 
 }  // namespace tercet::inline TERCET_ABI

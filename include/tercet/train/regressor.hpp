@@ -44,12 +44,13 @@ inline double mean_squared_error(std::span<const float> predicted, std::span<con
 }
 
 /// Trains what is on the tape of a model with a head of one output (NewHead{.labels = {"score"}}), or how.parameters. After each epoch the mean
-/// squared error on the held-out texts, if there are any, is measured. Throws invalid_argument for another model, and what fine_tune() throws.
+/// squared error on the held-out texts, if there are any, is measured. Throws invalid_argument for another model, shape_mismatch for lists of
+/// different lengths, and what fine_tune() throws.
 inline TrainingResult train_regressor(EncoderModel& model, const NumberedTexts& data, const NumberedTexts& held_out = {},
                                       const FineTuning& how = {}) {
     require(gives_a_number(model), ErrorCode::invalid_argument, "train_regressor: the model has no head of one output");
     for (const auto* texts : {&data, &held_out})
-        require(texts->numbers.size() == texts->texts.size(), ErrorCode::invalid_argument, "train_regressor: ", texts->texts.size(), " texts and ",
+        require(texts->numbers.size() == texts->texts.size(), ErrorCode::shape_mismatch, "train_regressor: ", texts->texts.size(), " texts and ",
                 texts->numbers.size(), " numbers");
     HeldOutMeasure measure{.name = "validation/mean_squared_error"};
     if (!held_out.texts.empty()) measure.measure = [&] { return mean_squared_error(predict_numbers(model, held_out.texts), held_out.numbers); };

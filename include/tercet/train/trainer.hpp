@@ -150,7 +150,7 @@ inline void check(const TrainerOptions& o) {
 /// next_batch(TrainingState&) gives a batch and moves the state's generator or place in the data on; loss(batch) its mean loss, a scalar on the tape.
 ///
 /// A loss or gradient that is not finite ends the run before the update with not_finite; the message names the step, and the first weight or gradient
-/// that is not finite, or else what `probe(batch)` says: the first layer whose output is not (see train/probe.hpp). Throws invalid_argument for
+/// that is not finite, and what `probe(batch)` says: the first layer whose output is not (see train/probe.hpp). Throws invalid_argument for
 /// options outside their ranges or a state made with others, io where a checkpoint or log cannot be written, and whatever the functions given throw.
 template <class Rule, class Source, class Loss, class Probe = detail::NoProbe>
 TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, Source&& next_batch, Loss&& loss, const TrainerOptions& options = {},
@@ -195,11 +195,10 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
             const double number = over_processes(static_cast<double>(value.item()));  // where one has no number, all stop
             if (!std::isfinite(number)) {
                 const auto* weight = first_non_finite(optimizer.parameters());
-                const std::string layer = weight == nullptr ? probe(batch) : "";
-                stop_at("the loss", number,
-                        weight != nullptr ? "the weight '" + weight->name + "' is not finite"
-                        : !layer.empty()  ? "the first output that is not finite is that of " + layer
-                                          : "");
+                const std::string layer = probe(batch);
+                std::string where = weight == nullptr ? "" : "the weight '" + weight->name + "' is not finite";
+                if (!layer.empty()) where += (where.empty() ? "" : "; ") + ("the first output that is not finite is that of '" + layer + "'");
+                stop_at("the loss", number, where);
             }
             mean += number / static_cast<double>(options.accumulate);
             if (options.accumulate == 1) value.backward();

@@ -168,6 +168,54 @@ TEST_CASE("tercet finetune --task embed: pairs come near, and eval ranks them") 
     check_failure({"bench", "sentences", "--model", model}, 2, "--file");
 }
 
+TEST_CASE("tercet: data that cannot be right is refused in a line with file and line") {
+    const TempDir dir;
+    const std::string model = small_bert(dir);
+    const auto classify = [&](const std::string& file) {
+        return std::vector<std::string>{"finetune", "--task", "classify", "--model", model, "--train", file, "--out", dir / "out"};
+    };
+    const auto folds = [&](const std::string& file, std::vector<std::string> more = {}) {
+        std::vector<std::string> all{"cross-validate", "--model", model, "--file", file};
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    };
+    const std::string latin = dir.write("latin.tsv", "pos\tgood\nneg\tb\xe4d\n"), quotes = dir.write("quotes.csv", "label,text\npos,\"good\n");
+    for (const auto& [file, words] : {std::pair{latin, "latin.tsv:2: byte 6"},
+                                      {quotes, "quotes.csv:2: a field in quotes has no end"},
+                                      {dir.write("unlabelled.tsv", "pos\tgood\n\tbad\n"), "unlabelled.tsv:2: the label is empty"},
+                                      {dir.write("none.tsv", "\n"), "none.tsv: there are no texts"},
+                                      {dir.write("one.tsv", "pos\tgood\npos\tx\n"), "one.tsv: all 2 texts have the label 'pos'"}}) {
+        check_failure(classify(file), 1, words);
+        check_failure(folds(file), 1, words);
+    }
+    check_failure(folds(dir.write("few.tsv", "pos\tgood\nneg\tbad\npos\tx\nneg\ty\n")), 1, "few.tsv: 4 texts do not make 5 folds");
+    const std::string rare = dir.write("rare.tsv", "pos\tgood\nneg\tbad\npos\tx\n");
+    check_failure(folds(rare, {"--folds", "2"}), 1, "rare.tsv:2: the label 'neg' has 1 text");
+    check_failure(folds(rare, {"--leave-one-out"}), 1, "rare.tsv:2: the label 'neg' has 1 text");
+    check_failure({"finetune", "--task", "embed", "--model", model, "--train", latin, "--out", dir / "out"}, 1, "latin.tsv:2: byte 6");
+    check_failure({"embed", "--model", model, "--file", latin}, 1, "latin.tsv:2: byte 6");
+    check_failure({"train-tokenizer", "--file", latin, dir / "t.json"}, 1, "latin.tsv:2: byte 6");
+    check_failure({"finetune", "--task", "embed", "--balanced", "--model", model, "--train", latin, "--out", dir / "out"}, 2, "--balanced");
+}
+
+TEST_CASE("tercet: labelled texts from a table, classes that weigh alike") {
+    const TempDir dir;
+    const std::string model = small_bert(dir);
+    std::string table = "id,label,text\n";
+    for (int i = 0; i < 60; ++i) table += std::to_string(i) + (i % 6 == 0 ? ",neg,\"a plot, bad\"\n" : ",pos,the film was good\n");
+    const std::string file = dir.write("reviews.csv", table);
+    for (const char* balanced : {"", "--balanced"}) {
+        std::vector<std::string> folds{"cross-validate", "--model", model, "--file", file, "--json"},
+            learn{"finetune", "--task", "classify", "--model",   model,  "--train", file,
+                  "--test",   file,     "--out",    dir / "out", "--lr", "3e-3",    "--json"};
+        if (*balanced != 0) folds.emplace_back(balanced), learn.emplace_back(balanced);
+        const auto measured = tercet_command(folds).json();
+        CHECK(measured.at("accuracy").as_number() == 1);
+        CHECK(measured.at("examples").as_int() == 60);
+        CHECK(tercet_command(learn).json().at("accuracy").as_number() == 1);
+    }
+}
+
 TEST_CASE("examples: sentiment, question_types and answer_questions learn and save what loads again") {
     const TempDir dir;
     const std::string model = small_bert(dir);

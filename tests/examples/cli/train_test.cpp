@@ -50,7 +50,8 @@ TEST_CASE("tercet train: a run that lost its newest checkpoint goes on from the 
     std::string damaged = whole;
     damaged[damaged.size() / 3] ^= 1;
     dir.write("gpt/checkpoints/step-00000040.safetensors", damaged);
-    CHECK(train({"--resume", "--batch", "5"}).status == 1);
+    for (const auto& [option, value] : {std::pair{"--batch", "5"}, {"--heads", "4"}, {"--width", "32"}, {"--seed", "3"}})
+        CHECK(train({"--resume", option, value}).status == 1);  // of another run
     const auto resumed = train({"--resume"});
     CHECK_THAT(resumed.err, ContainsSubstring("step-00000040.safetensors") && ContainsSubstring("passed over"));
     CHECK(resumed.json().at("validation_loss").as_number() == first.json().at("validation_loss").as_number());
@@ -91,6 +92,8 @@ TEST_CASE("tercet train: what cannot be done is said in a line") {
     TempDir dir;
     const std::string file = dir.write("rhyme.txt", rhymes());
     check_failure(tiny(dir.write("short.txt", "too short"), dir / "gpt"), 1, "too few");
+    check_failure(tiny(file, dir / "gpt", {"--batch", "10000"}), 1, "too few");
+    check_failure(tiny(dir.write("latin.txt", "one\ntw\xe9\n"), dir / "gpt"), 1, "latin.txt:2: byte 3");
     check_failure(tiny(dir / "absent.txt", dir / "gpt"), 1, "absent.txt");
     check_failure(tiny(file, dir / "gpt", {"--resume"}), 1, "no whole checkpoint");
     check_failure(tiny(file, dir / "gpt", {"--optimizer", "magic"}), 2, "magic");

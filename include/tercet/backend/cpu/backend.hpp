@@ -159,6 +159,9 @@ struct Backend {
         return cpu::power_sum(x, n, p);
     }
 
+    /// Waits for what was given to do: here a call returns when its work is done.
+    static void wait() {}
+
     /// n elements from where the backend works to the host's memory, and back.
     template <class T>
     static void read(T* host, const T* x, index_t n) {
