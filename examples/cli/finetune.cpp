@@ -13,6 +13,8 @@
 #include "output.hpp"
 #include "task_data.hpp"
 
+#include <tercet/data/split.hpp>
+
 #include <tercet/models/save.hpp>
 #include <tercet/nn/lora_file.hpp>
 

@@ -48,6 +48,7 @@ TEST_CASE("picking by index: gradients equal finite differences, also on strided
             const auto index = n == 0 ? Ids::empty(picked) : Ids::randint(0, n, picked, generator);
             check(x, [&](Inputs& in) { return gather(transpose(transpose(in[0])), dim, index); });
             check({x[0], D::randn(picked, generator)}, [&](Inputs& in) { return scatter_add(in[0], dim, index, in[1]); });
+            check({x[0], D::randn(picked, generator)}, [&](Inputs& in) { return scatter(in[0], dim, index, transpose(transpose(in[1]))); });
         }
         check(x, [&](Inputs& in) { return tril(in[0], -1) + transpose(triu(transpose(in[0]), 1)); });
         const auto mask = x[0] > 0.0;
@@ -100,6 +101,10 @@ TEST_CASE("take, one_hot, nonzero, masked_select and triangles by example", "[op
     CHECK(equal(logical_not(causal), triu(Tensor<bool>::ones({3, 3}), 1)));
     CHECK(scatter_add(Tensor<std::int8_t>::full({2}, 127), 0, Ids::zeros({1}), Tensor<std::int8_t>::ones({1})).to_vector() ==
           std::vector<std::int8_t>{-128, 127});
+    const auto places = Ids::copy({2, 0, 2, 1, 1, 0}, {2, 3});  // some twice: the last stays
+    const auto put = scatter(Tensor<int>::zeros({2, 4}), 1, places, Tensor<int>::copy({1, 2, 3, 4, 5, 6}, {2, 3}));
+    CHECK(put.to_vector() == std::vector<int>{2, 0, 3, 0, 6, 5, 0, 0});
+    CHECK(scatter(Tensor<int>::ones({3, 1}), 0, Ids::copy({1}, {1, 1}), Tensor<int>::copy({7}, {1, 1})).to_vector() == std::vector<int>{1, 7, 1});
 }
 
 TEST_CASE("picking by index: ids outside and shapes that do not fit are refused by name", "[ops][error]") {
@@ -119,6 +124,9 @@ TEST_CASE("picking by index: ids outside and shapes that do not fit are refused 
     CHECK_ERROR(scatter_add(x, 0, id2(2), D::zeros({1, 1})), ErrorCode::index_out_of_range);
     CHECK_ERROR(scatter_add(x, 0, id2(0), D::zeros({1})), ErrorCode::shape_mismatch);
     CHECK_ERROR(scatter_add(x, 1, Ids::zeros({3, 1}), D::zeros({3, 1})), ErrorCode::shape_mismatch);
+    CHECK_ERROR(scatter(x, 0, id2(2), D::zeros({1, 1})), ErrorCode::index_out_of_range);
+    CHECK_ERROR(scatter(x, 0, id2(0), D::zeros({1})), ErrorCode::shape_mismatch);
+    CHECK_ERROR(scatter(x, 1, Ids::zeros({3, 1}), D::zeros({3, 1})), ErrorCode::shape_mismatch);
     CHECK_ERROR(one_hot(id(3), 3), ErrorCode::index_out_of_range);
     CHECK_ERROR(one_hot(id(0), -1), ErrorCode::index_out_of_range);
     CHECK_ERROR(one_hot(Ids::empty({0}), -1), ErrorCode::invalid_argument);

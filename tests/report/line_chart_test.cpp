@@ -69,8 +69,8 @@ TEST_CASE("chart: draws what is finite, and says it in words") {
     CHECK_THAT(svg, ContainsSubstring("validation: from 4 at 1 to 3 at 4, lowest 2 at 3."));
     CHECK(count_of(svg, "<circle") == 3);
     CHECK(svg.find("nan") == std::string::npos);
-    check_nesting(to_svg({"empty", "", "", {}}, "c"));
-    check_nesting(to_svg({"one", "", "", {{"a", {{5, 5}}}}}, "c"));
+    check_nesting(to_svg(LineChart{"empty", "", "", {}}, "c"));
+    check_nesting(to_svg(LineChart{"one", "", "", {{"a", {{5, 5}}}}}, "c"));
     chart.logarithmic_x = true;
     chart.series[0].points = {{0, 1}, {1e-6, 2}, {1, 3}};
     const auto log = to_svg(chart, "c");

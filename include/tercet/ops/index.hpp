@@ -3,8 +3,10 @@
 //   index_select:  y[.., i, ..] = x[.., ids_i, ..]                       dx[.., ids_i, ..] += dy[.., i, ..]
 //   gather:        y[.., i, ..] = x[.., index[.., i, ..], ..]            dx[.., index[.., i, ..], ..] += dy[.., i, ..]
 //   scatter_add:   y = x;  y[.., index[.., i, ..], ..] += src[.., i, ..]    dx = dy,  dsrc = gather(dy)
+//   scatter:       y = x;  y[.., index[.., i, ..], ..] = src[.., i, ..]     each dy goes to what stands there, an element of x or of src
 //
-// An index met more than once adds up, in the order of the indices, so that a result has the same bits on any number of threads.
+// An index met more than once adds up (of scatter the last one stays), in the order of the indices, so that a result has the same bits on any number
+// of threads.
 #pragma once
 
 #include "tercet/ops/compare.hpp"
@@ -122,6 +124,42 @@ Tensor<T> scatter_add(const Tensor<T>& x, index_t dim, const Tensor<I>& index, c
         [dim, ids = save(id)](const auto& dy, auto& dx, auto& dsrc) {
             if (dx) dx.add(dy);
             if (dsrc) dsrc.add(detail::gathered(dy, dim, *ids));
+        },
+        x, src);
+}
+
+/// A copy of x with src in the places that index names along dim; src has index's shape. Throws index_out_of_range and shape_mismatch.
+template <Element T, IndexElement I>
+Tensor<T> scatter(const Tensor<T>& x, index_t dim, const Tensor<I>& index, const Tensor<T>& src) {
+    dim = wrap_dim(dim, x.rank(), "scatter");
+    require(src.shape() == index.shape(), ErrorCode::shape_mismatch, "scatter: the source has shape ", src.shape(), ", the indices ", index.shape());
+    detail::check_gather(index.shape(), x.shape(), dim, "scatter");
+    const auto id = index.contiguous();
+    detail::check_indices(id, x.size(dim), "scatter");
+    const auto from = src.detach().contiguous();
+    auto y = x.clone();
+    auto writer = Tensor<std::int64_t>::full(y.shape(), -1);  // which element of src stands there, or −1
+    T* to = y.mutable_data();
+    std::int64_t* wrote = writer.mutable_data();
+    const Shape steps = contiguous_strides(y.shape());
+    const index_t n = id.size(dim), step = steps[dim], id_step = id.strides()[dim];
+    detail::for_each_lane<2>(id.shape(), {steps, id.strides()}, dim, n, [&](const auto& at) {
+        for (index_t i = 0; i < n; ++i) {
+            const index_t k = at[1] + i * id_step, place = at[0] + static_cast<index_t>(id.data()[k]) * step;
+            to[place] = from.data()[k];
+            wrote[place] = k;
+        }
+    });
+    return detail::record_if_real(
+        std::move(y),
+        [writers = save(writer), shape = id.shape()](const auto& dy, auto& dx, auto& dsrc) {
+            const auto whole = dy.contiguous();
+            auto kept = whole.clone(), taken = std::decay_t<decltype(whole)>::zeros(shape);
+            auto *of_x = kept.mutable_data(), *of_src = taken.mutable_data();
+            for (index_t i = 0; i < whole.numel(); ++i)
+                if (const auto w = writers->data()[i]; w >= 0) of_src[w] = std::exchange(of_x[i], 0);
+            if (dx) dx.add(kept);
+            if (dsrc) dsrc.add(taken);
         },
         x, src);
 }
