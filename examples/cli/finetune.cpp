@@ -14,7 +14,6 @@
 #include "task_data.hpp"
 
 #include <tercet/data/split.hpp>
-
 #include <tercet/models/save.hpp>
 #include <tercet/nn/lora_file.hpp>
 

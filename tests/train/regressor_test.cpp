@@ -57,5 +57,5 @@ TEST_CASE("train_regressor: a model for classes, and numbers that do not fit the
     CHECK_ERROR(predict_numbers(model, texts.texts, 0), ErrorCode::invalid_argument);
     CHECK_ERROR(train_regressor(model, texts, {.texts = texts.texts, .numbers = {}}), ErrorCode::shape_mismatch);
     texts.numbers.pop_back();
-    CHECK_ERROR(train_regressor(model, texts), ErrorCode::invalid_argument);
+    CHECK_ERROR(train_regressor(model, texts), ErrorCode::shape_mismatch);
 }

@@ -1,5 +1,5 @@
 // tercet finetune and eval as a user runs them, and the examples that teach encoders.
-#include "../run_program.hpp"
+#include "examples/run_program.hpp"
 #include "support/model_golden.hpp"
 
 using namespace tercet;
@@ -179,7 +179,10 @@ TEST_CASE("tercet: data that cannot be right is refused in a line with file and 
         all.insert(all.end(), more.begin(), more.end());
         return all;
     };
-    const std::string latin = dir.write("latin.tsv", "pos\tgood\nneg\tb\xe4d\n"), quotes = dir.write("quotes.csv", "label,text\npos,\"good\n");
+    const std::string latin = dir.write("latin.tsv",
+                                        "pos\tgood\nneg\tb\xe4"
+                                        "d\n"),
+                      quotes = dir.write("quotes.csv", "label,text\npos,\"good\n");
     for (const auto& [file, words] : {std::pair{latin, "latin.tsv:2: byte 6"},
                                       {quotes, "quotes.csv:2: a field in quotes has no end"},
                                       {dir.write("unlabelled.tsv", "pos\tgood\n\tbad\n"), "unlabelled.tsv:2: the label is empty"},
@@ -190,8 +193,8 @@ TEST_CASE("tercet: data that cannot be right is refused in a line with file and 
     }
     check_failure(folds(dir.write("few.tsv", "pos\tgood\nneg\tbad\npos\tx\nneg\ty\n")), 1, "few.tsv: 4 texts do not make 5 folds");
     const std::string rare = dir.write("rare.tsv", "pos\tgood\nneg\tbad\npos\tx\n");
-    check_failure(folds(rare, {"--folds", "2"}), 1, "rare.tsv:2: the label 'neg' has 1 text");
-    check_failure(folds(rare, {"--leave-one-out"}), 1, "rare.tsv:2: the label 'neg' has 1 text");
+    check_failure(folds(rare, {"--folds", "2"}), 1, "rare.tsv:2: the label \"neg\" has 1 text");
+    check_failure(folds(rare, {"--leave-one-out"}), 1, "rare.tsv:2: the label \"neg\" has 1 text");
     check_failure({"finetune", "--task", "embed", "--model", model, "--train", latin, "--out", dir / "out"}, 1, "latin.tsv:2: byte 6");
     check_failure({"embed", "--model", model, "--file", latin}, 1, "latin.tsv:2: byte 6");
     check_failure({"train-tokenizer", "--file", latin, dir / "t.json"}, 1, "latin.tsv:2: byte 6");
@@ -206,8 +209,8 @@ TEST_CASE("tercet: labelled texts from a table, classes that weigh alike") {
     const std::string file = dir.write("reviews.csv", table);
     for (const char* balanced : {"", "--balanced"}) {
         std::vector<std::string> folds{"cross-validate", "--model", model, "--file", file, "--json"},
-            learn{"finetune", "--task", "classify", "--model",   model,  "--train", file,
-                  "--test",   file,     "--out",    dir / "out", "--lr", "3e-3",    "--json"};
+            learn{"finetune", "--task",    "classify", "--model", model,      "--train", file,      "--test", file,
+                  "--out",    dir / "out", "--lr",     "3e-3",    "--epochs", "8",       "--batch", "12",     "--json"};
         if (*balanced != 0) folds.emplace_back(balanced), learn.emplace_back(balanced);
         const auto measured = tercet_command(folds).json();
         CHECK(measured.at("accuracy").as_number() == 1);

@@ -1,5 +1,5 @@
 // tercet train as a user runs it, and train_gpt.
-#include "../run_program.hpp"
+#include "examples/run_program.hpp"
 #include "tercet/generate/load.hpp"
 #include "tercet/train/json_log.hpp"
 
@@ -50,8 +50,13 @@ TEST_CASE("tercet train: a run that lost its newest checkpoint goes on from the 
     std::string damaged = whole;
     damaged[damaged.size() / 3] ^= 1;
     dir.write("gpt/checkpoints/step-00000040.safetensors", damaged);
-    for (const auto& [option, value] : {std::pair{"--batch", "5"}, {"--heads", "4"}, {"--width", "32"}, {"--seed", "3"}})
-        CHECK(train({"--resume", option, value}).status == 1);  // of another run
+    CHECK(train({"--resume", "--batch", "5"}).status == 1);
+    CHECK(train({"--resume", "--seed", "3"}).status == 1);
+    for (const auto& [option, value] : {std::pair{"--heads", "4"}, {"--width", "32"}, {"--layers", "2"}}) {  // of another model
+        auto arguments = tiny(dir / "rhyme.txt", dir / "gpt", {"--resume"});
+        *(std::find(arguments.begin(), arguments.end(), option) + 1) = value;
+        CHECK(tercet_command(arguments).status == 1);
+    }
     const auto resumed = train({"--resume"});
     CHECK_THAT(resumed.err, ContainsSubstring("step-00000040.safetensors") && ContainsSubstring("passed over"));
     CHECK(resumed.json().at("validation_loss").as_number() == first.json().at("validation_loss").as_number());
