@@ -30,9 +30,9 @@ struct Settings : Common {
 
 Folds folds_of(const Settings& s, const LabelledTexts& data) {
     data.require_of_each(2);
+    if (s.leave_one_out) return leave_one_out(static_cast<index_t>(data.size()));
     require(s.folds <= static_cast<index_t>(data.size()), ErrorCode::invalid_argument, s.file, ": ", data.size(), " texts do not make ", s.folds,
             " folds");
-    if (s.leave_one_out) return leave_one_out(static_cast<index_t>(data.size()));
     return stratified_folds(std::span<const std::int32_t>(data.classes), s.folds, s.seed);
 }
 

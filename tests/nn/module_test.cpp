@@ -36,6 +36,10 @@ TEST_CASE("module: weights are named by their path, in the order of visit, those
     CHECK(names == std::vector<std::string>{"layers.0.first.weight", "layers.0.first.bias", "layers.0.second.weight", "layers.1.first.weight",
                                             "layers.1.first.bias", "layers.1.second.weight", "norm.weight", "norm.bias"});
     CHECK(parameter_count(stack) == 2 * (6 + 2 + 4) + 4);
+    const auto layers = layer_names(stack);
+    CHECK(layers.at(&stack.layers[1].second.weight) == "layers.1.second");
+    CHECK(layers.at(&stack.norm.weight) == "norm");
+    CHECK(layers.size() == 8);
 }
 
 TEST_CASE("module: trainable, gradients forgotten, packed") {

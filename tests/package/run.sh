@@ -20,10 +20,13 @@ cd "$work"
 
 compile() { "${CXX:-c++}" -std=c++20 -I"$source/include" "$@"; }
 
+# The consumer's own compile command.
+command_of_app() { sed -n 's/.*"command": "\(.*\)",\{0,1\}$/\1/p' build/compile_commands.json | grep 'CMakeFiles/app\.dir/app\.cpp' | head -1; }
+
 # Only these may stand in a consumer's compile command: language, threads, include folders, input and output.
 check_flags() {
     local word skip='' bad=()
-    read -ra words <<<"$(sed -n 's/.*"command": "\(.*\)",\{0,1\}$/\1/p' "$1/compile_commands.json" | grep 'CMakeFiles/app\.dir/app\.cpp' | head -1)"
+    read -ra words <<<"$(command_of_app)"
     [ ${#words[@]} -gt 3 ] || { echo "no compile command of app.cpp was found" && return 1; }
     for word in "${words[@]:1}"; do
         if [ -n "$skip" ]; then skip='' && continue; fi
@@ -39,10 +42,10 @@ check_flags() {
 with_cmake() {
     cp -r "$here/consumer" .
     "${CMAKE:-cmake}" -S consumer -B build -DWAY="$way" -DTERCET_SOURCE="$source" "$@"
-    check_flags build
+    check_flags
 }
-# The consumer's own compile command, as far as errors go.
-check_headers() { (cd build && eval "$(sed -n 's/.*"command": "\(.*\)",\{0,1\}$/\1/p' compile_commands.json | grep 'CMakeFiles/app\.dir/app\.cpp' | head -1) -fsyntax-only"); }
+# It goes through, as far as errors go.
+check_headers() { (cd build && eval "$(cd .. && command_of_app) -fsyntax-only"); }
 
 case $way in
     add_subdirectory)

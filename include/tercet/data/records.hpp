@@ -44,7 +44,7 @@ public:
         const std::size_t end = std::min(rest_.find('\n'), rest_.size());
         auto found = rest_.substr(0, end);
         if (found.ends_with('\r')) found.remove_suffix(1);
-        check_utf8_line(found, bytes_->path(), line_);
+        require_no_utf8_error(utf8_first_error(found), bytes_->path(), line_);
         rest_.remove_prefix(std::min(end + 1, rest_.size()));
         ++line_;
         return found;

@@ -116,7 +116,7 @@ IndexSplit stratified_hold_out(std::span<const Class> classes, double share, std
     }
     std::iota(order.begin(), order.end(), index_t{0});
     std::stable_sort(order.begin(), order.end(),
-                     [&](index_t a, index_t b) { return lost[static_cast<std::size_t>(a)] > lost[static_cast<std::size_t>(b)] + 1e-9; });
+                     [&](index_t a, index_t b) { return lost[static_cast<std::size_t>(a)] > lost[static_cast<std::size_t>(b)]; });
     index_t missing = std::llround(share * static_cast<double>(classes.size())) - std::accumulate(counts.begin(), counts.end(), index_t{0});
     for (std::size_t i = 0; i < order.size() && missing > 0; ++i, --missing)
         if (lost[static_cast<std::size_t>(order[i])] > 1e-9) ++counts[static_cast<std::size_t>(order[i])];

@@ -4,15 +4,17 @@
 #include "tercet/io/mmap.hpp"
 #include "tercet/text/utf8.hpp"
 
+#include <algorithm>
+
 namespace tercet::inline TERCET_ABI {
 
 namespace detail {
 
 inline constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
-inline void check_utf8_line(std::string_view line, const std::string& path, std::size_t number) {
-    const std::size_t error = utf8_first_error(line);
-    require(error == std::string_view::npos, ErrorCode::bad_text, path, ":", number, ": byte ", error + 1,
+// `at` is where a text stops being UTF-8, in the line of that number; npos where it does not.
+inline void require_no_utf8_error(std::size_t at, const std::string& path, std::size_t line) {
+    require(at == std::string_view::npos, ErrorCode::bad_text, path, ":", line, ": byte ", at + 1,
             " of the line is not UTF-8: is the file in another encoding?");
 }
 
@@ -22,11 +24,10 @@ inline void check_utf8_line(std::string_view line, const std::string& path, std:
 inline std::string read_utf8_file(const std::string& path) {
     auto text = read_text_file(path);
     if (text.starts_with(detail::byte_order_mark)) text.erase(0, detail::byte_order_mark.size());
-    std::size_t number = 0;
-    for (std::string_view rest = text; !rest.empty();) {
-        const std::size_t end = std::min(rest.find('\n'), rest.size());
-        detail::check_utf8_line(rest.substr(0, end), path, ++number);
-        rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (const std::size_t error = utf8_first_error(text); error != std::string::npos) {
+        const auto line = text.begin() + static_cast<std::ptrdiff_t>(error == 0 ? 0 : text.rfind('\n', error - 1) + 1);
+        detail::require_no_utf8_error(error - static_cast<std::size_t>(line - text.begin()), path,
+                                      1 + static_cast<std::size_t>(std::count(text.begin(), line, '\n')));
     }
     return text;
 }

@@ -33,12 +33,7 @@ public:
     /// ".weight"; a table of embeddings that logits are made by, too, is then named with ".output" behind. The model must outlive the capture and
     /// stay where it is.
     template <class Model>
-    explicit Capture(const Model& model, std::vector<std::string> patterns = {"*"}) : patterns_(std::move(patterns)) {
-        for_each_weight(model, [&](const std::string& name, const Weight& w) {
-            constexpr std::string_view end = ".weight";
-            names_.emplace(&w, name.ends_with(end) ? name.substr(0, name.size() - end.size()) : name);
-        });
-    }
+    explicit Capture(const Model& model, std::vector<std::string> patterns = {"*"}) : patterns_(std::move(patterns)), names_(layer_names(model)) {}
 
     /// The layers that have computed something, and the attentions, in the order of their first time.
     const std::vector<std::string>& layers() const { return layers_.order; }

@@ -133,7 +133,7 @@ private:
     void remember(std::span<const std::int32_t> ids) {
         if (tokens_.size() < static_cast<std::size_t>(cache_.size())) return;  // some came otherwise: tokens() stays short of them
         constexpr std::size_t first_room = 1024;                               // a step that is made anew does not grow it
-        tokens_.reserve(std::max(first_room, tokens_.capacity()));
+        tokens_.reserve(first_room);
         tokens_.resize(static_cast<std::size_t>(cache_.size()));
         tokens_.insert(tokens_.end(), ids.begin(), ids.end());
     }

@@ -50,6 +50,17 @@ void for_each_weight(Module& module, F&& f) {
     std::remove_const_t<Module>::visit(module, detail::NamedVisitor<std::remove_reference_t<F>>{"", f});
 }
 
+/// What layers are called, by the addresses of their weights, as observers hear of them (ops/observer.hpp): the weight's name without ".weight".
+template <class Module>
+std::unordered_map<const void*, std::string> layer_names(const Module& module) {
+    std::unordered_map<const void*, std::string> names;
+    for_each_weight(module, [&](const std::string& name, const Weight& w) {
+        constexpr std::string_view end = ".weight";
+        names.emplace(&w, name.ends_with(end) ? name.substr(0, name.size() - end.size()) : name);
+    });
+    return names;
+}
+
 /// How many numbers a module has.
 template <class Module>
 index_t parameter_count(const Module& module) {

@@ -67,8 +67,8 @@ public:
             }
             return squares / 2 + options.c * nats;
         };
-        const auto curvature =
-            curvature_at_start(x, options.c * (rows == 1 ? 0.25 : static_cast<double>(rows - 1) / static_cast<double>(rows * rows)));
+        const double spread = static_cast<double>(count - 1) / static_cast<double>(count * count);  // p (1 − p) of equal probabilities
+        const auto curvature = curvature_at_start(x, options.c * spread);
         std::vector<double> own(static_cast<std::size_t>(d + 1));  // of a row: its weights and its bias
         const auto guess = [&](std::span<double> v) {
             for (index_t r = 0; r < rows && curvature; ++r) {

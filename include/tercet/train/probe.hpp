@@ -30,9 +30,7 @@ std::string first_non_finite_layer(const Model& model, const Pass& pass) {
     };
     const NoGrad guard;
     Watch watch;
-    for_each_weight(model, [&](const std::string& name, const Weight& w) {
-        watch.names.emplace(&w, name.ends_with(".weight") ? name.substr(0, name.size() - 7) : name);
-    });
+    watch.names = layer_names(model);
     pass();
     return watch.found;
 }

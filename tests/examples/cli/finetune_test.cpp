@@ -192,6 +192,7 @@ TEST_CASE("tercet: data that cannot be right is refused in a line with file and 
         check_failure(folds(file), 1, words);
     }
     check_failure(folds(dir.write("few.tsv", "pos\tgood\nneg\tbad\npos\tx\nneg\ty\n")), 1, "few.tsv: 4 texts do not make 5 folds");
+    CHECK(tercet_command(folds(dir / "few.tsv", {"--leave-one-out"})).status == 0);
     const std::string rare = dir.write("rare.tsv", "pos\tgood\nneg\tbad\npos\tx\n");
     check_failure(folds(rare, {"--folds", "2"}), 1, "rare.tsv:2: the label \"neg\" has 1 text");
     check_failure(folds(rare, {"--leave-one-out"}), 1, "rare.tsv:2: the label \"neg\" has 1 text");
