@@ -14,6 +14,7 @@
 #include "tercet/core/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <thread>
@@ -236,6 +237,28 @@ void parallel_for(index_t count, const F& body) {
     detail::Loop loop{[](const void* context, index_t tile) { (*static_cast<const F*>(context))(tile); }, &body, count};
     detail::run_on_threads(loop, team);
     loop.rethrow();
+}
+
+/// A parallel_for() for tiles that lie one after another in memory, where reading sets the pace: each thread goes through a stretch of neighbours,
+/// so that what the processor reads ahead is what the thread wants next, and then takes what the others have not begun of theirs.
+template <class F>
+void parallel_stretches(index_t count, const F& body) {
+    struct alignas(64) Stretch {
+        std::atomic<index_t> next;
+        index_t end;
+    };
+    std::array<Stretch, 64> stretches;
+    const index_t team = std::min<index_t>({count, threads(), static_cast<index_t>(stretches.size())});
+    if (team <= 1 || detail::inside_parallel) return parallel_for(count, body);
+    const auto stretch = [&](index_t i) -> Stretch& { return stretches[static_cast<std::size_t>(i % team)]; };
+    for (index_t i = 0; i < team; ++i) {
+        stretch(i).next.store(count * i / team, std::memory_order_relaxed);
+        stretch(i).end = count * (i + 1) / team;
+    }
+    parallel_for(team, [&](index_t first) {
+        for (index_t i = first; i < first + team; ++i)
+            for (index_t tile; (tile = stretch(i).next.fetch_add(1, std::memory_order_relaxed)) < stretch(i).end;) body(tile);
+    });
 }
 
 /// Two loops with one fork and join: each tile of `first`, then each of `second`. A tile of the second waits until all of the first have
