@@ -2,8 +2,8 @@
 //
 //   parallel_for(tiles, [&](index_t tile) { … });      // each tile once, on any thread, in any order
 //
-// A small pool of std::thread runs the loop, so a plain g++ -O2 has threads and a busy machine costs little: tiles are handed out by a
-// counter, a worker that does not come in time is not waited for, and waiting ends in sleep. (An OpenMP barrier waits for every thread of
+// A small pool of std::thread runs the loop, so a plain g++ -O2 has threads and a busy machine costs little: tiles are handed out by
+// counters, a worker that does not come in time is not waited for, and waiting ends in sleep. (An OpenMP barrier waits for every thread of
 // its team by spinning: with another program on the same cores one decoding step of a 135M model took 1.2 s instead of 27 ms.)
 // TERCET_USE_OPENMP takes OpenMP's team instead, for programs that have one.
 //
@@ -59,26 +59,54 @@ struct InsideParallel {
     ~InsideParallel() { inside_parallel = before; }
 };
 
-// A loop with its type erased: the body behind a pointer, tiles handed out by a counter, the first exception kept for the caller.
+// A loop with its type erased: the body behind a pointer, tiles handed out by counters, the first exception kept for the caller.
+//
+// The tiles are cut into stretches of neighbours. Each thread begins with a stretch of its own, so that what the processor reads ahead is what the
+// thread wants next, and then takes what is left of the others'. One stretch alone is handed out in order.
 struct Loop {
+    struct alignas(64) Stretch {
+        std::atomic<index_t> next{0};
+        index_t end = 0;
+
+        bool take(index_t& tile) {
+            return next.load(std::memory_order_relaxed) < end && (tile = next.fetch_add(1, std::memory_order_relaxed)) < end;
+        }
+    };
+    static constexpr int most_stretches = 64;
+
     void (*body)(const void* context, index_t tile);
     const void* context;
-    index_t count;
-    std::atomic<index_t> next{0};
+    int count;
+    std::array<Stretch, most_stretches> stretches{};
+    std::atomic<int> arrived{0};
 #ifndef TERCET_NO_EXCEPTIONS
     std::atomic<bool> failed{false};
     std::exception_ptr error{};
 #endif
 
+    Loop(void (*of_tile)(const void*, index_t), const void* its_context, index_t tiles, int stretch_count)
+        : body(of_tile), context(its_context), count(std::min(stretch_count, most_stretches)) {
+        for (int i = 0; i < count; ++i) {
+            stretch(i).next.store(tiles * i / count, std::memory_order_relaxed);
+            stretch(i).end = tiles * (i + 1) / count;
+        }
+    }
+    Stretch& stretch(int i) { return stretches[static_cast<std::size_t>(i % count)]; }
+
+    void go_through() {
+        const int first = arrived.fetch_add(1, std::memory_order_relaxed) % count;
+        for (int i = first; i < first + count; ++i)
+            for (index_t tile; stretch(i).take(tile);) body(context, tile);
+    }
     void work() {
         InsideParallel mark;
 #ifdef TERCET_NO_EXCEPTIONS
-        for (index_t tile; (tile = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(context, tile);
+        go_through();
 #else
         try {
-            for (index_t tile; (tile = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(context, tile);
+            go_through();
         } catch (...) {
-            next.store(count, std::memory_order_relaxed);  // the rest of the tiles need not be done
+            for (int i = 0; i < count; ++i) stretch(i).next.store(stretch(i).end, std::memory_order_relaxed);  // the rest need not be done
             if (!failed.exchange(true)) error = std::current_exception();
         }
 #endif
@@ -224,41 +252,29 @@ inline std::uint64_t shared_loops() {
     return detail::shared_loops.load(std::memory_order_relaxed);
 }
 
-/// Calls body(tile) for each tile in [0, count). Tiles may run at the same time, in any order. An exception from one of them reaches
-/// the caller after the others have ended.
+namespace detail {
+
+/// Each tile of [0, count) on the threads there are, in so many stretches at most: one is gone through in order.
 template <class F>
-void parallel_for(index_t count, const F& body) {
+void run_loop(index_t count, int stretches, const F& body) {
     const int team = static_cast<int>(std::min<index_t>(count, threads()));
-    if (team <= 1 || detail::inside_parallel) {
+    if (team <= 1 || inside_parallel) {
         for (index_t tile = 0; tile < count; ++tile) body(tile);
         return;
     }
-    detail::shared_loops.fetch_add(1, std::memory_order_relaxed);
-    detail::Loop loop{[](const void* context, index_t tile) { (*static_cast<const F*>(context))(tile); }, &body, count};
-    detail::run_on_threads(loop, team);
+    shared_loops.fetch_add(1, std::memory_order_relaxed);
+    Loop loop{[](const void* context, index_t tile) { (*static_cast<const F*>(context))(tile); }, &body, count, std::min(stretches, team)};
+    run_on_threads(loop, team);
     loop.rethrow();
 }
 
-/// A parallel_for() for tiles that lie one after another in memory, where reading sets the pace: each thread goes through a stretch of neighbours,
-/// so that what the processor reads ahead is what the thread wants next, and then takes what the others have not begun of theirs.
+}  // namespace detail
+
+/// Calls body(tile) for each tile in [0, count). Tiles may run at the same time, in any order; neighbours mostly on the same thread. An exception
+/// from one of them reaches the caller after the others have ended.
 template <class F>
-void parallel_stretches(index_t count, const F& body) {
-    struct alignas(64) Stretch {
-        std::atomic<index_t> next;
-        index_t end;
-    };
-    std::array<Stretch, 64> stretches;
-    const index_t team = std::min<index_t>({count, threads(), static_cast<index_t>(stretches.size())});
-    if (team <= 1 || detail::inside_parallel) return parallel_for(count, body);
-    const auto stretch = [&](index_t i) -> Stretch& { return stretches[static_cast<std::size_t>(i % team)]; };
-    for (index_t i = 0; i < team; ++i) {
-        stretch(i).next.store(count * i / team, std::memory_order_relaxed);
-        stretch(i).end = count * (i + 1) / team;
-    }
-    parallel_for(team, [&](index_t first) {
-        for (index_t i = first; i < first + team; ++i)
-            for (index_t tile; (tile = stretch(i).next.fetch_add(1, std::memory_order_relaxed)) < stretch(i).end;) body(tile);
-    });
+void parallel_for(index_t count, const F& body) {
+    detail::run_loop(count, detail::most_threads, body);
 }
 
 /// Two loops with one fork and join: each tile of `first`, then each of `second`. A tile of the second waits until all of the first have
@@ -276,7 +292,7 @@ void parallel_phases(index_t first_count, const F& first, index_t second_count, 
             count.fetch_add(1, std::memory_order_release);
         }
     };
-    parallel_for(first_count + second_count, [&](index_t tile) {
+    detail::run_loop(first_count + second_count, 1, [&](index_t tile) {
         if (tile < first_count) {
             Ended mark{ended, failed};
             first(tile);

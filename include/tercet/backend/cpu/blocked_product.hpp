@@ -229,7 +229,8 @@ private:
             const index_t width = std::min(panel_width, columns - j);
             RawPanel<Word> raw{};
             if (b_rows.data != nullptr && width == panel_width) {
-                raw = {from(b_rows, begin, column + j).data, b_rows.row_stride, step > 0 || left.rows > kernels.tile_rows ? panel : nullptr};
+                const bool again = step > 0 || left.rows > kernels.tile_rows + 2;  // a tile or two take it from memory
+                raw = {from(b_rows, begin, column + j).data, b_rows.row_stride, again ? panel : nullptr};
                 if (j + panel_width < columns) raw.next = raw.from + panel_width;
                 else if (depth + 1 < depths()) raw.next = from(b_rows, begin + full_depth, column).data;
             } else {

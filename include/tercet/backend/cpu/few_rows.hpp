@@ -157,7 +157,7 @@ inline void products_of_few_rows(std::span<const SharingProduct<float>> products
         }
         strips += part.strips();
     }
-    parallel_stretches(strips, [&](index_t strip) {
+    parallel_for(strips, [&](index_t strip) {
         std::size_t i = 0;
         for (; strip >= parts[i]->strips(); ++i) strip -= parts[i]->strips();
         parts[i]->run(strip);
