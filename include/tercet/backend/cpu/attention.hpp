@@ -113,11 +113,21 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
     const index_t pairs = s.batch * s.kv_heads, blocks = (s.query_tokens + attention_queries - 1) / attention_queries, units = s.group() * blocks;
     const index_t shares = std::clamp<index_t>(8 / std::max<index_t>(pairs, 1), 1, units);
     const Scratch<T> gradients(pairs * shares * 2 * rows);
+    const auto add_up = [&](index_t pair) {
+        const index_t b = pair / s.kv_heads, kv = pair % s.kv_heads;
+        for (index_t share = 0; share < shares; ++share) {
+            const T *dkey = gradients.data() + (pair * shares + share) * 2 * rows, *dvalue = dkey + rows;
+            for (index_t j = 0; j < s.key_tokens; ++j) {
+                if (dk.data != nullptr) kernels.add_scaled(dk.at(b, kv, j), dkey + j * row, T(1), s.head_dim);
+                if (dv.data != nullptr) kernels.add_scaled(dv.at(b, kv, j), dvalue + j * row, T(1), s.head_dim);
+            }
+        }
+    };
     parallel_for(pairs * shares, [&](index_t task) {
         const index_t b = task / shares / s.kv_heads, kv = task / shares % s.kv_heads, share = task % shares;
         const Scratch<T> scratch(attention_backward_scratch(s.head_dim)), operands(2 * rows);
         T *key = operands.data(), *value = key + rows, *dkey = gradients.data() + task * 2 * rows, *dvalue = dkey + rows;
-        std::fill_n(key, 2 * rows, T(0));
+        if (row != s.head_dim) std::fill_n(key, 2 * rows, T(0));
         std::fill_n(dkey, 2 * rows, T(0));
         for (index_t j = 0; j < s.key_tokens; ++j) {
             std::copy_n(k.at(b, kv, j), s.head_dim, key + j * row);
@@ -135,17 +145,9 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
             tile.dkey = dkey, tile.dvalue = dvalue;
             kernels.attention_backward_tile(tile, scratch.data());
         }
+        if (shares == 1) add_up(task);
     });
-    parallel_for(pairs, [&](index_t pair) {
-        const index_t b = pair / s.kv_heads, kv = pair % s.kv_heads;
-        for (index_t share = 0; share < shares; ++share) {
-            const T *dkey = gradients.data() + (pair * shares + share) * 2 * rows, *dvalue = dkey + rows;
-            for (index_t j = 0; j < s.key_tokens; ++j) {
-                if (dk.data != nullptr) kernels.add_scaled(dk.at(b, kv, j), dkey + j * row, T(1), s.head_dim);
-                if (dv.data != nullptr) kernels.add_scaled(dv.at(b, kv, j), dvalue + j * row, T(1), s.head_dim);
-            }
-        }
-    });
+    if (shares > 1) parallel_for(pairs, add_up);
 }
 
 }  // namespace cpu

@@ -36,9 +36,12 @@ void with_product(const GemmKernels<Element, Sum>& kernels, Sum* c, index_t ldc,
     f(product);
 }
 
+/// Up to so many rows of A go in two tiles of eight.
+inline constexpr index_t two_low_tiles = 16;
+
 /// Whether tiles take A (m, k) from rows. Turning it into groups pays where it meets many columns, and one tile reads it once a panel.
 inline bool stays_in_rows(index_t col_stride, index_t m, index_t n, index_t tile_rows) {
-    return col_stride == 1 && m > tile_rows && n <= 1024;
+    return col_stride == 1 && m > tile_rows && (n <= 1024 || m <= two_low_tiles);
 }
 
 /// The same for operands of floats or doubles, B as it is stored.
@@ -50,9 +53,9 @@ void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<
         kernels.pack_rows(to, from(a, row, begin), rows, count);
     };
     const auto with_rows = [&](auto product) {
-        // Rows a multiple of 2,048 bytes apart would push each other out of the first-level cache.
-        if (stays_in_rows(a.col_stride, m, n, kernels.tile_rows) && a.row_stride > 0 && a.row_stride * static_cast<index_t>(sizeof(T)) % 2048 != 0)
-            product.a_rows = a;
+        // Rows a multiple of 2,048 bytes apart would push each other out of the first-level cache, if they were more than eight.
+        const bool apart = m <= two_low_tiles || a.row_stride * static_cast<index_t>(sizeof(T)) % 2048 != 0;
+        if (stays_in_rows(a.col_stride, m, n, kernels.tile_rows) && a.row_stride > 0 && apart) product.a_rows = a;
         f(product);
     };
     if constexpr (std::is_same_v<T, float>) {
