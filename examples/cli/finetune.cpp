@@ -9,6 +9,7 @@
 // --out becomes a model directory, or an adapter's.
 #include "../common/progress.hpp"
 #include "command.hpp"
+#include "interruption.hpp"
 #include "models.hpp"
 #include "output.hpp"
 #include "task_data.hpp"
@@ -19,7 +20,6 @@
 
 #include <sys/resource.h>
 #include <cmath>
-#include <csignal>
 #include <iostream>
 
 namespace cli {
@@ -49,17 +49,12 @@ struct Settings : Common {
     }
 };
 
-std::atomic<bool> interrupted{false};
-
 // What every task shares: options, a bar with the loss, and Ctrl-C.
 class Run {
 public:
     Run(const Settings& s, index_t examples) : bar_("training", s.epochs * ((examples + s.batch - 1) / s.batch)) {
-        interrupted = false;
-        before_ = std::signal(SIGINT, [](int) { interrupted = true; });
         say(examples, " examples to learn from");
     }
-    ~Run() { std::signal(SIGINT, before_); }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
 
@@ -76,7 +71,7 @@ public:
         how.seed = s.seed;
         how.trainer.stop = stop_.get_token();
         how.trainer.on_step = [this](const StepRecord& r) {
-            if (interrupted) stop_.request_stop();
+            if (interruption_.seen()) stop_.request_stop();
             bar_.update(r.step, "loss " + text_number(std::round(r.loss * 1e4) / 1e4));
         };
         how.trainer.on_evaluation = [this](const EvaluationRecord& r) {
@@ -114,7 +109,7 @@ public:
 private:
     Progress bar_;
     std::stop_source stop_;
-    void (*before_)(int) = nullptr;
+    Interruption interruption_;
 };
 
 // Where none is named: queries and values. Phi-3's files have them in one matrix with the keys, and so has what PEFT reads.

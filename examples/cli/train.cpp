@@ -11,6 +11,7 @@
 // the whole held-out text with the last weights; end is "finished", "early_stopping" or "stopped".
 #include "../common/progress.hpp"
 #include "command.hpp"
+#include "interruption.hpp"
 #include "output.hpp"
 
 #include <tercet/data/split.hpp>
@@ -27,8 +28,6 @@
 #include <tercet/train/tensorboard.hpp>
 #include <tercet/train/trainer.hpp>
 
-#include <atomic>
-#include <csignal>
 #include <iostream>
 
 namespace cli {
@@ -91,8 +90,6 @@ std::map<std::string, std::string> notes_of(const Settings& s, const std::string
     return notes;
 }
 
-std::atomic<bool> interrupted{false};
-
 void run(const Settings& s) {
     set_log_sink([](void*, LogLevel, std::string_view message) { std::cerr << "tercet: " << message << '\n'; });
     const std::string text = read_utf8_file(s.file);
@@ -126,6 +123,7 @@ void run(const Settings& s) {
     if (s.resume)
         require(store.load_newest(optimizer, state).has_value(), ErrorCode::io, store.directory(), ": there is no whole checkpoint to go on from");
 
+    const Interruption interruption;
     Progress bar("training", s.steps);
     const auto say = [&](const auto&... words) {
         bar.clear();
@@ -140,7 +138,7 @@ void run(const Settings& s) {
     options.store = &store;
     options.evaluate = [&](const TrainingState&) { return evaluate(model, validation, {.most_windows = 400}).mean(); };
     options.on_step = [&](const StepRecord& r) {
-        if (interrupted) stop.request_stop();
+        if (interruption.seen()) stop.request_stop();
         loss = r.loss;
         best = false;
         const double tokens_per_s = static_cast<double>(s.batch * s.accumulate * s.context) / r.seconds;
@@ -165,12 +163,10 @@ void run(const Settings& s) {
     if (s.report) options.loggers.push_back(std::ref(log.emplace(json_file, state.step)));
     if (!s.log_dir.empty()) options.loggers.push_back(std::ref(events.emplace(s.log_dir, state.step)));
 
-    const auto before = std::signal(SIGINT, [](int) { interrupted = true; });
     const auto result = train(
         optimizer, state, [&](TrainingState& now) { return training.random(s.batch, now.generator); },
         [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {.checkpoint = s.checkpoint, .training = &state.generator}), b.targets); },
         options, [&](const TokenBatch& b) { return first_non_finite_layer(model, [&] { model(b.inputs); }); });
-    std::signal(SIGINT, before);
     bar.clear();
 
     if (s.report) write_report(s.out + "/report.html", read_json_log(json_file), {.title = "A GPT on " + s.file, .settings = state.notes});

@@ -140,6 +140,29 @@ TEST_CASE("gemm has the same bits whether A is packed at once or in parts, on al
     });
 }
 
+TEMPLATE_TEST_CASE("a row of a product has the same bits whatever rows stand below it", "[backend]", float, double) {
+    using T = TestType;
+    using Right = RightOperand<T>;
+    for_each_isa([] {
+        const index_t most = 35, n = 70;
+        for (const index_t k : {33, 512, 700}) {
+            const auto a = numbers<T>(size(most * k), 1), b = numbers<T>(size(k * n), 2);
+            std::vector<T> panels(size(cpu::packed_words<T>(n, k))), whole(size(most * n));
+            Backend::pack(panels.data(), MatrixView<T>{b.data(), n, 1}, n, k);
+            Right packed{Right::Kind::packed};
+            packed.panels = panels.data();
+            Backend::gemm(whole.data(), n, {a.data(), k, 1}, packed, most, n, k, false);
+            for (index_t m = 2; m <= most; ++m)
+                for (const auto& right : {packed, Right{Right::Kind::strided, {b.data(), n, 1}}}) {
+                    INFO(m << " of " << most << " rows, depth " << k);
+                    std::vector<T> c(size(m * n));
+                    Backend::gemm(c.data(), n, {a.data(), k, 1}, right, m, n, k, false);
+                    REQUIRE(std::memcmp(c.data(), whole.data(), c.size() * sizeof(T)) == 0);
+                }
+        }
+    });
+}
+
 TEMPLATE_TEST_CASE("gemm without depth gives zeros, or leaves what it adds to", "[backend]", float, double) {
     using T = TestType;
     std::vector<T> c(12, T(3));
@@ -239,6 +262,24 @@ TEST_CASE("a product of bfloat16 equals three plain loops", "[backend]") {
     });
 }
 
+TEST_CASE("a product of bfloat16 has the same bits on any number of threads", "[backend]") {
+    using Right = RightOperand<float>;
+    for_each_isa([] {
+        const index_t sizes[][3] = {{129, 257, 300}, {16, 1100, 384}, {900, 520, 400}};
+        for (const auto& s : sizes) {
+            const auto a = numbers<float>(size(s[0] * s[2]), 1), b = numbers<float>(size(s[2] * s[1]), 2);
+            std::vector<float> first;
+            for_each_thread_count([&] {
+                std::vector<float> c(size(s[0] * s[1]));
+                const Right right{.kind = Right::Kind::strided, .view = {b.data(), 1, s[2]}, .activations = Activations::bf16};
+                Backend::gemm(c.data(), s[1], {a.data(), s[2], 1}, right, s[0], s[1], s[2], false);
+                if (first.empty()) first = c;
+                CHECK(std::memcmp(first.data(), c.data(), c.size() * sizeof(float)) == 0);
+            });
+        }
+    });
+}
+
 TEST_CASE("a product of floats rounded to bfloat16 has the bits of one of bfloat16, in every layout", "[backend]") {
     for_each_isa([] {
         const index_t sizes[][3] = {{1, 1, 1}, {3, 35, 7}, {17, 64, 31}, {30, 33, 1700}, {30, 33, 1755}, {40, 64, 1024}, {129, 257, 300}, {14, 5, 0}};
@@ -290,7 +331,11 @@ TEST_CASE("a product of bytes is exact, and the same on every instruction set an
                     std::vector<std::int32_t> panels(size(cpu::packed_words<std::int8_t>(n, k))), c(size(m * n));
                     Backend::pack(panels.data(), right, n, k);
                     packed.panels = panels.data();
+                    std::vector<std::int8_t> apart(size(2 * m * k + 1));  // the same A, each second of its elements from an odd place on
+                    for (std::size_t i = 0; i < a.size(); ++i) apart[2 * i + 1] = a[i];
                     for (const auto& operand : {strided, packed}) {
+                        Backend::gemm(c.data(), n, MatrixView<std::int8_t>{apart.data() + 1, 2 * k, 2}, operand, m, n, k, false);
+                        REQUIRE(c == expected);
                         Backend::gemm(c.data(), n, MatrixView<std::int8_t>{a.data(), k, 1}, operand, m, n, k, false);
                         REQUIRE(c == expected);
                         Backend::gemm(c.data(), n, MatrixView<std::int8_t>{a.data(), k, 1}, operand, m, n, k, true);

@@ -339,6 +339,35 @@ TEMPLATE_TEST_CASE("scaled_exp writes or adds a scaled exponential, also in plac
     });
 }
 
+TEMPLATE_TEST_CASE("a row of softmax or a norm has the same bits among any others, on any number of threads", "[backend]", float, double) {
+    using T = TestType;
+    for_each_isa([] {
+        for (const index_t n : {1, 19, 64, 131, 1024}) {
+            const index_t rows = 257;
+            const auto x = numbers<T>(rows * n, 1, 3), w = numbers<T>(n, 2), b = numbers<T>(n, 3);
+            std::vector<T> alone[3], y(x.size()), mean(static_cast<std::size_t>(rows)), rstd(mean.size());
+            for (auto& one : alone) one.resize(x.size());
+            for (index_t r = 0; r < rows; ++r) {
+                Backend::softmax(alone[0].data() + r * n, x.data() + r * n, 1, n);
+                Backend::layer_norm(alone[1].data() + r * n, mean.data(), rstd.data(), x.data() + r * n, w.data(), b.data(), T(1e-5), 1, n);
+                Backend::rms_norm(alone[2].data() + r * n, rstd.data(), x.data() + r * n, w.data(), T(1e-5), 1, n);
+            }
+            for_each_thread_count([&] {
+                const auto same = [&](const std::vector<T>& expected) { return std::memcmp(y.data(), expected.data(), y.size() * sizeof(T)) == 0; };
+                Backend::softmax(y.data(), x.data(), rows, n);
+                CHECK(same(alone[0]));
+                Backend::layer_norm(y.data(), mean.data(), rstd.data(), x.data(), w.data(), b.data(), T(1e-5), rows, n);
+                CHECK(same(alone[1]));
+                Backend::rms_norm(y.data(), rstd.data(), x.data(), w.data(), T(1e-5), rows, n);
+                CHECK(same(alone[2]));
+                y = x;
+                Backend::softmax(y.data(), y.data(), rows, n);  // in place
+                CHECK(same(alone[0]));
+            });
+        }
+    });
+}
+
 TEMPLATE_TEST_CASE("results larger than the caches are written past them with the same bits", "[backend]", float, double) {
     using T = TestType;
     const index_t n = GENERATE(257, 256), rows = (index_t{33} << 20) / static_cast<index_t>(sizeof(T)) / n, count = rows * n;  // rows aligned, or not

@@ -4,6 +4,7 @@
 #include "tercet/core/parallel.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -18,6 +19,36 @@ TEST_CASE("parallel_for runs each tile once", "[core]") {
             CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& r) { return r == 1; }));
         }
     });
+}
+
+TEST_CASE("neighbours go to one thread as long as each has tiles of its own", "[core]") {
+    for_each_thread_count([] {
+        const index_t count = 1000;
+        std::vector<std::thread::id> ran(static_cast<std::size_t>(count));
+        parallel_for(count, [&](index_t tile) {
+            ran[static_cast<std::size_t>(tile)] = std::this_thread::get_id();
+            std::this_thread::sleep_for(std::chrono::microseconds(20));
+        });
+        index_t changes = 0;
+        for (std::size_t i = 1; i < ran.size(); ++i) changes += ran[i] != ran[i - 1];
+        CHECK(changes < count / 2);  // tiles dealt one by one change hands nearly each time; what is left of a late thread's share may
+    });
+}
+
+TEST_CASE("a thread that is held up loses its tiles to the others", "[core]") {
+    const UseThreads use(3);
+    const index_t count = 30;
+    std::atomic<index_t> done{0};
+    bool all_others = false;
+    parallel_for(count, [&](index_t tile) {
+        if (tile == 0) {  // holds up the thread whose stretch begins here until all other tiles have run
+            for (int wait = 0; wait < 10000 && done < count - 1; ++wait) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            all_others = done == count - 1;
+        } else {
+            ++done;
+        }
+    });
+    CHECK(all_others);
 }
 
 TEST_CASE("parallel_ranges covers its range in runs of at most the grain", "[core]") {

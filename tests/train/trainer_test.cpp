@@ -94,6 +94,45 @@ TEST_CASE("trainer: each step sets the rate, takes the mean of its batches, clip
     const auto small = clipped.train({.steps = 2, .clip = 0.5});
     CHECK(clipped.w.to_vector()[0] == Approx(0.1));
     CHECK(small.steps[0].gradient_norm == Approx(2));
+
+    Scalar limited;  // gradients −2 and 2(w − 2), each no larger than 1.5
+    const auto large = limited.train({.steps = 2, .clip_value = 1.5});
+    CHECK(limited.w.to_vector()[0] == Approx(0.3));
+    CHECK(large.steps[0].gradient_norm == Approx(2));
+    limited.state.step = 0;
+    CHECK_ERROR(limited.train({.steps = 1}), ErrorCode::invalid_argument);  // begun with a limit
+    Scalar both;
+    both.train({.steps = 2, .clip = 0.5, .clip_value = 1.5});
+    CHECK(both.w.to_vector()[0] == Approx(0.1));
+    CHECK_ERROR(Scalar().train({.steps = 1, .clip_value = -1}), ErrorCode::invalid_argument);
+}
+
+TEST_CASE("trainer: the average of the weights moves on after each step, and through a resume") {
+    const auto run = [](Scalar& scalar, Ema<float>& average, std::int64_t steps, CheckpointStore* store) {
+        return scalar.train({.steps = steps, .average = &average, .store = store});
+    };
+    TempDir dir;
+    CheckpointStore store(dir.path(), {});
+    Scalar whole, first, resumed;
+    Ema<float> of_whole(whole.optimizer.parameters(), {.decay = 0.5, .warm_up = true}),
+        of_first(first.optimizer.parameters(), {.decay = 0.5, .warm_up = true}),
+        of_resumed(resumed.optimizer.parameters(), {.decay = 0.5, .warm_up = true});
+    run(whole, of_whole, 5, nullptr);
+    double w = 0, shadow = 0;
+    for (int t = 0; t < 5; ++t) {
+        w += 0.2 * (t + 1 - w);
+        const double kept = std::min(0.5, (1.0 + t) / (10.0 + t));
+        shadow = kept * shadow + (1 - kept) * w;
+    }
+    CHECK(of_whole.state()[0].tensor.to_vector()[0] == Approx(shadow));
+    CHECK_ERROR(run(first, of_first, 3, &store), ErrorCode::invalid_argument);  // nothing would keep the averages
+    first.state.tensors = of_first.state();
+    run(first, of_first, 3, &store);
+    resumed.state.tensors = of_resumed.state();
+    REQUIRE(store.load_newest(resumed.optimizer, resumed.state));
+    run(resumed, of_resumed, 5, nullptr);
+    CHECK(resumed.w.to_vector() == whole.w.to_vector());
+    CHECK(of_resumed.state()[0].tensor.to_vector() == of_whole.state()[0].tensor.to_vector());
 }
 
 TEST_CASE("trainer: a classifier trains by the same loop") {

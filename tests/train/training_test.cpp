@@ -101,9 +101,12 @@ TEST_CASE("training: a whole step, from drawing the batch to the update, asks th
     Generator generator(7);
     init_gpt(model, generator, {.layers = 2});
     Optimizer optimizer(parameters_of(model), AdamW{.weight_decay = 0.1}, decay_matrices_only);
+    int batches = 1;
     const auto step = [&] {
-        const auto batch = windows.random(8, generator);
-        cross_entropy(model(batch.inputs, {.training = &generator}), batch.targets).backward();
+        for (int i = 0; i < batches; ++i) {
+            const auto batch = windows.random(8, generator);
+            cross_entropy(model(batch.inputs, {.training = &generator}), batch.targets).backward();
+        }
         clip_gradient_norm(optimizer.parameters(), 1);
         optimizer.step();
         optimizer.zero_grad();
@@ -111,12 +114,16 @@ TEST_CASE("training: a whole step, from drawing the batch to the update, asks th
     const auto five = [&] {
         for (int i = 0; i < 5; ++i) step();
     };
-    for (const int count : {1, 2}) {
-        const UseThreads use(count);
-        five();
-        const auto before = memory_stats().system_requests;
-        CHECK(allocations_of(five) == 0);
-        if (count == 1) CHECK(memory_stats().system_requests == before);  // with more, how many blocks are in use at once hangs on who comes when
+    for (const auto activations : {Activations::f32, Activations::bf16}) {
+        set_activations(model, activations);
+        for (const int count : {1, 2, 4}) {
+            const UseThreads use(count);
+            batches = count == 2 ? 2 : 1;  // gradients of several batches add up
+            five();
+            const auto before = memory_stats().system_requests;
+            CHECK(allocations_of(five) == 0);
+            if (count == 1) CHECK(memory_stats().system_requests == before);  // with more, how many blocks are in use at once hangs on who comes when
+        }
     }
 }
 

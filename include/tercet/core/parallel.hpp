@@ -68,9 +68,7 @@ struct Loop {
         std::atomic<index_t> next{0};
         index_t end = 0;
 
-        bool take(index_t& tile) {
-            return next.load(std::memory_order_relaxed) < end && (tile = next.fetch_add(1, std::memory_order_relaxed)) < end;
-        }
+        bool take(index_t& tile) { return next.load(std::memory_order_relaxed) < end && (tile = next.fetch_add(1, std::memory_order_relaxed)) < end; }
     };
     static constexpr int most_stretches = 64;
 
@@ -91,7 +89,9 @@ struct Loop {
             stretch(i).end = tiles * (i + 1) / count;
         }
     }
-    Stretch& stretch(int i) { return stretches[static_cast<std::size_t>(i % count)]; }
+    Stretch& stretch(int i) {
+        return stretches[static_cast<std::size_t>(i % count)];
+    }
 
     void go_through() {
         const int first = arrived.fetch_add(1, std::memory_order_relaxed) % count;

@@ -17,6 +17,7 @@
 #include "tercet/train/clip.hpp"
 #include "tercet/train/communicator.hpp"
 #include "tercet/train/early_stopping.hpp"
+#include "tercet/train/ema.hpp"
 #include "tercet/train/logger.hpp"
 #include "tercet/train/schedule.hpp"
 #include "tercet/train/statistics.hpp"
@@ -45,6 +46,8 @@ struct TrainerOptions {
                                                // optimiser's own
     std::optional<ReduceOnPlateau> plateau{};  // or a rate that falls when the evaluations stop improving
     double clip = 0;                           // > 0: the largest norm of the gradient
+    double clip_value = 0;                     // > 0: the largest magnitude of any number in it, which is seen to before the norm
+    Ema<float>* average = nullptr;             // of the weights, moved on after each step; state.tensors = average->state() has checkpoints keep it
     Communicator* processes = nullptr;         // that train together: losses, gradients and measures are means over all of them, and where one is
                                                // to stop, all do. The other options are alike in all; a store and loggers are for one of them
 
@@ -82,6 +85,7 @@ struct TrainingResult {
 inline std::map<std::string, std::string> settings_of(const TrainerOptions& options) {
     std::map<std::string, std::string> settings{{"trainer.accumulate", std::to_string(options.accumulate)},
                                                 {"trainer.clip", detail::exact_text(options.clip)}};
+    if (options.clip_value > 0) settings["trainer.clip_value"] = detail::exact_text(options.clip_value);
     if (options.processes != nullptr && options.processes->size() > 1) settings["trainer.processes"] = std::to_string(options.processes->size());
     return settings;
 }
@@ -132,9 +136,9 @@ struct NoProbe {
 };
 
 inline void check(const TrainerOptions& o) {
-    require(o.steps >= 0 && o.accumulate > 0 && o.clip >= 0 && o.evaluate_every >= 0 && o.save_every >= 0 && o.log_every > 0,
-            ErrorCode::invalid_argument, "train: ", o.steps, " steps, accumulate ", o.accumulate, ", clip ", o.clip, ", evaluate every ",
-            o.evaluate_every, ", save every ", o.save_every, ", log every ", o.log_every);
+    require(o.steps >= 0 && o.accumulate > 0 && o.clip >= 0 && o.clip_value >= 0 && o.evaluate_every >= 0 && o.save_every >= 0 && o.log_every > 0,
+            ErrorCode::invalid_argument, "train: ", o.steps, " steps, accumulate ", o.accumulate, ", clip ", o.clip, ", clip_value ", o.clip_value,
+            ", evaluate every ", o.evaluate_every, ", save every ", o.save_every, ", log every ", o.log_every);
     require(!o.rate || !o.plateau, ErrorCode::invalid_argument, "train: a schedule of the rate, or a plateau, not both");
     require((!o.plateau && !o.early_stopping && o.evaluate_every == 0) || o.evaluate, ErrorCode::invalid_argument,
             "train: evaluations, a plateau and early stopping need options.evaluate");
@@ -165,6 +169,11 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
     }
     if (const auto at = state.notes.find("trainer.processes"); at != state.notes.end())
         require(options.processes != nullptr, ErrorCode::invalid_argument, "train: the run was begun with ", at->second, " processes, not alone");
+    if (const auto at = state.notes.find("trainer.clip_value"); at != state.notes.end())
+        require(options.clip_value > 0, ErrorCode::invalid_argument, "train: the run was begun with trainer.clip_value ", at->second,
+                ", not without");
+    require(options.average == nullptr || options.store == nullptr || !state.tensors.empty(), ErrorCode::invalid_argument,
+            "train: checkpoints would lose the averages: state.tensors = average->state() has them kept");
     detail::TrainerMemory memory{options.plateau, options.early_stopping};
     memory.load(state.memory);
     optimizer.zero_grad();
@@ -210,8 +219,11 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
             const auto* named = first_non_finite_gradient(optimizer.parameters());
             stop_at("the norm of the gradient", norm, named == nullptr ? "" : "the gradient of '" + named->name + "' is not finite");
         }
-        if (options.clip > 0) detail::clip_to(optimizer.parameters(), options.clip, norm);
+        if (options.clip_value > 0) clip_gradient_values(optimizer.parameters(), options.clip_value);
+        if (options.clip > 0)
+            detail::clip_to(optimizer.parameters(), options.clip, options.clip_value > 0 ? gradient_norm(optimizer.parameters()) : norm);
         optimizer.step();
+        if (options.average != nullptr) options.average->update(state.step);
         optimizer.zero_grad();
         ++state.step;
         return StepRecord{state.step, mean, optimizer.rate(), norm, seconds_since(start)};

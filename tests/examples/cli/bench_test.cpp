@@ -52,6 +52,23 @@ TEST_CASE("tercet bench embed and generate: models on ids, without a tokenizer")
     CHECK(text.out.starts_with("prompt_tokens_per_s  "));
 }
 
+TEST_CASE("tercet bench embed: weights of each type") {
+    for (const std::string type : {"f32", "bf16", "int8"})
+        bench({"embed", "--model", golden::model_folder("bert-base"), "--batch", "2", "--sequence", "5", "--type", type}, {"ms"});
+    check_failure({"bench", "embed", "--model", golden::model_folder("bert-base"), "--type", "int4"}, 2, "int4");
+}
+
+TEST_CASE("tercet bench train: a step of each model, in float and with products of bfloat16") {
+    for (const std::string name : {"baby", "char"})
+        for (const bool narrow : {false, true}) {
+            std::vector<std::string> arguments{"train", "--case", name, "--batch", "1", "--sequence", "4", "--steps", "1"};
+            if (narrow) arguments.emplace_back("--bf16");
+            CHECK(bench(arguments, {"step_s", "peak_rss_mb"}).at("step_s").as_number() < 100);
+        }
+    check_failure({"bench", "train", "--case", "giant"}, 2, "giant");
+    check_failure({"bench", "train", "--case", "baby", "--sequence", "100000"}, 1, "100000");
+}
+
 TEST_CASE("tercet bench: what cannot be measured is one line of error") {
     check_failure({"bench"}, 2, "tercet bench --help");
     check_failure({"bench", "nothing"}, 2, "bench");

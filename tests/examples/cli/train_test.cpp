@@ -1,6 +1,7 @@
 // tercet train as a user runs it, and train_gpt.
 #include "examples/run_program.hpp"
 #include "tercet/generate/load.hpp"
+#include "tercet/train/checkpoint_store.hpp"
 #include "tercet/train/json_log.hpp"
 
 using namespace tercet;
@@ -73,6 +74,24 @@ TEST_CASE("tercet train: a run that lost its newest checkpoint goes on from the 
     const auto other = train({"--resume"});
     CHECK(other.status == 1);
     CHECK_THAT(other.err, ContainsSubstring("the run has text"));
+}
+
+TEST_CASE("tercet train: Ctrl-C and a supervisor's SIGTERM end a run after the step in progress, with a checkpoint") {
+    for (const std::string signal : {"INT", "TERM"}) {
+        TempDir dir;
+        auto arguments = tiny(dir.write("rhyme.txt", rhymes()), dir / "gpt");
+        for (const std::string option : {"--steps", "--every"}) *(std::find(arguments.begin(), arguments.end(), option) + 1) = "100000000";
+        std::string command = "timeout --preserve-status -s " + signal + " 2 '" TERCET_TEST_PROGRAMS "/tercet'";
+        for (const auto& argument : arguments) command += " '" + argument + "'";
+        command += " >'" + (dir / "out") + "' 2>/dev/null";
+        CHECK(std::system(command.c_str()) == 0);
+        const auto said = parse_json(read_text_file(dir / "out"), "what it printed");
+        CHECK(said.at("end").as_string() == "stopped");
+        const auto kept = CheckpointStore(dir / "gpt/checkpoints").list();
+        REQUIRE(kept.size() == 1);
+        CHECK(kept[0].step == said.at("steps").as_int());
+        CHECK(file_exists(dir / "gpt/model.safetensors"));
+    }
 }
 
 TEST_CASE("tercet train: any rule, a vocabulary that is learned, narrow products, recomputation; the model loads from each form") {

@@ -312,15 +312,19 @@ struct Backend {
         }
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
-    /// Several products of the same A (m, k), each as gemm() makes it without accumulation; where few rows make memory set the pace, in one go.
+    /// Several products of the same A (m, k), each as gemm() makes it without accumulation: in one go where few rows make memory set the pace, and
+    /// with an A that is rounded once.
     template <Real T>
     static void gemm_each(std::span<const SharingProduct<T>> products, const MatrixView<T>& a, index_t m, index_t k) {
+        const auto one = [&](const SharingProduct<T>& p) { gemm(p.c, p.ldc, a, p.b, m, p.n, k, false, p.epilogue); };
         if constexpr (std::is_same_v<T, float>) {
-            const auto in_strips = [&](const auto& p) { return p.n > 0 && takes_strips(a, p.b, m); };
-            if (m > 0 && k > 0 && products.size() <= most_sharing && std::all_of(products.begin(), products.end(), in_strips))
+            const auto all = [&](const auto& what) { return std::all_of(products.begin(), products.end(), what); };
+            const bool some = m > 0 && k > 0 && all([](const auto& p) { return p.n > 0; });
+            if (some && products.size() <= most_sharing && all([&](const auto& p) { return takes_strips(a, p.b, m); }))
                 return products_of_few_rows(products, a, m, k, false);
+            if (some && all([&](const auto& p) { return !takes_strips(a, p.b, m); })) return products_of_many_rows(products, a, m, k, one);
         }
-        for (const auto& p : products) gemm(p.c, p.ldc, a, p.b, m, p.n, k, false, p.epilogue);
+        std::for_each(products.begin(), products.end(), one);
     }
     /// The same as gemm() with a B of narrow numbers: bfloat16 summed in float (A bfloat16 or float), bytes summed in 32-bit integers.
     template <class Sum, class A, class B>

@@ -30,6 +30,11 @@ inline constexpr index_t packed_in_task = 8192;
 /// Panels that are packed in one task: what they read of a row of B lies together.
 inline constexpr index_t panels_together = 8;
 
+/// Words from one row to the next, of so many words, that keep rows in places of their own in the cache: not a multiple of 2,048 bytes.
+constexpr index_t apart(index_t row_words) {
+    return row_words % 512 == 0 ? row_words + 16 : row_words;
+}
+
 /// How C is cut: into blocks of rows × columns, of which a task computes `down`, one below the other, that share what it packs of B.
 struct BlockShape {
     index_t rows, columns, down = 1;
@@ -105,8 +110,8 @@ struct BlockedProduct {
     /// Words of a packed panel, and where a depth begins in it.
     index_t panel_words() const { return (words() + depths() * kernels.header) * panel_width; }
     index_t depth_offset(index_t depth) const { return depth * (full_depth + kernels.header) * panel_width; }
-    /// From one packed row to the next, of so many words, where they are no groups: not by a multiple of 2,048 bytes.
-    index_t row_step(index_t row_words) const { return !packs_rows ? 0 : row_words % 512 == 0 ? row_words + 16 : row_words; }
+    /// From one packed row to the next, of so many words, where they are no groups.
+    index_t row_step(index_t row_words) const { return packs_rows ? apart(row_words) : 0; }
     /// Words of `rows` packed rows. The last group may be filled up by three; a tile may read beyond the last row.
     index_t packed_rows(index_t rows, index_t row_words) const {
         return packs_rows ? (rows + kernels.tile_rows) * row_step(row_words) : group_words(rows, row_words);
@@ -198,7 +203,8 @@ private:
                 const index_t here = std::min(height, rows - i), begin = depth * full_depth * per_word;
                 LeftRows left{row + i, here, a.data(), step};
                 if (packed_a != nullptr) left.words = packed_a + block_offset(i, height) + rows_offset(here, depth, step);
-                else if (in_memory && here >= kernels.tile_rows) left = {row + i, here, from(a_rows, row + i, begin).data, a_rows.row_stride};
+                else if (in_memory && here >= kernels.tile_rows)
+                    left = {row + i, here, from(a_rows, row + i, depth * full_depth).data, a_rows.row_stride};
                 else pack_a(a.data(), step, row + i, here, begin, elements_of(depth));
                 if (packed_b != nullptr) multiply(left, depth, column, columns, packed_b + depth_offset(depth), panel_words());
                 else if (i == 0) multiply_and_pack(left, depth, column, columns, b.data(), rows > height ? panel : 0);

@@ -174,17 +174,39 @@ void gemm_batch(index_t count, const F& product, index_t ldc, index_t m, index_t
 
 namespace detail {
 
-/// Calls f with the blocked product of a B of bfloat16; A may be float: it is rounded while it is packed.
+/// The rows of A (m, k) rounded to bfloat16, where tiles take them from memory: once for several products.
+class BfloatRows {
+public:
+    BfloatRows(const MatrixView<float>& a, index_t m, index_t k)
+        : step_(apart(cuts(k, 2))), words_((m + kernel_set().narrow.bfloats.tile_rows) * step_) {  // a tile may read beyond the last row
+        parallel_ranges(m, std::max<index_t>(1, packed_in_task / step_), [&](index_t begin, index_t end) {
+            kernel_set().narrow.pack_float_rows(words_.data() + begin * step_, step_, from(a, begin, 0), end - begin, k);
+        });
+    }
+    MatrixView<std::int32_t> view() const { return {words_.data(), step_, 1}; }
+
+    /// Whether a product with n columns of B takes them.
+    static bool serve(const MatrixView<float>& a, index_t m, index_t n) {
+        return stays_in_rows(a.col_stride, m, n, kernel_set().narrow.bfloats.tile_rows);
+    }
+
+private:
+    index_t step_;
+    Scratch<std::int32_t> words_;
+};
+
+/// Calls f with the blocked product of a B of bfloat16; A may be float: it is rounded while it is packed, or has been: `rounded`.
 template <class A, class F>
 void with_product(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16>& b, index_t m, index_t n, index_t k,
-                  const Epilogue<float>& epilogue, bool accumulate, const F& f) {
+                  const Epilogue<float>& epilogue, bool accumulate, const F& f, const MatrixView<std::int32_t>& rounded = {}) {
     const auto& kernels = kernel_set().narrow;
     const auto pack_a = [&](std::int32_t* to, index_t step, index_t row, index_t rows, index_t begin, index_t count) {
         if constexpr (std::is_same_v<A, float>) kernels.pack_float_rows(to, step, from(a, row, begin), rows, count);
         else kernels.bfloats.pack_rows(to, bits(from(a, row, begin)), rows, count);
     };
     const auto in_rows = [&](auto product) {
-        if constexpr (std::is_same_v<A, float>) product.packs_rows = stays_in_rows(a.col_stride, m, n, kernels.bfloats.tile_rows);
+        if constexpr (std::is_same_v<A, float>) product.packs_rows = BfloatRows::serve(a, m, n);
+        product.a_rows = rounded;
         f(product);
     };
     with_product(kernels.bfloats, c, ldc, pack_a, bits(b.view), b.panels, m, n, k, epilogue, accumulate, in_rows);
@@ -196,9 +218,10 @@ void with_product(float* c, index_t ldc, const MatrixView<A>& a, const RightOper
 template <class A>
 requires std::is_same_v<A, bf16> || std::is_same_v<A, float>
 void gemm(float* c, index_t ldc, const MatrixView<A>& a, const RightOperand<bf16>& b, index_t m, index_t n, index_t k, bool accumulate,
-          const Epilogue<float>& epilogue = {}) {
+          const Epilogue<float>& epilogue = {}, const MatrixView<std::int32_t>& rounded = {}) {
     if (detail::is_empty(c, ldc, m, n, k, accumulate, epilogue)) return;
-    detail::with_product(c, ldc, a, b, m, n, k, epilogue, accumulate, [](const auto& product) { product.parallel(); });
+    detail::with_product(
+        c, ldc, a, b, m, n, k, epilogue, accumulate, [](const auto& product) { product.parallel(); }, rounded);
 }
 
 namespace detail {
@@ -215,7 +238,7 @@ void product_of_bfloats(float* c, index_t ldc, const MatrixView<float>& a, const
     using Kernels = GemmKernels<std::uint16_t, float>;
     BlockedProduct<Kernels, float, decltype(pack_a), PackB> product{kernels.bfloats, c,      ldc,    m,        n,         k, 2,
                                                                     nullptr,         pack_a, pack_b, epilogue, accumulate};
-    product.packs_rows = stays_in_rows(a.col_stride, m, n, kernels.bfloats.tile_rows);
+    product.packs_rows = BfloatRows::serve(a, m, n);
     product.parallel();
 }
 
