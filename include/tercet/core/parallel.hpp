@@ -70,11 +70,11 @@ struct Loop {
 
         bool take(index_t& tile) { return next.load(std::memory_order_relaxed) < end && (tile = next.fetch_add(1, std::memory_order_relaxed)) < end; }
     };
-    static constexpr int most_stretches = 64;
+    static constexpr int most_stretches = 16;  // beyond so many threads, some begin together
 
     void (*body)(const void* context, index_t tile);
     const void* context;
-    int count;
+    int count;  // of the stretches in use
     std::array<Stretch, most_stretches> stretches{};
     std::atomic<int> arrived{0};
 #ifndef TERCET_NO_EXCEPTIONS
