@@ -71,13 +71,18 @@ public:
         how.seed = s.seed;
         how.trainer.stop = stop_.get_token();
         how.trainer.on_step = [this](const StepRecord& r) {
-            if (interruption_.seen()) stop_.request_stop();
+            if (interruption_->seen()) stop_.request_stop();
             bar_.update(r.step, "loss " + text_number(std::round(r.loss * 1e4) / 1e4));
         };
         how.trainer.on_evaluation = [this](const EvaluationRecord& r) {
             say("step ", r.step, "  held out ", text_number(std::round(r.measure * 1e4) / 1e4));
         };
         return how;
+    }
+    /// The training is over: signals have their own meaning again.
+    void end() {
+        interruption_.reset();
+        bar_.clear();
     }
     template <class... Words>
     void say(const Words&... words) {
@@ -87,7 +92,6 @@ public:
 
     /// Prints the result: what is common, and a number of the task's own.
     void report(const Settings& s, const TrainingResult& result, const char* measure, const char* speed_name, double speed) {
-        bar_.clear();
         rusage usage{};
         getrusage(RUSAGE_SELF, &usage);
         std::vector<std::pair<const char*, double>> numbers{
@@ -109,7 +113,7 @@ public:
 private:
     Progress bar_;
     std::stop_source stop_;
-    Interruption interruption_;
+    std::optional<Interruption> interruption_{std::in_place};
 };
 
 // Where none is named: queries and values. Phi-3's files have them in one matrix with the keys, and so has what PEFT reads.
@@ -154,6 +158,7 @@ void classify(const Settings& s) {
     auto how = run.options<FineTuning>(s, 5e-5);
     if (s.balanced) how.class_weights = balanced_class_weights<std::int32_t>(training.classes, static_cast<index_t>(texts.labels.size()));
     const auto result = train_classifier(model, training, held_out, how);
+    run.end();
     save_encoder(s.out, model, files);
     run.report(s, result, "accuracy", "epoch_s", result.seconds / epochs_made(s, result, training.texts.size()));
 }
@@ -176,6 +181,7 @@ void learn_to_write(const Settings& s) {
     if (s.lora > 0) how.parameters = parameters_of(adapter);
     how.recompute = s.recompute;
     const auto result = train_on_texts(model, training, held_out, how);
+    run.end();
     if (s.lora > 0) save_lora(s.out, adapter, {.base_model = s.model});
     else save_model(s.out, model, ModelFiles::open(s.model));
     double tokens = 0, seconds = 0;
@@ -197,6 +203,7 @@ void learn_embeddings(const Settings& s) {
     if (s.bf16) set_activations(model, Activations::bf16);
     Run run(s, static_cast<index_t>(pairs.first.size()));
     const auto result = train_embeddings(model, config, pairs, held_out, run.options<EmbeddingTraining>(s, 2e-5));
+    run.end();
     save_encoder(s.out, model, files);
     run.report(s, result, "validation_loss", "epoch_s", result.seconds / epochs_made(s, result, pairs.first.size()));
 }

@@ -1,4 +1,4 @@
-// Ctrl-C, and the end that a supervisor or a shutdown asks for, as a flag: a training run looks at it after each step, and ends with a checkpoint.
+// Ctrl-C, and the end that a supervisor or a shutdown asks for, as a flag: a training run looks at it after each step, and ends in good order.
 #pragma once
 
 #include <array>

@@ -5,8 +5,8 @@
 //   tercet generate --model shakespeare --prompt "ROMEO:"
 //
 // The first 90 % of the text are learnt from, the rest is held out. The directory holds the model and its tokenizer, checkpoints/, and what
-// --report, --log-dir and --gguf ask for. A run that is stopped (Ctrl-C, a power failure) and resumed with the same options ends with the same
-// bits as one that was never stopped. Progress goes to stderr.
+// --report, --log-dir and --gguf ask for. A run that is stopped (Ctrl-C, SIGTERM, a power failure) and resumed with the same options ends with the
+// same bits as one that was never stopped. Progress goes to stderr.
 // {"steps", "loss", "validation_loss", "perplexity", "tokens", "parameters", "step_s", "end"}: the validation loss, in nats a token, is that of
 // the whole held-out text with the last weights; end is "finished", "early_stopping" or "stopped".
 #include "../common/progress.hpp"
@@ -123,7 +123,7 @@ void run(const Settings& s) {
     if (s.resume)
         require(store.load_newest(optimizer, state).has_value(), ErrorCode::io, store.directory(), ": there is no whole checkpoint to go on from");
 
-    const Interruption interruption;
+    std::optional<Interruption> interruption(std::in_place);
     Progress bar("training", s.steps);
     const auto say = [&](const auto&... words) {
         bar.clear();
@@ -138,7 +138,7 @@ void run(const Settings& s) {
     options.store = &store;
     options.evaluate = [&](const TrainingState&) { return evaluate(model, validation, {.most_windows = 400}).mean(); };
     options.on_step = [&](const StepRecord& r) {
-        if (interruption.seen()) stop.request_stop();
+        if (interruption->seen()) stop.request_stop();
         loss = r.loss;
         best = false;
         const double tokens_per_s = static_cast<double>(s.batch * s.accumulate * s.context) / r.seconds;
@@ -167,6 +167,7 @@ void run(const Settings& s) {
         optimizer, state, [&](TrainingState& now) { return training.random(s.batch, now.generator); },
         [&](const TokenBatch& b) { return cross_entropy(model(b.inputs, {.checkpoint = s.checkpoint, .training = &state.generator}), b.targets); },
         options, [&](const TokenBatch& b) { return first_non_finite_layer(model, [&] { model(b.inputs); }); });
+    interruption.reset();
     bar.clear();
 
     if (s.report) write_report(s.out + "/report.html", read_json_log(json_file), {.title = "A GPT on " + s.file, .settings = state.notes});

@@ -144,8 +144,8 @@ TEMPLATE_TEST_CASE("a row of a product has the same bits whatever rows stand bel
     using T = TestType;
     using Right = RightOperand<T>;
     for_each_isa([] {
-        const index_t most = 35, n = 70;
-        for (const index_t k : {33, 512, 700}) {
+        const index_t most = 35;
+        for (const auto& [n, k] : {std::pair<index_t, index_t>{70, 33}, {70, 512}, {70, 700}, {1100, 64}}) {
             const auto a = numbers<T>(size(most * k), 1), b = numbers<T>(size(k * n), 2);
             std::vector<T> panels(size(cpu::packed_words<T>(n, k))), whole(size(most * n));
             Backend::pack(panels.data(), MatrixView<T>{b.data(), n, 1}, n, k);
@@ -155,8 +155,9 @@ TEMPLATE_TEST_CASE("a row of a product has the same bits whatever rows stand bel
             for (index_t m = 2; m <= most; ++m)
                 for (const auto& right : {packed, Right{Right::Kind::strided, {b.data(), n, 1}}}) {
                     INFO(m << " of " << most << " rows, depth " << k);
+                    const std::vector<T> top(a.begin(), a.begin() + m * k);  // and no row more
                     std::vector<T> c(size(m * n));
-                    Backend::gemm(c.data(), n, {a.data(), k, 1}, right, m, n, k, false);
+                    Backend::gemm(c.data(), n, {top.data(), k, 1}, right, m, n, k, false);
                     REQUIRE(std::memcmp(c.data(), whole.data(), c.size() * sizeof(T)) == 0);
                 }
         }
@@ -331,10 +332,10 @@ TEST_CASE("a product of bytes is exact, and the same on every instruction set an
                     std::vector<std::int32_t> panels(size(cpu::packed_words<std::int8_t>(n, k))), c(size(m * n));
                     Backend::pack(panels.data(), right, n, k);
                     packed.panels = panels.data();
-                    std::vector<std::int8_t> apart(size(2 * m * k + 1));  // the same A, each second of its elements from an odd place on
-                    for (std::size_t i = 0; i < a.size(); ++i) apart[2 * i + 1] = a[i];
+                    std::vector<std::int8_t> every_second(size(2 * m * k + 1));  // the same A, each second of its elements from an odd place on
+                    for (std::size_t i = 0; i < a.size(); ++i) every_second[2 * i + 1] = a[i];
                     for (const auto& operand : {strided, packed}) {
-                        Backend::gemm(c.data(), n, MatrixView<std::int8_t>{apart.data() + 1, 2 * k, 2}, operand, m, n, k, false);
+                        Backend::gemm(c.data(), n, MatrixView<std::int8_t>{every_second.data() + 1, 2 * k, 2}, operand, m, n, k, false);
                         REQUIRE(c == expected);
                         Backend::gemm(c.data(), n, MatrixView<std::int8_t>{a.data(), k, 1}, operand, m, n, k, false);
                         REQUIRE(c == expected);

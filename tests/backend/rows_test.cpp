@@ -1,6 +1,7 @@
 // The kernels that work on one row, of every instruction set, against their formulas in long double.
 #include "support/catch.hpp"
 #include "support/isa.hpp"
+#include "support/sanitizer.hpp"
 
 #include "tercet/backend/backend.hpp"
 
@@ -140,6 +141,23 @@ TEMPLATE_TEST_CASE("softmax of masked, infinite and NaN rows", "[backend]", floa
                 CHECK(log_sum != log_sum);
             }
         }
+    });
+}
+
+TEST_CASE("softmax's exponentials are right to a few units in the last place down to the smallest normal number", "[backend]") {
+    constexpr double allowed = sanitized ? 64 : 8;  // instrumented kernels do without fused multiplication and addition
+    for_each_isa([] {
+        const index_t n = 4096;
+        std::vector<float> x(static_cast<std::size_t>(n)), y(x.size());
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] = -86 * static_cast<float>(i) / static_cast<float>(n);
+        Backend::softmax(y.data(), x.data(), 1, n);
+        double worst_of_all = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            if (y[i] < std::numeric_limits<float>::min()) continue;  // the division has made it subnormal
+            const double expected = std::exp(static_cast<double>(x[i]));
+            worst_of_all = std::max(worst_of_all, std::fabs(static_cast<double>(y[i]) / static_cast<double>(y[0]) / expected - 1));
+        }
+        CHECK(worst_of_all <= allowed * std::numeric_limits<float>::epsilon());
     });
 }
 
@@ -344,7 +362,12 @@ TEMPLATE_TEST_CASE("a row of softmax or a norm has the same bits among any other
     for_each_isa([] {
         for (const index_t n : {1, 19, 64, 131, 1024}) {
             const index_t rows = 257;
-            const auto x = numbers<T>(rows * n, 1, 3), w = numbers<T>(n, 2), b = numbers<T>(n, 3);
+            auto x = numbers<T>(rows * n, 1, 3);
+            const auto w = numbers<T>(n, 2), b = numbers<T>(n, 3);
+            constexpr T inf = std::numeric_limits<T>::infinity();
+            std::fill_n(x.begin() + 3 * n, 2 * n, -inf);  // masked rows
+            for (index_t i = 0; i < n; i += 2) x[static_cast<std::size_t>(7 * n + i)] = -inf;
+            x[static_cast<std::size_t>(9 * n)] = inf, x[static_cast<std::size_t>(12 * n - 1)] = std::numeric_limits<T>::quiet_NaN();
             std::vector<T> alone[3], y(x.size()), mean(static_cast<std::size_t>(rows)), rstd(mean.size());
             for (auto& one : alone) one.resize(x.size());
             for (index_t r = 0; r < rows; ++r) {
@@ -396,6 +419,9 @@ TEMPLATE_TEST_CASE("results larger than the caches are written past them with th
             check("silu", [&](T* to, const T* from) { Backend::unary(UnaryOp::silu, to, from, n); });
             Backend::binary(BinaryOp::mul, out, x.data(), x.data(), Shape{count}, Shape{1}, Shape{1});
             check("mul", [&](T* to, const T* from) { Backend::binary(BinaryOp::mul, to, from, from, Shape{n}, Shape{1}, Shape{1}); });
+            std::copy(x.begin(), x.end(), out);
+            Backend::softmax(out, out, rows, n);
+            check("softmax in place", [&](T* to, const T* from) { Backend::softmax(to, from, 1, n); });
             Backend::softmax(out, x.data(), rows, n);
             check("softmax", [&](T* to, const T* from) { Backend::softmax(to, from, 1, n); });
             std::vector<T> mean(static_cast<std::size_t>(rows)), rstd(mean.size());

@@ -12,27 +12,45 @@
 using namespace tercet;
 
 TEST_CASE("parallel_for runs each tile once", "[core]") {
-    for_each_thread_count([] {
-        for (const index_t count : {0, 1, 2, 3, 7, 100, 5000}) {
+    const auto check = [] {
+        for (const index_t count : {0, 1, 2, 3, 7, 17, 100, 5000}) {
             std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
             parallel_for(count, [&](index_t tile) { ++runs[static_cast<std::size_t>(tile)]; });
             CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& r) { return r == 1; }));
         }
-    });
+    };
+    for_each_thread_count(check);
+    const UseThreads many(40);  // more than there are stretches
+    check();
+    CHECK_THROWS_AS(parallel_for(5000,
+                                 [](index_t tile) {
+                                     if (tile == 4000) throw std::runtime_error("tile 4000");
+                                 }),
+                    std::runtime_error);
 }
 
-TEST_CASE("neighbours go to one thread as long as each has tiles of its own", "[core]") {
-    for_each_thread_count([] {
+TEST_CASE("each thread begins with a stretch of its own", "[core]") {
+    for (const int team : {1, 2, 3, 4}) {
+        const UseThreads use(team);
         const index_t count = 1000;
-        std::vector<std::thread::id> ran(static_cast<std::size_t>(count));
+        std::atomic<int> come{0};
+        std::vector<std::atomic<bool>> first(static_cast<std::size_t>(count));
         parallel_for(count, [&](index_t tile) {
-            ran[static_cast<std::size_t>(tile)] = std::this_thread::get_id();
-            std::this_thread::sleep_for(std::chrono::microseconds(20));
+            thread_local int seen = 0;
+            if (seen == team) return;
+            seen = team;  // a thread's first tile of this loop: it waits there until all have come
+            first[static_cast<std::size_t>(tile)] = true;
+            ++come;
+            for (int wait = 0; wait < 10000 && come < team; ++wait) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         });
-        index_t changes = 0;
-        for (std::size_t i = 1; i < ran.size(); ++i) changes += ran[i] != ran[i - 1];
-        CHECK(changes < count / 2);  // tiles dealt one by one change hands nearly each time; what is left of a late thread's share may
-    });
+        REQUIRE(come == team);
+        for (index_t tile = 0; tile < count; ++tile) {
+            INFO("tile " << tile << " of " << count << ", " << team << " threads");
+            bool begins = false;
+            for (int i = 0; i < team; ++i) begins = begins || tile == count * i / team;
+            CHECK(first[static_cast<std::size_t>(tile)] == begins);
+        }
+    }
 }
 
 TEST_CASE("a thread that is held up loses its tiles to the others", "[core]") {

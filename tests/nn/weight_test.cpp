@@ -225,7 +225,7 @@ TEST_CASE("weight: a table that is looked up stays in rows, whatever is asked fo
 
 TEST_CASE("weight: several layers on one x give what each gives alone, to the bit, for few rows and many") {
     manual_seed(7);
-    const index_t in = GENERATE(256, 2304), outs[] = {70, 33, 128};  // the latter in several depths
+    const index_t in = GENERATE(256, 2304), outs[] = {70, 33, 128};  // 2304: several depths
     std::vector<Weight> forms;
     for (const auto type : {StorageType::f32, StorageType::bf16, StorageType::q8_0, StorageType::q4_0, StorageType::q4_k, StorageType::q6_k})
         for (const auto activations : {Activations::f32, Activations::bf16, Activations::int8}) {

@@ -1,4 +1,5 @@
 // Texts and tokenizers made to cost as much time or stack as they can.
+#include "support/sanitizer.hpp"
 #include "text/golden.hpp"
 #include "text/sentencepiece_model.hpp"
 
@@ -12,16 +13,7 @@ using namespace tercet_test;
 
 namespace {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TERCET_TEST_SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(TERCET_TEST_SANITIZED)  // larger frames, and slower
-constexpr std::size_t stack = std::size_t{1} << 20, megabyte = std::size_t{1} << 17;
-#else
-constexpr std::size_t stack = std::size_t{256} << 10, megabyte = std::size_t{1} << 20;
-#endif
+constexpr std::size_t stack = sanitized ? std::size_t{1} << 20 : std::size_t{256} << 10, megabyte = std::size_t{1} << (sanitized ? 17 : 20);
 
 // Runs f on a thread with a small stack.
 void on_small_stack(std::function<void()> f) {

@@ -101,6 +101,9 @@ TEST_CASE("trainer: each step sets the rate, takes the mean of its batches, clip
     CHECK(large.steps[0].gradient_norm == Approx(2));
     limited.state.step = 0;
     CHECK_ERROR(limited.train({.steps = 1}), ErrorCode::invalid_argument);  // begun with a limit
+    Scalar unlimited;
+    unlimited.train({.steps = 1});
+    CHECK_ERROR(unlimited.train({.steps = 2, .clip_value = 1.5}), ErrorCode::invalid_argument);  // begun without one
     Scalar both;
     both.train({.steps = 2, .clip = 0.5, .clip_value = 1.5});
     CHECK(both.w.to_vector()[0] == Approx(0.1));
@@ -126,6 +129,8 @@ TEST_CASE("trainer: the average of the weights moves on after each step, and thr
     }
     CHECK(of_whole.state()[0].tensor.to_vector()[0] == Approx(shadow));
     CHECK_ERROR(run(first, of_first, 3, &store), ErrorCode::invalid_argument);  // nothing would keep the averages
+    first.state.tensors = {{"running mean", Tensor<float>::zeros({1})}};
+    CHECK_ERROR(run(first, of_first, 3, &store), ErrorCode::invalid_argument);
     first.state.tensors = of_first.state();
     run(first, of_first, 3, &store);
     resumed.state.tensors = of_resumed.state();

@@ -46,10 +46,10 @@ struct TrainerOptions {
                                                // optimiser's own
     std::optional<ReduceOnPlateau> plateau{};  // or a rate that falls when the evaluations stop improving
     double clip = 0;                           // > 0: the largest norm of the gradient
-    double clip_value = 0;                     // > 0: the largest magnitude of any number in it, which is seen to before the norm
-    Ema<float>* average = nullptr;             // of the weights, moved on after each step; state.tensors = average->state() has checkpoints keep it
-    Communicator* processes = nullptr;         // that train together: losses, gradients and measures are means over all of them, and where one is
-                                               // to stop, all do. The other options are alike in all; a store and loggers are for one of them
+    double clip_value = 0;          // > 0: the largest magnitude of any number in it, applied before `clip`; the norm reported is from before both
+    Ema<float>* average = nullptr;  // of the weights, moved on after each step; state.tensors = average->state() has checkpoints keep it
+    Communicator* processes = nullptr;  // that train together: losses, gradients and measures are means over all of them, and where one is
+                                        // to stop, all do. The other options are alike in all; a store and loggers are for one of them
 
     std::function<double(const TrainingState&)> evaluate{};  // the measure on held-out data
     std::int64_t evaluate_every = 0;                         // steps between two evaluations; one is made at the end in any case
@@ -163,17 +163,22 @@ TrainingResult train(Optimizer<Rule, float>& optimizer, TrainingState& state, So
     const auto seconds_since = [](Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); };
     const auto begin = Clock::now();
     detail::check(options);
+    const bool begun = state.notes.contains("trainer.clip");
+    const auto limit = state.notes.find("trainer.clip_value");
+    require(!begun || (limit != state.notes.end()) == (options.clip_value > 0), ErrorCode::invalid_argument, "train: the run was begun with",
+            limit == state.notes.end() ? "out trainer.clip_value" : " trainer.clip_value " + limit->second);
     for (const auto& [key, value] : settings_of(options)) {
         const std::string& noted = state.notes.try_emplace(key, value).first->second;
         require(noted == value, ErrorCode::invalid_argument, "train: the run was begun with ", key, " ", noted, ", not ", value);
     }
     if (const auto at = state.notes.find("trainer.processes"); at != state.notes.end())
         require(options.processes != nullptr, ErrorCode::invalid_argument, "train: the run was begun with ", at->second, " processes, not alone");
-    if (const auto at = state.notes.find("trainer.clip_value"); at != state.notes.end())
-        require(options.clip_value > 0, ErrorCode::invalid_argument, "train: the run was begun with trainer.clip_value ", at->second,
-                ", not without");
-    require(options.average == nullptr || options.store == nullptr || !state.tensors.empty(), ErrorCode::invalid_argument,
-            "train: checkpoints would lose the averages: state.tensors = average->state() has them kept");
+    if (options.average != nullptr && options.store != nullptr)
+        for (const auto& shadow : options.average->state()) {
+            const auto is_it = [&](const auto& kept) { return kept.name == shadow.name && kept.tensor.storage() == shadow.tensor.storage(); };
+            require(std::any_of(state.tensors.begin(), state.tensors.end(), is_it), ErrorCode::invalid_argument, "train: checkpoints would lose '",
+                    shadow.name, "': state.tensors = average->state() has the averages kept");
+        }
     detail::TrainerMemory memory{options.plateau, options.early_stopping};
     memory.load(state.memory);
     optimizer.zero_grad();

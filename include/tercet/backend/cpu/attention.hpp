@@ -87,7 +87,7 @@ void attention(const HeadsView<T>& out, T* log_sums, const HeadsView<const T>& q
                const AttentionShape<T>& s) {
     constexpr index_t few = 4;
     if (s.query_tokens <= few) return detail::attend_few(out, log_sums, q, k, v, s);
-    // Blocks of queries, a head's longest first: the tasks at the end are the short ones, and a head's keys are used while they are cached.
+    // Blocks of queries, a head's longest first: a thread ends with short ones, and a head's keys are used while they are cached.
     const index_t blocks = (s.query_tokens + attention_queries - 1) / attention_queries;
     const index_t work = std::min(s.query_tokens, attention_queries) * s.key_tokens * s.head_dim;
     parallel_ranges(s.batch * s.heads * blocks, detail::task_grain(work), [&](index_t first, index_t last) {
@@ -112,21 +112,18 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
     // A task owns what it adds to dk and dv: all blocks of queries that see one head of keys, or a share of them where there are few such heads.
     const index_t pairs = s.batch * s.kv_heads, blocks = (s.query_tokens + attention_queries - 1) / attention_queries, units = s.group() * blocks;
     const index_t shares = std::clamp<index_t>(8 / std::max<index_t>(pairs, 1), 1, units);
-    const Scratch<T> gradients(pairs * shares * 2 * rows);
-    const auto add_up = [&](index_t pair) {
+    const Scratch<T> shared(shares > 1 ? pairs * shares * 2 * rows : 0);
+    const auto add = [&](index_t pair, const T* dkey) {
         const index_t b = pair / s.kv_heads, kv = pair % s.kv_heads;
-        for (index_t share = 0; share < shares; ++share) {
-            const T *dkey = gradients.data() + (pair * shares + share) * 2 * rows, *dvalue = dkey + rows;
-            for (index_t j = 0; j < s.key_tokens; ++j) {
-                if (dk.data != nullptr) kernels.add_scaled(dk.at(b, kv, j), dkey + j * row, T(1), s.head_dim);
-                if (dv.data != nullptr) kernels.add_scaled(dv.at(b, kv, j), dvalue + j * row, T(1), s.head_dim);
-            }
+        for (index_t j = 0; j < s.key_tokens; ++j) {
+            if (dk.data != nullptr) kernels.add_scaled(dk.at(b, kv, j), dkey + j * row, T(1), s.head_dim);
+            if (dv.data != nullptr) kernels.add_scaled(dv.at(b, kv, j), dkey + rows + j * row, T(1), s.head_dim);
         }
     };
     parallel_for(pairs * shares, [&](index_t task) {
         const index_t b = task / shares / s.kv_heads, kv = task / shares % s.kv_heads, share = task % shares;
-        const Scratch<T> scratch(attention_backward_scratch(s.head_dim)), operands(2 * rows);
-        T *key = operands.data(), *value = key + rows, *dkey = gradients.data() + task * 2 * rows, *dvalue = dkey + rows;
+        const Scratch<T> scratch(attention_backward_scratch(s.head_dim)), operands(2 * rows), own(shares > 1 ? 0 : 2 * rows);
+        T *key = operands.data(), *value = key + rows, *dkey = shares > 1 ? shared.data() + task * 2 * rows : own.data(), *dvalue = dkey + rows;
         if (row != s.head_dim) std::fill_n(key, 2 * rows, T(0));
         std::fill_n(dkey, 2 * rows, T(0));
         for (index_t j = 0; j < s.key_tokens; ++j) {
@@ -145,9 +142,12 @@ void attention_backward(const HeadsView<T>& dq, const HeadsView<T>& dk, const He
             tile.dkey = dkey, tile.dvalue = dvalue;
             kernels.attention_backward_tile(tile, scratch.data());
         }
-        if (shares == 1) add_up(task);
+        if (shares == 1) add(task, dkey);
     });
-    if (shares > 1) parallel_for(pairs, add_up);
+    if (shares == 1) return;
+    parallel_for(pairs, [&](index_t pair) {
+        for (index_t share = 0; share < shares; ++share) add(pair, shared.data() + (pair * shares + share) * 2 * rows);
+    });
 }
 
 }  // namespace cpu

@@ -313,7 +313,7 @@ struct Backend {
         cpu::gemm(c, ldc, a, b, m, n, k, accumulate, epilogue);
     }
     /// Several products of the same A (m, k), each as gemm() makes it without accumulation: in one go where few rows make memory set the pace, and
-    /// with an A that is rounded once.
+    /// with an A that is rounded once for stored weights alike.
     template <Real T>
     static void gemm_each(std::span<const SharingProduct<T>> products, const MatrixView<T>& a, index_t m, index_t k) {
         const auto one = [&](const SharingProduct<T>& p) { gemm(p.c, p.ldc, a, p.b, m, p.n, k, false, p.epilogue); };

@@ -2,8 +2,8 @@
 //
 // C is cut into blocks of rows × columns by the shape alone. Where there are columns enough for all threads, a task computes the blocks below
 // one another and packs their B while it multiplies the first of them; else a B that several tasks need is packed once, before them, in the
-// same parallel loop, as is A. Few rows take B as it lies in memory, few columns A. What is packed is some 400 words deep, so that it stays in the
-// cache. An element of C is summed in the same order wherever the cuts fall, so its bits hang on the instruction set and nothing else.
+// same parallel loop, as is A. Few rows take B as it lies in memory, and few rows or few columns A. What is packed is some 400 words deep, so that it
+// stays in the cache. An element of C is summed in the same order wherever the cuts fall, so its bits hang on the instruction set and nothing else.
 #pragma once
 
 #include "tercet/backend/cpu/dispatch.hpp"
@@ -235,7 +235,7 @@ private:
             const index_t width = std::min(panel_width, columns - j);
             RawPanel<Word> raw{};
             if (b_rows.data != nullptr && width == panel_width) {
-                const bool again = step > 0 || left.rows > kernels.tile_rows + 2;  // a tile or two take it from memory
+                const bool again = step > 0 || left.rows > std::max(kernels.tile_rows, rows_of_two_tiles);  // a tile or two take it from memory
                 raw = {from(b_rows, begin, column + j).data, b_rows.row_stride, again ? panel : nullptr};
                 if (j + panel_width < columns) raw.next = raw.from + panel_width;
                 else if (depth + 1 < depths()) raw.next = from(b_rows, begin + full_depth, column).data;

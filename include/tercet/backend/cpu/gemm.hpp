@@ -36,12 +36,10 @@ void with_product(const GemmKernels<Element, Sum>& kernels, Sum* c, index_t ldc,
     f(product);
 }
 
-/// Up to so many rows of A go in two tiles of eight.
-inline constexpr index_t two_low_tiles = 16;
-
-/// Whether tiles take A (m, k) from rows. Turning it into groups pays where it meets many columns, and one tile reads it once a panel.
+/// Whether tiles take A (m, k) from rows. Turning it into groups pays where it meets many columns: one tile would read it once a panel, and two low
+/// ones have nobody to share the turning with.
 inline bool stays_in_rows(index_t col_stride, index_t m, index_t n, index_t tile_rows) {
-    return col_stride == 1 && m > tile_rows && (n <= 1024 || m <= two_low_tiles);
+    return col_stride == 1 && m > tile_rows && (n <= 1024 || m <= rows_of_two_tiles);
 }
 
 /// The same for operands of floats or doubles, B as it is stored.
@@ -53,9 +51,9 @@ void with_product(T* c, index_t ldc, const MatrixView<T>& a, const RightOperand<
         kernels.pack_rows(to, from(a, row, begin), rows, count);
     };
     const auto with_rows = [&](auto product) {
-        // Rows a multiple of 2,048 bytes apart would push each other out of the first-level cache, if they were more than eight.
-        const bool apart = m <= two_low_tiles || a.row_stride * static_cast<index_t>(sizeof(T)) % 2048 != 0;
-        if (stays_in_rows(a.col_stride, m, n, kernels.tile_rows) && a.row_stride > 0 && apart) product.a_rows = a;
+        // Rows a multiple of 2,048 bytes apart push each other out of the first-level cache, unless a tile has eight of them or fewer.
+        const bool fit = m <= rows_of_two_tiles || a.row_stride * static_cast<index_t>(sizeof(T)) % 2048 != 0;
+        if (stays_in_rows(a.col_stride, m, n, kernels.tile_rows) && a.row_stride > 0 && fit) product.a_rows = a;
         f(product);
     };
     if constexpr (std::is_same_v<T, float>) {
@@ -177,8 +175,7 @@ namespace detail {
 /// The rows of A (m, k) rounded to bfloat16, where tiles take them from memory: once for several products.
 class BfloatRows {
 public:
-    BfloatRows(const MatrixView<float>& a, index_t m, index_t k)
-        : step_(apart(cuts(k, 2))), words_((m + kernel_set().narrow.bfloats.tile_rows) * step_) {  // a tile may read beyond the last row
+    BfloatRows(const MatrixView<float>& a, index_t m, index_t k) : step_(apart(cuts(k, 2))), words_(m * step_) {
         parallel_ranges(m, std::max<index_t>(1, packed_in_task / step_), [&](index_t begin, index_t end) {
             kernel_set().narrow.pack_float_rows(words_.data() + begin * step_, step_, from(a, begin, 0), end - begin, k);
         });

@@ -47,7 +47,7 @@ inline void quant_gemm(float* c, index_t ldc, const MatrixView<float>& a, const 
     detail::quant_gemm(c, ldc, detail::RoundedRows(a, w, m, k).rows(), w, m, n, k, accumulate, epilogue);
 }
 
-/// Several products of the same A (m, k), which is rounded once for those that round it alike; the others one by one, as gemm(p) makes them.
+/// Several products of the same A (m, k), which is rounded once for neighbours that round it alike; the others one by one, as gemm(p) makes them.
 template <class Gemm>
 void products_of_many_rows(std::span<const SharingProduct<float>> products, const MatrixView<float>& a, index_t m, index_t k, const Gemm& gemm) {
     std::optional<detail::RoundedRows> bytes;

@@ -18,6 +18,8 @@ using tercet::RightOperand;
 /// Columns of a packed panel, and of the two strips it is made of: a line of the cache each row. They are the same for every instruction
 /// set, so that packed weights outlive a change of it.
 inline constexpr index_t panel_width = 32, strip_width = 16;
+/// Up to so many rows of A, where they do not fit one register tile of 14, go in two tiles of 8.
+inline constexpr index_t rows_of_two_tiles = 16;
 
 /// Depth, in packed words, of one pass of a matrix product over so many, the same for all but the last: a panel of it stays close to the core.
 inline constexpr index_t most_depth = 416;
